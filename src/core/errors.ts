@@ -1,0 +1,37 @@
+/**
+ * What a border throws: a bad file, a wrong flag, a refused contract, a missing port, a dead broker.
+ * `code` is stable and machine-readable; `message` is one line that names the offending value and
+ * says what to do. Bugs of ours are `assert`s, not these.
+ */
+export class SinewError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "SinewError";
+    this.code = code;
+  }
+}
+
+/** Every code that a border may throw, so that a program can tell the cases apart. */
+export type ErrorCode =
+  | "usage"
+  | "spec"
+  | "contract-mismatch"
+  | "policy-file"
+  | "proof"
+  | "log-file"
+  | "robot-file"
+  | "checkpoint"
+  | "environment"
+  | "engine"
+  | "port"
+  | "broker"
+  | "board"
+  | "handshake";
+
+/** The message of anything that was thrown, on one line. */
+export function messageOf(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return text.replaceAll(/\s*\n\s*/g, " ");
+}

@@ -1,0 +1,76 @@
+import type { Spec } from "./spec.ts";
+
+/** What the gate said of a proposed action. */
+export const Verdict = { pass: 0, limited: 1, refused: 2 } as const;
+export type Verdict = (typeof Verdict)[keyof typeof Verdict];
+
+/** Why the gate changed or refused an action: bits, so that several can hold at once. */
+export const Reason = {
+  staleObservation: 1,
+  nonFiniteObservation: 2,
+  nonFiniteAction: 4,
+  range: 8,
+  rate: 16,
+  policyFailed: 32,
+  linkLost: 64,
+  lateCycle: 128,
+} as const;
+
+/** The bits of `reasons` as words, in the order of the bits. */
+export function namesOfReasons(reasons: number): string[] {
+  return Object.entries(Reason)
+    .filter(([, bit]) => (reasons & bit) !== 0)
+    .map(([name]) => name);
+}
+
+/** The supervisor's modes. Nothing moves in any of them but homing, armed and holding. */
+export const Mode = { disarmed: 0, homing: 1, armed: 2, holding: 3, stopped: 4 } as const;
+export type Mode = (typeof Mode)[keyof typeof Mode];
+
+/** The word for a mode. */
+export function nameOfMode(mode: Mode): string {
+  return Object.keys(Mode)[mode]!;
+}
+
+/**
+ * One control cycle. Allocated once and overwritten each cycle: the log copies it, nobody keeps it.
+ * Times are microseconds of the host's monotonic clock.
+ */
+export interface Step {
+  /** Counts cycles from 0; a gap is a cycle that was skipped because it would have been late. */
+  seq: number;
+  /** Start of the cycle. */
+  timeUs: number;
+  /** Age of the observation at `timeUs`; Infinity before the first one. */
+  ageUs: number;
+  /** When the policy had answered. */
+  decidedUs: number;
+  /** Until when the device may act on `action`. */
+  validUntilUs: number;
+  mode: Mode;
+  observation: Float32Array;
+  /** What the policy asked for. */
+  proposed: Float32Array;
+  /** What the gate permitted; what the device is told when the verdict is not `refused`. */
+  action: Float32Array;
+  verdict: Verdict;
+  /** `Reason` bits. */
+  reasons: number;
+}
+
+/** A blank step with the shapes of `spec`. */
+export function makeStep(spec: Spec): Step {
+  return {
+    seq: -1,
+    timeUs: 0,
+    ageUs: Number.POSITIVE_INFINITY,
+    decidedUs: 0,
+    validUntilUs: 0,
+    mode: Mode.disarmed,
+    observation: new Float32Array(spec.observation.length),
+    proposed: new Float32Array(spec.action.length),
+    action: new Float32Array(spec.action.length),
+    verdict: Verdict.refused,
+    reasons: 0,
+  };
+}
