@@ -1,0 +1,87 @@
+import assert from "node:assert";
+import { SinewError } from "../core/errors.ts";
+import type { Task } from "../sim/env.ts";
+
+/**
+ * Where evaluations start: seeds `first` to `first + count - 1`. The published starts and the ones
+ * that select the best policy are apart, so the choice is never judged on the starts that made it.
+ */
+export interface Starts {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** The fixed starts of a published number. */
+export const judgedStarts: Starts = { first: 1_000_000, count: 1000 };
+
+/** The fixed starts by which training picks its best policy. */
+export const selectionStarts: Starts = { first: 2_000_000, count: 200 };
+
+/** Undiscounted returns of one episode a start, noise off. */
+export interface Evaluation {
+  /** [starts.count], in the order of the seeds. */
+  readonly returns: Float64Array;
+  readonly mean: number;
+  /** Standard deviation over starts; `deviation / sqrt(count)` is the mean's standard error. */
+  readonly deviation: number;
+  /** Mean of the middle half. */
+  readonly interquartileMean: number;
+  readonly worst: number;
+}
+
+/** Physical actions [count, actions] for raw observations [count, observations]. */
+export type ActBatch = (observations: Float32Array, count: number) => Promise<Float32Array>;
+
+/**
+ * Runs one episode from each start, all in step, with one batched inference a step. Pure in the
+ * policy and the starts: no noise, no learning. Throws `SinewError("environment")` where the world
+ * gives a reward that is not a number.
+ */
+export async function evaluate(act: ActBatch, task: Task, starts: Starts): Promise<Evaluation> {
+  const { count } = starts;
+  assert(count > 0);
+  const observations = task.spec.observation.length;
+  const actions = task.spec.action.length;
+  const all = new Float32Array(count * observations);
+  const lanes = Array.from({ length: count }, (_, lane) => {
+    const env = task.makeEnv();
+    const observation = all.subarray(lane * observations, (lane + 1) * observations);
+    env.reset(starts.first + lane, observation);
+    return { env, observation, done: false };
+  });
+  const returns = new Float64Array(count);
+  let running = count;
+  while (running > 0) {
+    const answers = await act(all, count);
+    for (let lane = 0; lane < count; lane++) {
+      const { env, observation, done } = lanes[lane];
+      if (done) continue;
+      const action = answers.subarray(lane * actions, (lane + 1) * actions);
+      const { reward, terminated, truncated } = env.step(action, observation);
+      if (!Number.isFinite(reward)) {
+        throw new SinewError("environment", `${task.name} gave the reward ${reward}`);
+      }
+      returns[lane] += reward;
+      if (terminated || truncated) {
+        lanes[lane].done = true;
+        running--;
+      }
+    }
+  }
+  return summarise(returns);
+}
+
+function summarise(returns: Float64Array): Evaluation {
+  const count = returns.length;
+  const mean = returns.reduce((sum, value) => sum + value, 0) / count;
+  const squares = returns.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const sorted = Float64Array.from(returns).sort();
+  const middle = sorted.subarray(Math.floor(count / 4), Math.ceil((3 * count) / 4));
+  return {
+    returns,
+    mean,
+    deviation: Math.sqrt(squares / Math.max(1, count - 1)),
+    interquartileMean: middle.reduce((sum, value) => sum + value, 0) / middle.length,
+    worst: sorted[0],
+  };
+}

@@ -1,0 +1,51 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { crc32c } from "../core/crc.ts";
+import { ProtoWriter } from "../core/protobuf.ts";
+
+/**
+ * A TensorBoard event file: TFRecords (u64 length, masked CRC-32C, payload, masked CRC-32C) of
+ * `tensorflow.Event` messages with scalar summaries.
+ */
+export class EventFile {
+  readonly path: string;
+  readonly #fd: number;
+
+  /** Creates `events.out.tfevents.<seconds>.<host>.sinew` in `folder`. `wallSeconds` is Unix time. */
+  constructor(folder: string, wallSeconds: number) {
+    const seconds = Math.floor(wallSeconds);
+    this.path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.sinew`);
+    this.#fd = openSync(this.path, "a");
+    this.#append(new ProtoWriter().double(1, wallSeconds).string(3, "brain.Event:2").finish());
+  }
+
+  /** Appends the scalars, by tag, at `step`. */
+  scalars(step: number, wallSeconds: number, values: Readonly<Record<string, number>>): void {
+    const event = new ProtoWriter().double(1, wallSeconds).varint(2, step);
+    event.message(5, (summary) => {
+      for (const [tag, value] of Object.entries(values)) {
+        summary.message(1, (entry) => entry.string(1, tag).float(2, value));
+      }
+    });
+    this.#append(event.finish());
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  #append(payload: Uint8Array): void {
+    const record = Buffer.alloc(payload.length + 16);
+    record.writeUInt32LE(payload.length, 0);
+    record.writeUInt32LE(masked(crc32c(record, 0, 8)), 8);
+    record.set(payload, 12);
+    record.writeUInt32LE(masked(crc32c(payload)), 12 + payload.length);
+    writeSync(this.#fd, record);
+  }
+}
+
+/** The mask of TFRecord: rotated right by 15 bits, plus a constant, so a CRC of CRCs stays sound. */
+function masked(crc: number): number {
+  return ((((crc >>> 15) | (crc << 17)) >>> 0) + 0xa282ead8) >>> 0;
+}
