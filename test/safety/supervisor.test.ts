@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Rng } from "../../src/core/rng.ts";
+import { Mode } from "../../src/core/step.ts";
+import {
+  Happening,
+  modeTable,
+  nameOfHappening,
+  Supervisor,
+  transitionsKept,
+} from "../../src/safety/supervisor.ts";
+
+const modes = Object.values(Mode);
+const happenings = Object.values(Happening);
+
+/** The shortest way from the start to each mode. */
+const ways: Record<Mode, readonly Happening[]> = {
+  [Mode.disarmed]: [],
+  [Mode.homing]: [Happening.home],
+  [Mode.armed]: [Happening.arm],
+  [Mode.holding]: [Happening.arm, Happening.hold],
+  [Mode.stopped]: [Happening.stop],
+};
+
+function supervisorIn(mode: Mode): Supervisor {
+  const supervisor = new Supervisor();
+  for (const happening of ways[mode]) assert.ok(supervisor.tell(happening, 0));
+  assert.equal(supervisor.mode, mode);
+  return supervisor;
+}
+
+/** The whole table again, in words, so that a slip of one cell needs two slips. */
+const expected: Record<string, string> = {
+  "disarmed home": "homing",
+  "disarmed arm": "armed",
+  "disarmed stop": "stopped",
+  "disarmed fault": "disarmed",
+  "disarmed deviceStopped": "disarmed",
+  "homing homed": "disarmed",
+  "homing stop": "stopped",
+  "homing fault": "stopped",
+  "homing deviceStopped": "stopped",
+  "armed hold": "holding",
+  "armed stop": "stopped",
+  "armed fault": "stopped",
+  "armed deviceStopped": "stopped",
+  "holding resume": "armed",
+  "holding stop": "stopped",
+  "holding fault": "stopped",
+  "holding deviceStopped": "stopped",
+  "stopped stop": "stopped",
+  "stopped fault": "stopped",
+  "stopped deviceStopped": "stopped",
+  "stopped reset": "disarmed",
+};
+
+test("supervisor: every cell of the table", () => {
+  const names = Object.keys(Mode);
+  for (const mode of modes) {
+    for (const happening of happenings) {
+      const supervisor = supervisorIn(mode);
+      const before = supervisor.transitionCount;
+      const cell = `${names[mode]} ${nameOfHappening(happening)}`;
+      const wanted = expected[cell];
+      assert.equal(supervisor.tell(happening, 7, 5), wanted !== undefined, cell);
+      assert.equal(names[supervisor.mode], wanted ?? names[mode], cell);
+      const moved = supervisor.mode !== mode;
+      assert.equal(supervisor.transitionCount, before + (moved ? 1 : 0), cell);
+      assert.equal(supervisor.refusalCount, wanted === undefined ? 1 : 0, cell);
+      if (!moved) continue;
+      const record = { timeUs: 7, from: mode, happening, to: supervisor.mode, reason: 5 };
+      assert.deepEqual(supervisor.transition(before), record, cell);
+    }
+  }
+  assert.equal(modeTable.length, modes.length);
+  for (const row of modeTable) assert.equal(row.length, happenings.length);
+});
+
+test("supervisor: a process that starts moves nothing", () => {
+  assert.equal(new Supervisor().mode, Mode.disarmed);
+});
+
+test("supervisor: a stop latches until reset, and reset does not arm", () => {
+  const supervisor = supervisorIn(Mode.armed);
+  supervisor.tell(Happening.fault, 1, 4);
+  for (const happening of happenings) {
+    if (happening === Happening.reset) continue;
+    supervisor.tell(happening, 2);
+    assert.equal(supervisor.mode, Mode.stopped, nameOfHappening(happening));
+  }
+  assert.ok(supervisor.tell(Happening.reset, 3));
+  assert.equal(supervisor.mode, Mode.disarmed);
+});
+
+test("supervisor: no walk reaches armed but through arm or resume, nor leaves stopped but by reset", () => {
+  for (let seed = 0; seed < 100; seed++) {
+    const rng = new Rng(seed);
+    const supervisor = new Supervisor();
+    for (let at = 0; at < 200; at++) {
+      const before = supervisor.mode;
+      const happening = happenings[rng.below(happenings.length)]!;
+      supervisor.tell(happening, at);
+      const where = `seed ${seed} at ${at}`;
+      if (supervisor.mode === Mode.armed && before !== Mode.armed) {
+        const asked = happening === Happening.arm || happening === Happening.resume;
+        assert.ok(asked, where);
+      }
+      if (before === Mode.stopped && supervisor.mode !== Mode.stopped) {
+        assert.equal(happening, Happening.reset, where);
+      }
+    }
+  }
+});
+
+test("supervisor: every transition is recorded, the newest 64 kept", () => {
+  const supervisor = new Supervisor();
+  for (let at = 0; at < 100; at++) {
+    supervisor.tell(at % 2 === 0 ? Happening.stop : Happening.reset, at);
+  }
+  assert.equal(supervisor.transitionCount, 100);
+  for (let index = 100 - transitionsKept; index < 100; index++) {
+    assert.equal(supervisor.transition(index).timeUs, index);
+  }
+});
