@@ -149,7 +149,9 @@ export function decodeModel(bytes: Uint8Array): Model {
 }
 
 function refuse(problem: string): never {
-  throw new SinewError("policy-file", `not an ONNX file that Sinew can read: ${problem}`);
+  // The names come from the file, which may hold line breaks and terminal codes.
+  const line = problem.replaceAll(/\p{Cc}/gu, "?");
+  throw new SinewError("policy-file", `not an ONNX file that Sinew can read: ${line}`);
 }
 
 function readModel(bytes: Uint8Array): Model {
