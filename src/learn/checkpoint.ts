@@ -14,17 +14,20 @@ interface Header {
 }
 
 /** A checkpoint's content: facts that JSON holds exactly, and arrays of numbers by name. */
-export interface Checkpoint<Facts> {
+export interface Checkpoint<Facts, Arrays extends { readonly [name in keyof Arrays]: Values }> {
   readonly facts: Facts;
-  readonly arrays: Readonly<Record<string, Values>>;
+  readonly arrays: Arrays;
 }
 
 /**
  * Writes a checkpoint so that `path` always holds a whole one, the old or the new, also after
  * kill -9: magic, u32 length and JSON header, the arrays (little-endian), CRC-32C of all before.
  */
-export function writeCheckpoint<Facts>(path: string, checkpoint: Checkpoint<Facts>): void {
-  const entries = Object.entries(checkpoint.arrays);
+export function writeCheckpoint<Facts, Arrays extends { readonly [name in keyof Arrays]: Values }>(
+  path: string,
+  checkpoint: Checkpoint<Facts, Arrays>,
+): void {
+  const entries = Object.entries<Values>(checkpoint.arrays);
   const header: Header = {
     facts: checkpoint.facts,
     arrays: entries.map(([name, values]) => ({
@@ -64,7 +67,9 @@ function writeWhole(fd: number, bytes: Uint8Array): void {
  * Reads what `writeCheckpoint` wrote. Throws `SinewError("checkpoint")` where the file is missing,
  * of another version, or damaged.
  */
-export function readCheckpoint<Facts>(path: string): Checkpoint<Facts> {
+export function readCheckpoint<Facts, Arrays extends { readonly [name in keyof Arrays]: Values }>(
+  path: string,
+): Checkpoint<Facts, Arrays> {
   const refuse = (why: string): never => {
     throw new SinewError("checkpoint", `${path} ${why}`);
   };
@@ -92,5 +97,5 @@ export function readCheckpoint<Facts>(path: string): Checkpoint<Facts> {
     arrays[name] = new kinds[kind](copy as ArrayBuffer);
     at += size;
   }
-  return { facts: header.facts as Facts, arrays };
+  return { facts: header.facts as Facts, arrays: arrays as Arrays };
 }

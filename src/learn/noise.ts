@@ -1,6 +1,9 @@
 import { Rng } from "../core/rng.ts";
 
-/** Exploration noise, in units of half the action's range, so that 0.1 means 5 % of the full range. */
+/**
+ * Exploration noise, in units of half the action's range, so that 0.1 means 5 % of the full
+ * range.
+ */
 export interface Noise {
   /** Overwrites `into`, [actions], with the next draw times `scale`. */
   sample(scale: number, into: Float32Array): void;

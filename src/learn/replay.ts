@@ -1,7 +1,10 @@
 import assert from "node:assert";
 import type { Rng } from "../core/rng.ts";
 
-/** Minibatches drawn from a replay: which rows to learn from, and where each one's next observation is. */
+/**
+ * Minibatches drawn from a replay: which rows to learn from, and where each one's next
+ * observation is.
+ */
 export interface Sample {
   /** Rows that hold s, a, r and the terminated flag: [steps * batch]. */
   readonly index: Int32Array;
@@ -10,7 +13,8 @@ export interface Sample {
 }
 
 /**
- * The replay buffer: a ring of float32 rows `observation | action in [-1, 1] | reward | terminated`.
+ * The replay buffer: a ring of float32 rows `observation | action in [-1, 1] | reward |
+ * terminated`.
  *
  * Each observation is stored once: the next observation of a row is the observation of the row
  * behind it. An episode's end, terminated or truncated, adds one row that holds only the final
@@ -68,16 +72,29 @@ export class Replay {
     this.#open = false;
   }
 
+  /** Where the next row goes. */
+  get head(): number {
+    return this.#head;
+  }
+
   /**
-   * Draws `count` transitions, each equally likely, with replacement. The cost does not depend on
-   * how full the replay is. `Sample` arrays may be passed again to be overwritten.
+   * Overwrites all of `into` with transitions, each equally likely, drawn with replacement. The
+   * cost does not depend on how full the replay is.
    */
-  sample(rng: Rng, count: number, into: Sample): void {
-    assert(this.#transitions > 0, "nothing to sample from");
-    assert(into.index.length >= count && into.nextIndex.length >= count);
-    for (let i = 0; i < count; i++) {
-      let row = rng.below(this.#filled);
-      while (this.#whole[row] === 0) row = rng.below(this.#filled);
+  sample(rng: Rng, into: Sample): void {
+    this.sampleRows(rng, into, 0, this.#filled);
+  }
+
+  /**
+   * As `sample`, from the `count` rows that begin at `first`, of which one must be a
+   * transition.
+   */
+  sampleRows(rng: Rng, into: Sample, first: number, count: number): void {
+    assert(this.#transitions > 0 && count > 0, "nothing to sample from");
+    for (let i = 0; i < into.index.length; i++) {
+      let row = -1;
+      do row = (first + rng.below(count)) % this.capacity;
+      while (this.#whole[row] === 0);
       into.index[i] = row;
       into.nextIndex[i] = row + 1 === this.capacity ? 0 : row + 1;
     }

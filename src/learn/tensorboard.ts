@@ -12,7 +12,10 @@ export class EventFile {
   readonly path: string;
   readonly #fd: number;
 
-  /** Creates `events.out.tfevents.<seconds>.<host>.sinew` in `folder`. `wallSeconds` is Unix time. */
+  /**
+   * Creates `events.out.tfevents.<seconds>.<host>.sinew` in `folder`. `wallSeconds` is Unix
+   * time.
+   */
   constructor(folder: string, wallSeconds: number) {
     const seconds = Math.floor(wallSeconds);
     this.path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.sinew`);
@@ -45,7 +48,10 @@ export class EventFile {
   }
 }
 
-/** The mask of TFRecord: rotated right by 15 bits, plus a constant, so a CRC of CRCs stays sound. */
+/**
+ * The mask of TFRecord: rotated right by 15 bits, plus a constant, so a CRC of CRCs stays
+ * sound.
+ */
 function masked(crc: number): number {
   return ((((crc >>> 15) | (crc << 17)) >>> 0) + 0xa282ead8) >>> 0;
 }

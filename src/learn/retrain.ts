@@ -1,0 +1,150 @@
+import { join } from "node:path";
+import { SinewError } from "../core/errors.ts";
+import type { Spec } from "../core/spec.ts";
+import type { Task } from "../sim/env.ts";
+import { policyFile } from "./artefact.ts";
+import { selectionStarts } from "./evaluate.ts";
+import { decide, type GateDecision } from "./gate.ts";
+import type { Replay, Sample } from "./replay.ts";
+import { lossesOf } from "./settings.ts";
+import { judge } from "./train.ts";
+import { resumedTraining } from "./training.ts";
+
+/**
+ * Consecutive cycles of a robot's log, as `log/transitions` gives them: raw observations
+ * [count, observations] and the actions that were applied, [count, actions], in physical units.
+ */
+export interface Segment {
+  readonly observation: Float32Array;
+  readonly action: Float32Array;
+  readonly count: number;
+}
+
+/** What retraining needs to know. */
+export interface RetrainRequest {
+  /** The folder of the run that made the deployed policy; its checkpoint is read, never written. */
+  readonly folder: string;
+  readonly task: Task;
+  /** The policy file that drove the robot: what the gate compares with. */
+  readonly deployed: Uint8Array;
+  readonly segments: readonly Segment[];
+  /** Gradient steps; half of each minibatch is the robot's, half the simulator's. */
+  readonly gradientSteps: number;
+  readonly onProgress: (progress: { readonly step: number; readonly steps: number }) => void;
+}
+
+/** The candidate and what the gate says of it. */
+export interface RetrainResult {
+  readonly candidate: Uint8Array;
+  readonly decision: GateDecision;
+  /** Transitions that the log gave. */
+  readonly transitions: number;
+}
+
+/** Selection evaluations in one retraining; the best of them is the candidate. */
+const evaluations = 4;
+
+/**
+ * Goes on training from a run's checkpoint with what the robot did. The robot logged no reward: it
+ * is computed here by the task's own function of (o, a, o'), so a better reward relabels old logs.
+ * The candidate is the best of four moments on the selection starts; the gate decides on it.
+ *
+ * Throws `SinewError("log-file")` where the log holds no transition, "checkpoint" where the run's
+ * folder has none of this task.
+ */
+export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
+  const { task, deployed, segments, gradientSteps } = request;
+  const { settings, run } = await resumedTraining(join(request.folder, "checkpoint"), task);
+  try {
+    const { engine, replay, rng } = run;
+    const simulated = Math.min(replay.transitions, replay.capacity);
+    const first = replay.head;
+    const transitions = addSegments(replay, segments, task, settings.rewardScale);
+    if (transitions === 0) {
+      throw new SinewError(
+        "log-file",
+        "the log holds no two consecutive armed cycles to learn from",
+      );
+    }
+    const logged = (replay.head - first + replay.capacity) % replay.capacity;
+    const { shape } = lossesOf(settings, task.spec);
+    const draw = halves(shape.stepsPerCall, shape.batch);
+    const calls = Math.ceil(gradientSteps / shape.stepsPerCall);
+    const every = Math.ceil(calls / evaluations);
+    let best = { return: Number.NEGATIVE_INFINITY, policy: deployed };
+    for (let call = 1; call <= calls; call++) {
+      replay.sample(rng, draw.simulated);
+      replay.sampleRows(rng, draw.logged, first, logged);
+      const sample = simulated > 0 ? draw.mixed() : draw.logged;
+      await engine.learn({ rows: replay.rows, capacity: replay.capacity, ...sample });
+      if (call % every === 0 || call === calls) {
+        const origin = {
+          step: run.step,
+          engine: engine.name,
+          retrainSteps: call * shape.stepsPerCall,
+        };
+        const policy = await policyFile(settings, task.spec, engine.state.online, origin);
+        const { mean } = await judge(policy, task, selectionStarts);
+        if (mean > best.return) best = { return: mean, policy };
+      }
+      request.onProgress({ step: call, steps: calls });
+    }
+    const decision = await decide(best.policy, deployed, task, segments);
+    return { candidate: best.policy, decision, transitions };
+  } finally {
+    await run.engine.close();
+  }
+}
+
+/** Adds the log's transitions, judged by the task, and returns how many they are. */
+function addSegments(
+  replay: Replay,
+  segments: readonly Segment[],
+  task: Task,
+  rewardScale: number,
+): number {
+  const { observation, action } = task.spec;
+  const scaled = new Float32Array(action.length);
+  let transitions = 0;
+  for (const segment of segments) {
+    const o = (i: number): Float32Array =>
+      segment.observation.subarray(i * observation.length, (i + 1) * observation.length);
+    for (let i = 0; i + 1 < segment.count; i++) {
+      const a = segment.action.subarray(i * action.length, (i + 1) * action.length);
+      const reward = task.reward(o(i), a, o(i + 1));
+      scaleAction(task.spec, a, scaled);
+      replay.add(o(i), scaled, reward * rewardScale, false);
+      transitions++;
+    }
+    if (segment.count > 1) replay.endEpisode(o(segment.count - 1));
+  }
+  return transitions;
+}
+
+/** Physical units to [-1, 1], as the replay holds actions. */
+function scaleAction(spec: Spec, action: Float32Array, into: Float32Array): void {
+  spec.action.forEach(({ low, high }, i) => {
+    into[i] = Math.min(1, Math.max(-1, (2 * (action[i] - low)) / (high - low) - 1));
+  });
+}
+
+/**
+ * Index arrays for K minibatches whose even places are the simulator's and whose odd are the
+ * log's.
+ */
+function halves(steps: number, batch: number) {
+  const make = (): Sample => ({
+    index: new Int32Array(steps * batch),
+    nextIndex: new Int32Array(steps * batch),
+  });
+  const [simulated, logged, mixture] = [make(), make(), make()];
+  const mixed = (): Sample => {
+    for (let i = 0; i < steps * batch; i++) {
+      const from = i % 2 === 0 ? simulated : logged;
+      mixture.index[i] = from.index[i];
+      mixture.nextIndex[i] = from.nextIndex[i];
+    }
+    return mixture;
+  };
+  return { simulated, logged, mixed };
+}
