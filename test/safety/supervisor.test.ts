@@ -92,7 +92,7 @@ test("supervisor: a stop latches until reset, and reset does not arm", () => {
   assert.equal(supervisor.mode, Mode.disarmed);
 });
 
-test("supervisor: no walk reaches armed but through arm or resume, nor leaves stopped but by reset", () => {
+test("supervisor: only arm and resume lead to armed, only reset leads out of stopped", () => {
   for (let seed = 0; seed < 100; seed++) {
     const rng = new Rng(seed);
     const supervisor = new Supervisor();

@@ -1,0 +1,89 @@
+import * as v from "valibot";
+import { SinewError } from "../core/errors.ts";
+import type { Spec } from "../core/spec.ts";
+import { parseYaml } from "../core/yaml.ts";
+import type { LinkChoice } from "../link/link.ts";
+import { type Limits, limitsOf } from "../safety/limits.ts";
+
+const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
+const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
+const topicPart = v.pipe(text, v.regex(/^[^+#\s]+$/, "give a topic without +, # or spaces"));
+
+const limitSchema = v.strictObject({
+  low: v.optional(number),
+  high: v.optional(number),
+  rateMax: v.optional(number),
+});
+
+const serialSchema = v.strictObject({
+  path: text,
+  baud: v.optional(v.pipe(number, v.integer("give a whole number"), v.minValue(300)), 1_000_000),
+});
+
+const mqttSchema = v.strictObject({
+  url: v.pipe(text, v.regex(/^mqtts?:\/\/[^/]/, "give mqtt://host:port or mqtts://host:port")),
+  prefix: v.optional(topicPart, "sinew"),
+});
+
+const robotSchema = v.strictObject({
+  robot: v.pipe(text, v.regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "give a name like arm-1: a-z 0-9 _ -")),
+  link: v.strictObject({ serial: v.optional(serialSchema), mqtt: v.optional(mqttSchema) }),
+  limits: v.optional(v.record(v.string(), limitSchema), {}),
+  commandTtlMs: v.optional(v.pipe(number, v.minValue(1), v.maxValue(1000))),
+  log: v.optional(v.strictObject({ directory: v.optional(text, "logs") }), {}),
+});
+
+/** A robot as its owner describes it: `robot.yaml`, with the defaults filled in. */
+export interface Robot {
+  readonly robot: string;
+  readonly link: LinkChoice;
+  readonly limits: Readonly<Record<string, { low?: number; high?: number; rateMax?: number }>>;
+  /** How long the device may act on one command; undefined for two periods, at most 100 ms. */
+  readonly commandTtlMs: number | undefined;
+  readonly log: { readonly directory: string };
+}
+
+/**
+ * Reads the text of a robot file. Throws `SinewError("robot-file")` with line and column for bad
+ * YAML, a value out of its range, or a key that does not exist.
+ */
+export function parseRobot(source: string, path: string): Robot {
+  const file = parseYaml(source, path);
+  const fail = (keys: readonly (string | number)[], line: string): never => {
+    throw new SinewError("robot-file", `${file.placeOf(keys)}: ${line}`);
+  };
+  const result = v.safeParse(robotSchema, file.value);
+  if (!result.success) {
+    const issue = result.issues[0];
+    const keys = (issue.path ?? []).map((item) => item.key as string);
+    return fail(keys, lineOf(keys.join("."), issue));
+  }
+  const { robot, link, limits, commandTtlMs, log } = result.output;
+  if ((link.serial === undefined) === (link.mqtt === undefined)) {
+    return fail(["link"], "link: give either serial or mqtt");
+  }
+  const choice: LinkChoice =
+    link.serial === undefined ? { mqtt: { ...link.mqtt!, robot } } : { serial: link.serial };
+  return { robot, link: choice, limits: limits as Robot["limits"], commandTtlMs, log };
+}
+
+function lineOf(key: string, issue: v.BaseIssue<unknown>): string {
+  if (issue.type === "strict_object" && issue.expected === "never") return `unknown key "${key}"`;
+  if (issue.type === "strict_object" && key !== "") return `"${key}" is missing`;
+  if (key === "") return "this is no robot file: give robot, link, ...";
+  return `"${key}": ${issue.message}`;
+}
+
+/**
+ * What the gate may let through on this robot. Throws `SinewError("robot-file")`, see `limitsOf`.
+ */
+export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
+  return limitsOf(spec, { action: robot.limits });
+}
+
+/** How long the device may act on one command, in microseconds. */
+export function commandTtlUs(robot: Robot, spec: Spec): number {
+  return robot.commandTtlMs === undefined
+    ? Math.min(100_000, 2 * spec.periodUs)
+    : robot.commandTtlMs * 1000;
+}

@@ -1,0 +1,38 @@
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { SinewError } from "../core/errors.ts";
+
+/** An MQTT 3.1.1 broker inside this process, for demos, tests and robots without a network. */
+export interface Broker {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Listens on `host` and `port` (0 takes a free one). Throws `SinewError("broker")` where it cannot.
+ */
+export async function startBroker(port: number = 0, host: string = "127.0.0.1"): Promise<Broker> {
+  const { Aedes } = await import("aedes");
+  const aedes = await Aedes.createBroker();
+  const sockets = new Set<Socket>();
+  // Without TCP_NODELAY on both ends a command waits up to 40 ms for the other side's ACK.
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    aedes.handle(socket);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => {
+      reject(new SinewError("broker", `cannot listen on ${host}:${port}: ${error.message}`));
+    });
+    server.listen(port, host, resolve);
+  });
+  const address = server.address() as AddressInfo;
+  return {
+    url: `mqtt://${host}:${address.port}`,
+    close: async () => {
+      await new Promise<void>((resolve) => aedes.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import type { Spec } from "../core/spec.ts";
+import { Mode } from "../core/step.ts";
+import type { Phase, Session } from "../wire/session.ts";
+import type { Port } from "./port.ts";
+
+/** What one control cycle needs of a robot. Nothing here waits, throws or allocates. */
+export interface Device {
+  readonly spec: Spec;
+  /** The link is gone for good; the process must open it anew. */
+  readonly lost: boolean;
+  /**
+   * Writes the newest observation and returns its age at `nowUs` in microseconds, Infinity before
+   * the first.
+   */
+  read(observation: Float32Array, nowUs: number): number;
+  /**
+   * Sends an action that the device may act on until `validUntilUs`; false where it was dropped.
+   */
+  write(action: Float32Array, validUntilUs: number): boolean;
+  /** Tells the device to stop; said again until the device reports that it did. */
+  stop(reason: number): void;
+}
+
+// Long enough for an answer to arrive between two repetitions of a request.
+const repeatUs = 20_000;
+const none = -1;
+
+/** A device behind the bridge protocol. */
+export class BridgeDevice implements Device {
+  readonly spec: Spec;
+  readonly #port: Port;
+  readonly #session: Session;
+  readonly #in: Uint8Array = new Uint8Array(4096);
+  readonly #out: Uint8Array = new Uint8Array(4096);
+  #lost = false;
+  #stopReason: number = none;
+  #resetting = false;
+  #repeatAtUs = Number.NEGATIVE_INFINITY;
+  #roundTripUs = Number.NaN;
+  /** Commands that the port did not take. */
+  droppedCount = 0;
+
+  constructor(spec: Spec, port: Port, session: Session) {
+    this.spec = spec;
+    this.#port = port;
+    this.#session = session;
+  }
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  get phase(): Phase {
+    return this.#session.phase;
+  }
+
+  /** Why the handshake was refused; names the channel. */
+  get refusal(): string | null {
+    return this.#session.refusal;
+  }
+
+  /** The mode that the device last reported. */
+  get mode(): number {
+    return this.#session.deviceMode;
+  }
+
+  /** Why the device stopped, in its own code. */
+  get reason(): number {
+    return this.#session.deviceReason;
+  }
+
+  /** What the device says that its actuators do now. */
+  get applied(): Float32Array {
+    return this.#session.deviceApplied;
+  }
+
+  get roundTripUs(): number {
+    return this.#roundTripUs;
+  }
+
+  get offsetErrorUs(): number {
+    return this.#session.offsetErrorUs;
+  }
+
+  /**
+   * Takes in what has arrived and sends what the session wants sent: handshake, clock, repetitions.
+   */
+  poll(nowUs: number): void {
+    this.#receive(nowUs);
+    this.#send(this.#session.poll(nowUs, this.#out));
+    if (nowUs < this.#repeatAtUs + repeatUs) return;
+    if (this.#stopReason !== none) {
+      if (this.mode === Mode.stopped) this.#stopReason = none;
+      else this.#repeat(nowUs, this.#session.encodeStop(this.#stopReason, this.#out));
+    } else if (this.#resetting) {
+      if (this.mode !== Mode.stopped) this.#resetting = false;
+      else this.#repeat(nowUs, this.#session.encodeReset(this.#out));
+    }
+  }
+
+  read(observation: Float32Array, nowUs: number): number {
+    this.#receive(nowUs);
+    this.#session.readObservation(observation);
+    return nowUs - this.#session.sampledUs;
+  }
+
+  write(action: Float32Array, validUntilUs: number): boolean {
+    const sent = this.#send(this.#session.encodeCommand(action, validUntilUs, this.#out));
+    if (!sent) this.droppedCount++;
+    return sent;
+  }
+
+  /** Asks the device to let commands move it. It does so only where the contract is the same. */
+  arm(nowUs: number): void {
+    this.#send(this.#session.encodeArm(nowUs, this.#out));
+  }
+
+  stop(reason: number): void {
+    this.#resetting = false;
+    this.#stopReason = reason;
+    this.#repeatAtUs = Number.NEGATIVE_INFINITY;
+    this.#send(this.#session.encodeStop(reason, this.#out));
+  }
+
+  /** Asks the device to leave its latched stop. */
+  reset(): void {
+    this.#stopReason = none;
+    this.#resetting = true;
+    this.#repeatAtUs = Number.NEGATIVE_INFINITY;
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+
+  /** Blocks until bytes may have come, for at most `timeoutUs`. */
+  wait(timeoutUs: number): void {
+    this.#port.wait(timeoutUs);
+  }
+
+  #receive(nowUs: number): void {
+    let length = this.#port.read(this.#in);
+    while (length > 0) {
+      this.#session.receive(this.#in, length, nowUs);
+      length = length === this.#in.length ? this.#port.read(this.#in) : 0;
+    }
+    if (length < 0) this.#lost = true;
+    this.#roundTripUs = this.#session.roundTripUs;
+  }
+
+  #send(length: number): boolean {
+    return length > 0 && this.#port.write(this.#out, length);
+  }
+
+  #repeat(nowUs: number, length: number): void {
+    this.#repeatAtUs = nowUs;
+    this.#send(length);
+  }
+}

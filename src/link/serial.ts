@@ -1,0 +1,163 @@
+import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import { ReadStream } from "node:tty";
+import { messageOf, SinewError } from "../core/errors.ts";
+import type { Port } from "./port.ts";
+
+/**
+ * A serial port that is open, configured and locked, so that no second program can drive the robot.
+ */
+export interface SerialLine {
+  readonly path: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens, configures and locks the serial port at `path`. It must be called on the main thread, and
+ * it reads and writes nothing: bytes move through `openSerialPort`. With `polled` a read without
+ * data gives 0 at once (VMIN 0), which spares the control thread an exception for each empty read;
+ * without it an event-driven reader works. Throws `SinewError("port")` for a missing or locked
+ * port.
+ */
+export async function lockSerialLine(
+  path: string,
+  baud: number,
+  polled: boolean,
+): Promise<SerialLine> {
+  if (process.platform === "win32") {
+    throw new SinewError("port", "serial links need Linux or macOS; on Windows use an MQTT link");
+  }
+  // The native addon takes 30 ms to load, so only programs that open a port pay for it.
+  const { SerialPort } = await import("serialport");
+  const options = { path, baudRate: baud, lock: true, hupcl: false, autoOpen: false };
+  const timing = polled ? { vmin: 0, vtime: 0 } : {};
+  const line = new SerialPort({ ...options, ...timing });
+  await new Promise<void>((resolve, reject) => {
+    line.open((error) => (error ? reject(portError(path, error)) : resolve()));
+  });
+  return {
+    path,
+    close: () => new Promise((resolve) => (line.isOpen ? line.close(() => resolve()) : resolve())),
+  };
+}
+
+function portError(path: string, error: Error): SinewError {
+  const text = error.message;
+  const why = /no such file/i.test(text)
+    ? "there is no such port; is the robot plugged in?"
+    : /cannot lock/i.test(text)
+      ? "another program holds it; close that first"
+      : /permission denied/i.test(text)
+        ? "permission denied; add yourself to the port's group (on Debian: dialout)"
+        : text.replace(/^Error:? /, "");
+  return new SinewError("port", `cannot open the serial port ${path}: ${why}`, { cause: error });
+}
+
+/**
+ * The bytes of a serial port that `lockSerialLine` holds, on a descriptor of its own: system calls
+ * without a thread pool in between. Works in any thread.
+ */
+export function openSerialPort(path: string): Port {
+  return new SerialDescriptor(openSync(path, flags));
+}
+
+const flags: number = constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK;
+// How many empty reads pass between two looks at whether the line is still there.
+const emptyReadsMax = 16;
+
+class SerialDescriptor implements Port {
+  readonly #fd: number;
+  readonly #rest: Uint8Array = new Uint8Array(4096);
+  readonly #pillow: Int32Array = new Int32Array(new SharedArrayBuffer(4));
+  #restLength = 0;
+  #emptyReads = 0;
+  #lost = false;
+  #open = true;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  read(into: Uint8Array): number {
+    if (this.#lost) return -1;
+    let length = 0;
+    try {
+      length = readSync(this.#fd, into, 0, into.length, null);
+    } catch (error) {
+      if (!isBusy(error)) this.#lost = true;
+    }
+    if (length > 0) this.#emptyReads = 0;
+    // A line that was hung up reads as empty for ever; only a write tells, also one of no bytes.
+    else if (++this.#emptyReads % emptyReadsMax === 0) this.#put(into, 0);
+    return this.#lost ? -1 : length;
+  }
+
+  write(bytes: Uint8Array, length: number): boolean {
+    if (!this.#finishFrame()) return false;
+    const written = this.#put(bytes, length);
+    if (written === length) return true;
+    // The device has the start of a frame; it must get the rest before anything else.
+    if (written > 0) {
+      this.#restLength = length - written;
+      this.#rest.set(bytes.subarray(written, length));
+    }
+    return false;
+  }
+
+  wait(timeoutUs: number): void {
+    Atomics.wait(this.#pillow, 0, 0, timeoutUs / 1000);
+  }
+
+  close(): void {
+    if (this.#open) closeSync(this.#fd);
+    this.#open = false;
+    this.#lost = true;
+  }
+
+  #finishFrame(): boolean {
+    if (this.#restLength === 0) return !this.#lost;
+    const written = this.#put(this.#rest, this.#restLength);
+    this.#restLength -= written;
+    this.#rest.copyWithin(0, written, written + this.#restLength);
+    return this.#restLength === 0 && !this.#lost;
+  }
+
+  #put(bytes: Uint8Array, length: number): number {
+    if (this.#lost) return 0;
+    try {
+      return writeSync(this.#fd, bytes, 0, length);
+    } catch (error) {
+      if (!isBusy(error)) this.#lost = true;
+      return 0;
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === "EAGAIN";
+}
+
+/**
+ * Calls `onBytes` with what the locked serial port at `path` receives, from the event loop of this
+ * thread, and `onEnd` once when the line is lost. Returns a function that stops listening.
+ */
+export function listenToSerial(
+  path: string,
+  onBytes: (bytes: Uint8Array) => void,
+  onEnd: (why: string) => void,
+): () => void {
+  const stream = new ReadStream(openSync(path, flags));
+  let listening = true;
+  const end = (why: string): void => {
+    if (!listening) return;
+    listening = false;
+    stream.destroy();
+    onEnd(why);
+  };
+  stream.on("data", onBytes);
+  stream.on("end", () => end(`the serial port ${path} was unplugged`));
+  stream.on("error", (error) => end(`the serial port ${path} failed: ${messageOf(error)}`));
+  return () => {
+    listening = false;
+    stream.destroy();
+  };
+}

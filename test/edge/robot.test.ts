@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SinewError } from "../../src/core/errors.ts";
+import type { Spec } from "../../src/core/spec.ts";
+import { commandTtlUs, limitsOfRobot, parseRobot } from "../../src/edge/robot.ts";
+
+const spec: Spec = {
+  observation: [{ name: "angle", unit: "rad", low: -4, high: 4 }],
+  action: [{ name: "torque", unit: "N*m", low: -2, high: 2 }],
+  periodUs: 20_000,
+};
+
+function refuses(source: string, line: RegExp): void {
+  assert.throws(
+    () => parseRobot(source, "robot.yaml"),
+    (error: unknown) => {
+      assert.ok(error instanceof SinewError);
+      assert.equal(error.code, "robot-file");
+      assert.match(error.message, line);
+      assert.ok(!error.message.includes("\n"));
+      return true;
+    },
+  );
+}
+
+test("robot: a short file gets defaults that work", () => {
+  const robot = parseRobot(
+    "robot: arm-1\nlink: { serial: { path: /dev/ttyACM0 } }\n",
+    "robot.yaml",
+  );
+  assert.deepEqual(robot.link, { serial: { path: "/dev/ttyACM0", baud: 1_000_000 } });
+  assert.deepEqual(robot.log, { directory: "logs" });
+  assert.equal(commandTtlUs(robot, spec), 40_000);
+  assert.equal(commandTtlUs(robot, { ...spec, periodUs: 80_000 }), 100_000);
+  assert.deepEqual(limitsOfRobot(robot, spec).action, [{ low: -2, high: 2, rateMax: 200 }]);
+});
+
+test("robot: limits are tightened by channel", () => {
+  const robot = parseRobot(
+    "robot: a\nlink: { mqtt: { url: 'mqtt://h:1' } }\nlimits: { torque: { high: 1 } }\n",
+    "robot.yaml",
+  );
+  assert.deepEqual(robot.link, { mqtt: { url: "mqtt://h:1", prefix: "sinew", robot: "a" } });
+  assert.equal(limitsOfRobot(robot, spec).action[0].high, 1);
+  const wrong = parseRobot(
+    "robot: a\nlink: { mqtt: { url: 'mqtt://h:1' } }\nlimits: { torqe: { high: 1 } }\n",
+    "robot.yaml",
+  );
+  assert.throws(() => limitsOfRobot(wrong, spec), /"torqe" is no action channel/);
+});
+
+test("robot: every error gives line and column", () => {
+  refuses("robot: a\nlink: { serial: { path: /dev/x }\n", /^robot\.yaml:3:1: /);
+  refuses("robot: a\nrobot: b\n", /^robot\.yaml:2:1: .*unique/);
+  refuses("robot: a\nlink:\n  serial: { path: /dev/x, boud: 9600 }\n", /:3:\d+: unknown key "link/);
+  refuses("robot: a\nlink:\n  serial: { path: /dev/x, baud: fast }\n", /:3:33: "link.serial.baud"/);
+  refuses("robot: a\n", /^robot\.yaml:1:1: "link" is missing/);
+  refuses("robot: a\nlink: {}\n", /:2:7: link: give either serial or mqtt/);
+  refuses("robot: Arm 1\nlink: {serial: {path: a}}\n", /:1:8: "robot": give a name like/);
+  refuses("robot: a\nlink: {mqtt: {url: 'http://h'}}\n", /:2:20: "link.mqtt.url": give mqtt:/);
+  refuses("robot: a\nlink: {serial: {path: a}}\ncommandTtlMs: .nan\n", /:3:15: "commandTtlMs"/);
+  refuses("- 1\n", /^robot\.yaml:1:1: "robot" is missing/);
+  refuses("", /^robot\.yaml:1:1: this is no robot file/);
+  refuses("robot: !!js/function 'x'\n", /^robot\.yaml:1:/);
+});
