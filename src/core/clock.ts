@@ -1,6 +1,9 @@
 /** The only door to time. */
 export interface Clock {
-  /** Microseconds of a clock that never goes back, comparable between threads and processes of one machine. */
+  /**
+   * Microseconds of a clock that never goes back, comparable between threads and processes of
+   * one machine.
+   */
   now(): number;
   /** Returns at `dueUs` on that clock, or at once where it has passed. Blocks the thread. */
   until(dueUs: number): void;

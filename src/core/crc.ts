@@ -1,4 +1,7 @@
-/** CRC-32C (Castagnoli): polynomial 0x1EDC6F41 reflected, start and final xor 0xFFFFFFFF (RFC 3720, 12.1). */
+/**
+ * CRC-32C (Castagnoli): polynomial 0x1EDC6F41 reflected, start and final xor 0xFFFFFFFF (RFC
+ * 3720, 12.1).
+ */
 const table: Uint32Array = makeTable();
 
 function makeTable(): Uint32Array {

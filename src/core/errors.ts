@@ -1,5 +1,6 @@
 /**
- * What a border throws: a bad file, a wrong flag, a refused contract, a missing port, a dead broker.
+ * What a border throws: a bad file, a wrong flag, a refused contract, a missing port, a dead
+ * broker.
  * `code` is stable and machine-readable; `message` is one line that names the offending value and
  * says what to do. Bugs of ours are `assert`s, not these.
  */

@@ -95,7 +95,10 @@ export class ProtoWriter {
   }
 }
 
-/** One field of a message: `value` for varints (as a signed 64-bit number), `bytes` for all others. */
+/**
+ * One field of a message: `value` for varints (as a signed 64-bit number), `bytes` for all
+ * others.
+ */
 export interface ProtoField {
   readonly field: number;
   readonly wireType: 0 | 1 | 2 | 5;
@@ -106,7 +109,10 @@ export interface ProtoField {
 
 const nothing = new Uint8Array(0);
 
-/** The fields of a message in file order. Throws `SinewError("usage")` where the bytes are no message. */
+/**
+ * The fields of a message in file order. Throws `SinewError("usage")` where the bytes are no
+ * message.
+ */
 export function* readFields(bytes: Uint8Array): Generator<ProtoField> {
   let at = 0;
   const fail = (): never => {

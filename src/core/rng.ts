@@ -5,7 +5,10 @@
 export class Rng {
   readonly state: Uint32Array = new Uint32Array(4);
 
-  /** `stream` tells apart generators that share a seed, such as the environment's and the noise's. */
+  /**
+   * `stream` tells apart generators that share a seed, such as the environment's and the
+   * noise's.
+   */
   constructor(seed: number, stream: number = 0) {
     let x = (seed ^ Math.imul(stream + 1, 0x9e3779b9)) >>> 0;
     let y = (Math.floor(seed / 2 ** 32) ^ 0x85ebca6b) >>> 0;
@@ -37,7 +40,10 @@ export class Rng {
     return low + (high - low) * fraction;
   }
 
-  /** Standard normal by Box and Muller; the second of the pair is dropped, so `state` is all there is. */
+  /**
+   * Standard normal by Box and Muller; the second of the pair is dropped, so `state` is all
+   * there is.
+   */
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
     return radius * Math.cos(2 * Math.PI * this.uniform());

@@ -11,7 +11,10 @@ export interface Channel {
   readonly high: number;
 }
 
-/** The contract that an environment, a policy, a device and a log all carry. Unequal specs never meet. */
+/**
+ * The contract that an environment, a policy, a device and a log all carry. Unequal specs never
+ * meet.
+ */
 export interface Spec {
   readonly observation: readonly Channel[];
   readonly action: readonly Channel[];
@@ -100,14 +103,16 @@ function differenceOfChannels(
       Math.fround(want.low) !== Math.fround(have.low) ||
       Math.fround(want.high) !== Math.fround(have.high)
     ) {
-      return `${place} "${want.name}": expected [${want.low}, ${want.high}], got [${have.low}, ${have.high}]`;
+      const limits = `[${want.low}, ${want.high}], got [${have.low}, ${have.high}]`;
+      return `${place} "${want.name}": expected ${limits}`;
     }
   }
   return null;
 }
 
 /**
- * The spec as bytes, the same on host and firmware: u8 1, u32 periodUs, u8 observations, u8 actions,
+ * The spec as bytes, the same on host and firmware: u8 1, u32 periodUs, u8 observations, u8
+ * actions,
  * then for each channel the name, 0, the unit, 0, f32 low, f32 high. Little-endian.
  */
 export function canonicalBytes(spec: Spec): Uint8Array {
