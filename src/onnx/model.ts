@@ -29,7 +29,7 @@ export interface Node {
   readonly attributes: Readonly<Record<string, AttributeValue>>;
 }
 
-/** What goes into or comes out of a graph. A text among `dims` is a symbolic size, such as "batch". */
+/** An input or output of a graph. A text among `dims` is a symbolic size, such as "batch". */
 export interface ValueInfo {
   readonly name: string;
   readonly type: ElementType;
@@ -44,7 +44,7 @@ export interface Graph {
   readonly outputs: readonly ValueInfo[];
 }
 
-/** An ONNX file. Sinew writes IR version 8 and operator set 17, which every ORT since 1.13 loads. */
+/** An ONNX file. Sinew writes IR version 8 and opset 17, which every ORT since 1.13 loads. */
 export interface Model {
   readonly irVersion: number;
   readonly opset: number;
@@ -65,7 +65,7 @@ const elementTypes: Readonly<Record<ElementType, { size: number; code: number }>
 // Graphs inside attributes inside graphs: deeper than this is an attack on the stack, not a model.
 const depthMax = 16;
 
-/** The bytes of an ONNX file. Field numbers are those of onnx.proto; tensors are written as raw data. */
+/** The bytes of an ONNX file. Field numbers are those of onnx.proto; tensors are raw data. */
 export function encodeModel(model: Model): Uint8Array {
   const file = new ProtoWriter()
     .varint(1, model.irVersion)
@@ -134,7 +134,7 @@ function writeValueInfo(out: ProtoWriter, value: ValueInfo): void {
 
 /**
  * Reads an ONNX file. Names and comments of nodes and inferred shapes are left out. Tensor data are
- * copies. Throws `SinewError("policy-file")` for what is cut short, damaged, or another kind of file,
+ * copies. Throws `SinewError("policy-file")` for what is cut short, damaged or another kind of file
  * and for what Sinew does not read: weights in a second file, other element types, other domains.
  */
 export function decodeModel(bytes: Uint8Array): Model {

@@ -30,8 +30,8 @@ export interface OrtSession {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   /**
-   * Runs the model. Where `fetches` holds a tensor of the output's shape, the result is also written
-   * into its data. The native call runs on this thread, one turn of the event loop later. Rejects
+   * Runs the model. Where `fetches` holds a tensor of the output's shape, the result is written into
+   * its data too. The native call runs on this thread, one turn of the event loop later. Rejects
    * with `SinewError("policy-file")` where a shape, type or name does not fit the model.
    */
   run(
@@ -43,7 +43,7 @@ export interface OrtSession {
 
 /**
  * Loads an ONNX model into ONNX Runtime on the CPU with `threads` threads (1 unless told: more make
- * small networks slower and late). Throws `SinewError("policy-file")` with the runtime's own reason.
+ * small networks slower and late). Throws `SinewError("policy-file")` with ORT's own reason.
  */
 export async function createSession(
   model: Uint8Array,

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { Rng } from "../core/rng.ts";
+import type { Spec } from "../core/spec.ts";
+import type { Env, Outcome, Task } from "./env.ts";
+
+const gravity = 10;
+const mass = 1;
+const length = 1;
+const periodS = 0.05;
+const torqueMax = 2;
+const speedMax = 8;
+const episodeStepsMax = 200;
+
+/** The pendulum's channels; its angle is atan2(pole_sin, pole_cos), 0 upright. */
+export const pendulumSpec: Spec = {
+  observation: [
+    { name: "pole_cos", unit: "1", low: -1, high: 1 },
+    { name: "pole_sin", unit: "1", low: -1, high: 1 },
+    { name: "pole_velocity", unit: "rad/s", low: -speedMax, high: speedMax },
+  ],
+  action: [{ name: "pole_torque", unit: "N*m", low: -torqueMax, high: torqueMax }],
+  periodUs: 50_000,
+};
+
+/** Gymnasium's Pendulum-v1, number for number: swing up a pole whose motor is too weak to lift it. */
+export const pendulumTask: Task = {
+  name: "pendulum",
+  spec: pendulumSpec,
+  episodeStepsMax,
+  makeEnv: () => new Pendulum(),
+  reward(observation, action) {
+    const theta = Math.atan2(observation[1], observation[0]);
+    return -cost(theta, observation[2], clip(action[0], torqueMax));
+  },
+};
+
+/** One pendulum. Angle in radians from upright, never wrapped; velocity in rad/s. */
+export class Pendulum implements Env {
+  readonly spec: Spec = pendulumSpec;
+  #theta = Math.PI;
+  #thetaDot = 0;
+  #steps = 0;
+
+  /** Any angle at up to 1 rad/s, both uniform. */
+  reset(seed: number, observation: Float32Array): void {
+    const rng = new Rng(seed);
+    const theta = rng.uniform(-Math.PI, Math.PI);
+    this.setState(theta, rng.uniform(-1, 1));
+    this.observe(observation);
+  }
+
+  /** Starts an episode hanging at rest, as a real pendulum does. */
+  hang(): void {
+    this.setState(Math.PI, 0);
+  }
+
+  /** Starts an episode at `theta` rad and `thetaDot` rad/s. */
+  setState(theta: number, thetaDot: number): void {
+    this.#theta = theta;
+    this.#thetaDot = thetaDot;
+    this.#steps = 0;
+  }
+
+  step(action: Float32Array, observation: Float32Array): Outcome {
+    assert(action.length === 1);
+    const torque = clip(action[0], torqueMax);
+    const reward = -cost(this.#theta, this.#thetaDot, torque);
+    // NumPy 2 rounds what touches the float32 action alone to float32, and the rest not.
+    const push = Math.fround((3 / (mass * length ** 2)) * torque);
+    const fall = ((3 * gravity) / (2 * length)) * Math.sin(this.#theta);
+    this.#thetaDot = clip(this.#thetaDot + (fall + push) * periodS, speedMax);
+    this.#theta += this.#thetaDot * periodS;
+    this.#steps++;
+    this.observe(observation);
+    return { reward, terminated: false, truncated: this.#steps >= episodeStepsMax };
+  }
+
+  /** Writes what is observed now. */
+  observe(observation: Float32Array): void {
+    assert(observation.length === 3);
+    observation[0] = Math.cos(this.#theta);
+    observation[1] = Math.sin(this.#theta);
+    observation[2] = this.#thetaDot;
+  }
+}
+
+/** Angle, speed and effort squared, weighed; the state is that before the step. */
+function cost(theta: number, thetaDot: number, torque: number): number {
+  const turn = 2 * Math.PI;
+  const rest = (theta + Math.PI) % turn;
+  const angle = (rest < 0 ? rest + turn : rest) - Math.PI;
+  const effort = Math.fround(Math.fround(0.001) * Math.fround(torque * torque));
+  return angle ** 2 + 0.1 * thetaDot ** 2 + effort;
+}
+
+/** NaN stays NaN. */
+function clip(value: number, limit: number): number {
+  return Math.min(limit, Math.max(-limit, value));
+}
