@@ -30,8 +30,8 @@ export interface OrtSession {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   /**
-   * Runs the model. Where `fetches` holds a tensor of the output's shape, the result is written into
-   * its data too. The native call runs on this thread, one turn of the event loop later. Rejects
+   * Runs the model. Where `fetches` holds a tensor of the output's shape, the result is written
+   * into its data too. The native call runs on this thread, one turn of the event loop later. Rejects
    * with `SinewError("policy-file")` where a shape, type or name does not fit the model.
    */
   run(

@@ -9,7 +9,7 @@ export interface Outcome {
   truncated: boolean;
 }
 
-/** A world, stepped by one action per period. Deterministic: the seed of `reset` is its only chance. */
+/** A world, stepped by one action per period. The seed of `reset` is its only chance. */
 export interface Env {
   readonly spec: Spec;
   /** Starts an episode and writes the first observation, in physical units. */

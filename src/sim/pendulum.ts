@@ -22,7 +22,7 @@ export const pendulumSpec: Spec = {
   periodUs: 50_000,
 };
 
-/** Gymnasium's Pendulum-v1, number for number: swing up a pole whose motor is too weak to lift it. */
+/** Gymnasium's Pendulum-v1, number for number: swing up a pole that the motor cannot lift. */
 export const pendulumTask: Task = {
   name: "pendulum",
   spec: pendulumSpec,
