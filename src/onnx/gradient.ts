@@ -72,7 +72,7 @@ function binary(
 ): Rule {
   return (g, { inputs, outputs }, dy, wanted) => {
     const [a, b] = inputs as [Value, Value];
-    const [d, y] = [dy[0]!, outputs[0]!];
+    const [d, y] = [dy[0]!, outputs[0]];
     return [
       wanted[0] ? sumTo(g, left(g, d, a, b, y), a.dims) : null,
       wanted[1] ? sumTo(g, right(g, d, a, b, y), b.dims) : null,
@@ -116,21 +116,21 @@ const rules: Readonly<Record<string, Rule>> = {
     ];
   },
   Neg: unary((g, dy) => g.neg(dy)),
-  Relu: unary((g, dy, { outputs }) => g.where(g.greater(outputs[0]!, 0), dy, 0)),
-  Tanh: unary((g, dy, { outputs }) => g.mul(dy, g.sub(1, g.square(outputs[0]!)))),
-  Sqrt: unary((g, dy, { outputs }) => g.div(g.mul(dy, 0.5), outputs[0]!)),
-  Clip: (g, { inputs, outputs }, dy) => [g.where(g.equal(inputs[0]!, outputs[0]!), dy[0]!, 0)],
+  Relu: unary((g, dy, { outputs }) => g.where(g.greater(outputs[0], 0), dy, 0)),
+  Tanh: unary((g, dy, { outputs }) => g.mul(dy, g.sub(1, g.square(outputs[0])))),
+  Sqrt: unary((g, dy, { outputs }) => g.div(g.mul(dy, 0.5), outputs[0])),
+  Clip: (g, { inputs, outputs }, dy) => [g.where(g.equal(inputs[0], outputs[0]), dy[0]!, 0)],
   Gemm: gemm,
-  ReduceSum: unary((g, dy, { inputs }) => g.expand(dy, inputs[0]!.dims)),
+  ReduceSum: unary((g, dy, { inputs }) => g.expand(dy, inputs[0].dims)),
   ReduceMean: unary((g, dy, { inputs, outputs }) => {
-    const [from, to] = [inputs[0]!, outputs[0]!];
-    const share = from.dims.reduce((count, size, axis) => count * (size / to.dims[axis]!), 1);
+    const [from, to] = [inputs[0], outputs[0]];
+    const share = from.dims.reduce((count, size, axis) => count * (size / to.dims[axis]), 1);
     return g.expand(g.mul(dy, 1 / share), from.dims);
   }),
-  ReduceL2: unary((g, dy, { inputs, outputs }) => g.mul(g.div(dy, outputs[0]!), inputs[0]!)),
-  Reshape: unary((g, dy, { inputs }) => g.reshape(dy, inputs[0]!.dims)),
+  ReduceL2: unary((g, dy, { inputs, outputs }) => g.mul(g.div(dy, outputs[0]), inputs[0])),
+  Reshape: unary((g, dy, { inputs }) => g.reshape(dy, inputs[0].dims)),
   Transpose: unary((g, dy) => g.transpose(dy)),
-  Expand: unary((g, dy, { inputs }) => sumTo(g, dy, inputs[0]!.dims)),
+  Expand: unary((g, dy, { inputs }) => sumTo(g, dy, inputs[0].dims)),
   Concat: concat,
   Split: split,
   Slice: slice,
@@ -181,7 +181,7 @@ function concat(
   let at = 0;
   return operation.inputs.map((input, i) => {
     const start = at;
-    at += input.dims[axis]!;
+    at += input.dims[axis];
     return wanted[i] ? g.slice(dy[0]!, axis, start, at) : null;
   });
 }
@@ -202,9 +202,9 @@ function slice(
   dy: readonly (Value | null)[],
 ): (Value | null)[] {
   const [x, start, , axes] = operation.inputs as [Value, Value, Value, Value];
-  const axis = g.integersOf(axes)[0]!;
-  const before = g.integersOf(start)[0]!;
-  const after = x.dims[axis]! - before - dy[0]!.dims[axis]!;
+  const axis = g.integersOf(axes)[0];
+  const before = g.integersOf(start)[0];
+  const after = x.dims[axis] - before - dy[0]!.dims[axis];
   const pieces = [dy[0]!];
   if (before > 0) pieces.unshift(g.constant(0, x.dims.with(axis, before)));
   if (after > 0) pieces.push(g.constant(0, x.dims.with(axis, after)));

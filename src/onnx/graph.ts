@@ -69,7 +69,7 @@ export class GraphBuilder {
     const list = typeof values === "number" ? new Array<number>(count).fill(values) : values;
     assert.equal(list.length, count);
     const data = new Uint8Array(Float32Array.from(list).buffer);
-    const fill = list.length > 0 && list.every((one) => Object.is(one, list[0])) ? list[0]! : null;
+    const fill = list.length > 0 && list.every((one) => Object.is(one, list[0])) ? list[0] : null;
     return this.#constant("float32", dims, data, fill);
   }
 
@@ -169,8 +169,8 @@ export class GraphBuilder {
   gemm(a: Value, b: Value, c: Value | null = null, transpose: Transpose = {}): Value {
     const { a: transposeA = false, b: transposeB = false } = transpose;
     assert(a.dims.length === 2 && b.dims.length === 2, `gemm of [${a.dims}] and [${b.dims}]`);
-    const [rows, inner] = transposeA ? [a.dims[1]!, a.dims[0]!] : [a.dims[0]!, a.dims[1]!];
-    const [depth, columns] = transposeB ? [b.dims[1]!, b.dims[0]!] : [b.dims[0]!, b.dims[1]!];
+    const [rows, inner] = transposeA ? [a.dims[1], a.dims[0]] : [a.dims[0], a.dims[1]];
+    const [depth, columns] = transposeB ? [b.dims[1], b.dims[0]] : [b.dims[0], b.dims[1]];
     assert.equal(inner, depth, `gemm of [${a.dims}] and [${b.dims}]`);
     const dims = [rows, columns];
     if (c !== null) assert.deepEqual(broadcastDims(dims, c.dims), dims);
@@ -214,7 +214,7 @@ export class GraphBuilder {
   /** Rows and columns exchanged. Two dimensions. */
   transpose(x: Value): Value {
     assert.equal(x.dims.length, 2);
-    return this.#push("Transpose", [x], x.type, [x.dims[1]!, x.dims[0]!], {
+    return this.#push("Transpose", [x], x.type, [x.dims[1], x.dims[0]], {
       perm: { ints: [1, 0] },
     });
   }
@@ -229,10 +229,10 @@ export class GraphBuilder {
 
   concat(values: readonly Value[], axis: number): Value {
     assert(values.length > 0);
-    const first = values[0]!;
+    const first = values[0];
     if (values.length === 1) return first;
     const dims = [...first.dims];
-    dims[axis] = values.reduce((sum, value) => sum + value.dims[axis]!, 0);
+    dims[axis] = values.reduce((sum, value) => sum + value.dims[axis], 0);
     for (const { dims: theirs } of values) {
       assert(sameDims(first.dims.toSpliced(axis, 1), theirs.toSpliced(axis, 1)));
     }
@@ -254,7 +254,7 @@ export class GraphBuilder {
 
   /** Elements `start` up to but not including `end` along `axis`. */
   slice(x: Value, axis: number, start: number, end: number): Value {
-    assert(0 <= start && start < end && end <= x.dims[axis]!);
+    assert(0 <= start && start < end && end <= x.dims[axis]);
     if (end - start === x.dims[axis]) return x;
     const ranges = [start, end, axis].map((bound) => this.integers([bound]));
     return this.#push("Slice", [x, ...ranges], x.type, x.dims.with(axis, end - start));
@@ -270,7 +270,7 @@ export class GraphBuilder {
   /** Zeros of `dims` to whose row `index[i]` row `i` of `updates` is added, for every `i`. */
   scatterAdd(dims: readonly number[], index: Value, updates: Value): Value {
     assert.equal(index.dims.length, 1);
-    const places = this.reshape(this.cast(index, "int64"), [index.dims[0]!, 1]);
+    const places = this.reshape(this.cast(index, "int64"), [index.dims[0], 1]);
     const inputs = [this.constant(0, dims), places, updates];
     return this.#push("ScatterND", inputs, updates.type, dims, { reduction: { string: "add" } });
   }

@@ -165,11 +165,11 @@ for (const { name, inputs, build, shift = 0 } of cases) {
     const feeds: Record<string, Numbers> = { weights: random(rng, y.dims, 0) };
     for (const [i, dims] of inputs.entries()) feeds[`x${i}`] = random(rng, dims, shift);
     const found = interpret(graph, feeds);
-    const at = (): number => interpret(graph, feeds).get("scalar")!.data[0]!;
+    const at = (): number => interpret(graph, feeds).get("scalar")!.data[0];
     for (const i of inputs.keys()) {
-      const { data } = feeds[`x${i}`]!;
+      const { data } = feeds[`x${i}`];
       for (let j = 0; j < data.length; j++) {
-        const middle = data[j]!;
+        const middle = data[j];
         const h = 1e-6;
         data[j] = middle + h;
         const above = at();
@@ -177,7 +177,7 @@ for (const { name, inputs, build, shift = 0 } of cases) {
         const below = at();
         data[j] = middle;
         const expected = (above - below) / (2 * h);
-        const actual = found.get(`dx${i}`)!.data[j]!;
+        const actual = found.get(`dx${i}`)!.data[j];
         const error = Math.abs(actual - expected) / Math.max(1, Math.abs(expected));
         assert(
           error < 1e-7,

@@ -28,7 +28,7 @@ export function interpret(
       return value;
     });
     const outputs = [evaluate(node, inputs)].flat();
-    for (const [i, name] of node.outputs.entries()) values.set(name, outputs[i]!);
+    for (const [i, name] of node.outputs.entries()) values.set(name, outputs[i]);
   }
   return values;
 }
@@ -48,8 +48,8 @@ function count(dims: readonly number[]): number {
 function coordinates(at: number, dims: readonly number[]): number[] {
   const place = new Array<number>(dims.length);
   for (let axis = dims.length - 1; axis >= 0; axis--) {
-    place[axis] = at % dims[axis]!;
-    at = Math.floor(at / dims[axis]!);
+    place[axis] = at % dims[axis];
+    at = Math.floor(at / dims[axis]);
   }
   return place;
 }
@@ -58,10 +58,10 @@ function coordinates(at: number, dims: readonly number[]): number[] {
 function read({ dims, data }: Numbers, place: readonly number[]): number {
   let at = 0;
   for (const [axis, size] of dims.entries()) {
-    const coordinate = place[place.length - dims.length + axis]!;
+    const coordinate = place[place.length - dims.length + axis];
     at = at * size + (size === 1 ? 0 : coordinate);
   }
-  return data[at]!;
+  return data[at];
 }
 
 function generate(dims: readonly number[], element: (place: number[]) => number): Numbers {
@@ -89,8 +89,8 @@ function reduce(node: Node, x: Numbers, axes: readonly number[]): [Numbers, numb
   const data = new Float64Array(count(dims));
   for (let at = 0; at < x.data.length; at++) {
     const place = coordinates(at, x.dims);
-    const to = dims.reduce((sum, size, axis) => sum * size + (size === 1 ? 0 : place[axis]!), 0);
-    data[to]! += x.data[at]!;
+    const to = dims.reduce((sum, size, axis) => sum * size + (size === 1 ? 0 : place[axis]), 0);
+    data[to] += x.data[at];
   }
   return [{ dims, data }, x.data.length / data.length];
 }
@@ -110,7 +110,7 @@ function axisOf(node: Node): number {
 /** The elements of `x` from `start` along `axis`, up to `size` of them. */
 function cut(x: Numbers, axis: number, start: number, size: number): Numbers {
   return generate(x.dims.with(axis, size), (place) =>
-    read(x, place.with(axis, place[axis]! + start)),
+    read(x, place.with(axis, place[axis] + start)),
   );
 }
 
@@ -119,8 +119,8 @@ function gemm(node: Node, inputs: readonly Numbers[]): Numbers {
   const { transA, transB } = node.attributes;
   const flipA = transA !== undefined;
   const flipB = transB !== undefined;
-  const inner = a.dims[flipA ? 0 : 1]!;
-  return generate([a.dims[flipA ? 1 : 0]!, b.dims[flipB ? 0 : 1]!], (place) => {
+  const inner = a.dims[flipA ? 0 : 1];
+  return generate([a.dims[flipA ? 1 : 0], b.dims[flipB ? 0 : 1]], (place) => {
     const [row, column] = place as [number, number];
     let sum = c === undefined ? 0 : read(c, place);
     for (let k = 0; k < inner; k++) {
@@ -132,19 +132,19 @@ function gemm(node: Node, inputs: readonly Numbers[]): Numbers {
 
 function concat(node: Node, inputs: readonly Numbers[]): Numbers {
   const axis = axisOf(node);
-  const total = inputs.reduce((sum, input) => sum + input.dims[axis]!, 0);
-  return generate(inputs[0]!.dims.with(axis, total), (place) => {
-    let at = place[axis]!;
+  const total = inputs.reduce((sum, input) => sum + input.dims[axis], 0);
+  return generate(inputs[0].dims.with(axis, total), (place) => {
+    let at = place[axis];
     let i = 0;
-    while (at >= inputs[i]!.dims[axis]!) at -= inputs[i++]!.dims[axis]!;
-    return read(inputs[i]!, place.with(axis, at));
+    while (at >= inputs[i].dims[axis]) at -= inputs[i++].dims[axis];
+    return read(inputs[i], place.with(axis, at));
   });
 }
 
 function split(node: Node, inputs: readonly Numbers[]): Numbers[] {
   let start = 0;
-  return Array.from(inputs[1]!.data, (size) => {
-    const piece = cut(inputs[0]!, axisOf(node), start, size);
+  return Array.from(inputs[1].data, (size) => {
+    const piece = cut(inputs[0], axisOf(node), start, size);
     start += size;
     return piece;
   });
@@ -157,8 +157,7 @@ function scatter(node: Node, inputs: readonly Numbers[]): Numbers {
   const data = x.data.slice();
   const width = count(x.dims.slice(1));
   for (let i = 0; i < index.data.length; i++) {
-    for (let j = 0; j < width; j++)
-      data[index.data[i]! * width + j]! += updates.data[i * width + j]!;
+    for (let j = 0; j < width; j++) data[index.data[i] * width + j] += updates.data[i * width + j];
   }
   return { dims: x.dims, data };
 }
@@ -180,34 +179,34 @@ const operations: Readonly<Record<string, Evaluate>> = {
   Cast: elementwise((x) => x!),
   Identity: elementwise((x) => x!),
   Gemm: gemm,
-  ReduceSum: (node, inputs) => reduce(node, inputs[0]!, Array.from(inputs[1]!.data))[0],
+  ReduceSum: (node, inputs) => reduce(node, inputs[0], Array.from(inputs[1].data))[0],
   ReduceMean: (node, inputs) => {
-    const [sum, share] = reduce(node, inputs[0]!, ints(node, "axes"));
+    const [sum, share] = reduce(node, inputs[0], ints(node, "axes"));
     return { dims: sum.dims, data: sum.data.map((one) => one / share) };
   },
   ReduceL2: (node, inputs) => {
-    const squares = { dims: inputs[0]!.dims, data: inputs[0]!.data.map((one) => one * one) };
+    const squares = { dims: inputs[0].dims, data: inputs[0].data.map((one) => one * one) };
     const [sum] = reduce(node, squares, ints(node, "axes"));
     return { dims: sum.dims, data: sum.data.map(Math.sqrt) };
   },
-  Reshape: (_node, inputs) => ({ dims: Array.from(inputs[1]!.data), data: inputs[0]!.data }),
+  Reshape: (_node, inputs) => ({ dims: Array.from(inputs[1].data), data: inputs[0].data }),
   Transpose: (node, inputs) => {
     assert.deepEqual(ints(node, "perm"), [1, 0]);
-    return generate(inputs[0]!.dims.toReversed(), (place) => read(inputs[0]!, place.toReversed()));
+    return generate(inputs[0].dims.toReversed(), (place) => read(inputs[0], place.toReversed()));
   },
   Expand: (_node, inputs) => {
-    const shape = { dims: Array.from(inputs[1]!.data), data: inputs[1]!.data };
-    return generate(broadcast(inputs[0]!, shape), (place) => read(inputs[0]!, place));
+    const shape = { dims: Array.from(inputs[1].data), data: inputs[1].data };
+    return generate(broadcast(inputs[0], shape), (place) => read(inputs[0], place));
   },
   Concat: concat,
   Split: split,
   Slice: (_node, inputs) => {
-    const [start, end, axis] = inputs.slice(1).map(({ data }) => data[0]!) as [
+    const [start, end, axis] = inputs.slice(1).map(({ data }) => data[0]) as [
       number,
       number,
       number,
     ];
-    return cut(inputs[0]!, axis, start, end - start);
+    return cut(inputs[0], axis, start, end - start);
   },
   Gather: (_node, inputs) => {
     const [x, index] = inputs as [Numbers, Numbers];
