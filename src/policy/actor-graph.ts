@@ -1,0 +1,127 @@
+import { SinewError } from "../core/errors.ts";
+import type { Spec } from "../core/spec.ts";
+import type { Graph, Node, Tensor } from "../onnx/model.ts";
+import { type Actor, assertShapes, type Layer } from "./actor.ts";
+
+/** Name of the graph's input, [batch, observation channels] float32, in physical units. */
+export const inputName = "observation";
+/** Name of the graph's output, [batch, action channels] float32, in physical units. */
+export const outputName = "action";
+
+/**
+ * An actor as an ONNX graph: Sub and Mul (normaliser), Gemm and Relu by turns, Tanh, Mul and Add
+ * (range of the actuators), Max and Min (limits, exact in float32, each channel its own).
+ */
+export function graphOfActor(spec: Spec, actor: Actor): Graph {
+  assertShapes(spec, actor);
+  const nodes: Node[] = [];
+  const initializers: Tensor[] = [];
+  let value = inputName;
+  const constant = (name: string, dims: readonly number[], data: Float32Array): string => {
+    initializers.push({ name, type: "float32", dims, data: littleEndian(data) });
+    return name;
+  };
+  const apply = (op: string, output: string, ...others: readonly string[]): void => {
+    nodes.push({ op, inputs: [value, ...others], outputs: [output], attributes: {} });
+    value = output;
+  };
+  const ofActions = (name: string, number: (low: number, high: number) => number): string => {
+    const data = Float32Array.from(spec.action, ({ low, high }) => number(low, high));
+    return constant(name, [data.length], data);
+  };
+  const { mean, scale } = actor.normaliser;
+  apply("Sub", "centred", constant("observation_mean", [mean.length], mean));
+  apply("Mul", "normalised", constant("observation_scale", [scale.length], scale));
+  actor.layers.forEach(({ weights, bias, inputs, outputs }, depth) => {
+    const matrix = constant(`weights_${depth}`, [inputs, outputs], weights);
+    apply("Gemm", `sum_${depth}`, matrix, constant(`bias_${depth}`, [outputs], bias));
+    if (depth < actor.layers.length - 1) apply("Relu", `hidden_${depth}`);
+  });
+  apply("Tanh", "unit_action");
+  apply(
+    "Mul",
+    "scaled",
+    ofActions("action_half_range", (low, high) => (high - low) / 2),
+  );
+  apply(
+    "Add",
+    "shifted",
+    ofActions("action_middle", (low, high) => (high + low) / 2),
+  );
+  apply(
+    "Max",
+    "above_low",
+    ofActions("action_low", (low) => low),
+  );
+  apply(
+    "Min",
+    outputName,
+    ofActions("action_high", (_, high) => high),
+  );
+  return {
+    name: "policy",
+    nodes,
+    initializers,
+    inputs: [{ name: inputName, type: "float32", dims: ["batch", spec.observation.length] }],
+    outputs: [{ name: outputName, type: "float32", dims: ["batch", spec.action.length] }],
+  };
+}
+
+/**
+ * The actor that `graphOfActor` made this graph of. Throws `SinewError("policy-file")` where the
+ * graph is another, even one that would compute the same.
+ */
+export function actorOfGraph(spec: Spec, graph: Graph): Actor {
+  const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  const read = (name: string, ...dims: readonly number[]): Float32Array => {
+    const tensor = tensors.get(name);
+    const known = tensor?.type === "float32" && tensor.dims.length === dims.length;
+    if (!known || tensor.dims.some((size, axis) => dims[axis] !== -1 && dims[axis] !== size)) {
+      throw refusal(`"${name}" is not there or has another shape`);
+    }
+    return fromLittleEndian(tensor.data);
+  };
+  const observations = spec.observation.length;
+  const mean = read("observation_mean", observations);
+  const scale = read("observation_scale", observations);
+  const layers: Layer[] = [];
+  let inputs = observations;
+  for (let depth = 0; tensors.has(`weights_${depth}`); depth++) {
+    const bias = read(`bias_${depth}`, -1);
+    const outputs = bias.length;
+    layers.push({ weights: read(`weights_${depth}`, inputs, outputs), bias, inputs, outputs });
+    inputs = outputs;
+  }
+  if (layers.length === 0 || inputs !== spec.action.length) throw refusal("its layers do not fit");
+  const actor = { normaliser: { mean, scale }, layers };
+  // The graph is ours where it is what we would write for this actor.
+  if (textOf(graphOfActor(spec, actor)) !== textOf(graph)) throw refusal("its nodes are others");
+  return actor;
+}
+
+function refusal(difference: string): SinewError {
+  return new SinewError(
+    "policy-file",
+    `this policy was not exported by Sinew, so its layers cannot be read: ${difference}`,
+  );
+}
+
+function textOf(graph: Graph): string {
+  const { nodes, inputs, outputs } = graph;
+  const limits = graph.initializers
+    .filter(({ name }) => name.startsWith("action_"))
+    .map(({ name, data }) => [name, [...data]]);
+  return JSON.stringify([nodes, inputs, outputs, limits, graph.initializers.length]);
+}
+
+/** float32 numbers as the bytes of a tensor. */
+function littleEndian(numbers: Float32Array): Uint8Array {
+  const view = new DataView(new ArrayBuffer(numbers.length * 4));
+  for (let i = 0; i < numbers.length; i++) view.setFloat32(i * 4, numbers[i], true);
+  return new Uint8Array(view.buffer);
+}
+
+function fromLittleEndian(bytes: Uint8Array): Float32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(i * 4, true));
+}
