@@ -1,4 +1,5 @@
-// Runs every test of the project in this one process; a second process would cost more than the tests.
+// Runs every test of the project in this one process; a second process would cost more than the
+// tests.
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";

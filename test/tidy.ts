@@ -103,12 +103,14 @@ function checkImport(path: string, room: string, name: string, add: (why: string
   }
 }
 
-/** Functions and methods by their opening line, found by indentation, as the formatter lays it out. */
+/**
+ * Functions and methods by their opening line, found by indentation, as the formatter lays it
+ * out.
+ */
 function functionsOf(lines: readonly string[]): { start: number; length: number }[] {
   const found: { start: number; length: number }[] = [];
   lines.forEach((line, index) => {
-    const opens =
-      /^( *)(export |async |static |private |get |set )*(function\b|[#\w]+\(|const \w+ = (async )?\()/;
+    const opens = /^( *)(export |async |static |get |set )*(function\b|[#\w]+\(|const \w+ = \()/;
     const indent = opens.exec(line)?.[1];
     if (indent === undefined || /^ *(if|for|while|switch|return|test)\b/.test(line)) return;
     const close = lines.findIndex((other, at) => at > index && other.startsWith(`${indent}}`));

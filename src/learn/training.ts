@@ -1,6 +1,8 @@
 import { SinewError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import type { Task } from "../sim/env.ts";
+import { taskNamed } from "../sim/tasks.ts";
+import { policyFile } from "./artefact.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { Run } from "./ddpg.ts";
 import { initialState, type LearnerState, openEngine } from "./engine.ts";
@@ -153,4 +155,19 @@ async function openRun(settings: TrainSettings, task: Task, state: LearnerState)
 function noiseOf({ noise, seed }: TrainSettings, actions: number): Noise {
   if (noise.kind === "gaussian") return new GaussianNoise(noise.sigma, seed);
   return new OrnsteinUhlenbeckNoise(actions, noise.theta, noise.sigma, noise.dt, seed);
+}
+
+/**
+ * The policy file that a checkpoint holds: the best by evaluation, or the last parameters. Throws
+ * `SinewError("checkpoint")` where it holds none yet.
+ */
+export async function exportFromCheckpoint(path: string, last: boolean): Promise<Uint8Array> {
+  const { facts, arrays } = readCheckpoint<Facts, Arrays>(path);
+  if (last) {
+    const { spec } = taskNamed(facts.settings.task);
+    const origin = { step: facts.step, engine: facts.engine };
+    return await policyFile(facts.settings, spec, arrays.online, origin);
+  }
+  if (arrays.bestPolicy.length > 0) return arrays.bestPolicy;
+  throw new SinewError("checkpoint", `${path} was written before the first evaluation: add --last`);
 }

@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { messageOf, SinewError } from "../core/errors.ts";
+import { bridgeCommand } from "./bridge.ts";
+import { demoCommand } from "./demo.ts";
+import { evaluateCommand } from "./evaluate.ts";
+import { exportCommand } from "./export.ts";
+import { inspectCommand } from "./inspect.ts";
+import { replayCommand } from "./replay.ts";
+import { retrainCommand } from "./retrain.ts";
+import { runCommand } from "./run.ts";
+import { trainCommand } from "./train.ts";
+
+const program = new Command("sinew")
+  .description("Carries a learned policy from the simulator to the motor.")
+  .version("0.1.0")
+  .addHelpText(
+    "after",
+    `
+Start here:  npm run demo
+
+Exit codes:  0 done   1 done, and the answer is no (a replay differs, a gate says no)   2 could not be done
+
+A software stop is not an emergency stop: keep a switch that cuts the motors' power within reach.`,
+  );
+
+for (const command of [
+  trainCommand(),
+  evaluateCommand(),
+  exportCommand(),
+  inspectCommand(),
+  runCommand(),
+  bridgeCommand(),
+  replayCommand(),
+  retrainCommand(),
+  demoCommand(),
+]) {
+  program.addCommand(command);
+}
+
+// Commander would exit with 1 on a wrong flag; here 1 means "the answer is no".
+for (const command of [program, ...program.commands]) command.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else {
+    const code = error instanceof SinewError ? error.code : "bug";
+    process.stderr.write(`sinew: ${messageOf(error)} [${code}]\n`);
+    if (!(error instanceof SinewError) && error instanceof Error) {
+      process.stderr.write(`${error.stack}\n`);
+    }
+    process.exitCode = 2;
+  }
+}
