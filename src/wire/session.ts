@@ -1,0 +1,424 @@
+import { differenceOfSpecs, hashSpec, type Spec } from "../core/spec.ts";
+import { ContractQuery, textAt } from "./contract-query.ts";
+import { DeviceClock } from "./device-clock.ts";
+import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "./frame.ts";
+import { headerBytes, Layout, MessageType, protocolHash } from "./messages.ts";
+
+/**
+ * How far the handshake is: who are you, do our contracts agree, what is your clock; then `ready`,
+ * or `refused` until the device starts anew.
+ */
+export type Phase = "greeting" | "checking" | "syncing" | "ready" | "refused";
+
+/** What went over the wire since the session began. */
+export interface SessionCounts {
+  framesIn: number;
+  framesBad: number;
+  /** STATE frames that came after a newer one. */
+  framesOld: number;
+  /** Times that the device was found to have started anew. */
+  restarts: number;
+  commands: number;
+  /** Commands not encoded: not ready, not finite, or beyond the contract's limits. */
+  commandsRefused: number;
+}
+
+const repeatUs = 20_000;
+const queriesAtOnce = 8;
+const syncsFirst = 8;
+const syncWaitUs = 50_000;
+const syncPeriodUs = 250_000;
+const armWindowUs = 900_000;
+const sentKept = 16;
+const never: number = Number.NEGATIVE_INFINITY;
+
+/**
+ * The host's end of the bridge protocol. It does no I/O and reads no clock: bytes and times
+ * (microseconds of the host's monotonic clock) are passed in. Allocates nothing once `ready`.
+ * Each `out` must hold `outBytesMin`; the encoders return how many bytes to send, 0 for none.
+ */
+export class Session {
+  /** Room that `poll` and the encoders need. */
+  static readonly outBytesMin: number = (queriesAtOnce + 2) * 32 + wireBytesMax;
+
+  readonly counts: SessionCounts = {
+    framesIn: 0,
+    framesBad: 0,
+    framesOld: 0,
+    restarts: 0,
+    commands: 0,
+    commandsRefused: 0,
+  };
+  /** What the device says that its actuators are told now. */
+  readonly deviceApplied: Float32Array;
+  readonly #spec: Spec;
+  readonly #contractHash: number;
+  readonly #low: Float32Array;
+  readonly #high: Float32Array;
+  readonly #clock = new DeviceClock();
+  readonly #decoder = new FrameDecoder();
+  readonly #in: DataView = new DataView(this.#decoder.frame.buffer);
+  readonly #frame = new Uint8Array(frameBytesMax);
+  readonly #view = new DataView(this.#frame.buffer);
+  readonly #observation: Float32Array;
+  readonly #sentUs = new Float64Array(sentKept).fill(Number.NaN);
+  #phase: Phase = "greeting";
+  #refusal: string | null = null;
+  #deviceSpec: Spec | null = null;
+  #deviceName = "";
+  #query: ContractQuery | null = null;
+  #bootId = -1;
+  #statedContractHash = 0;
+  #sequence = 0;
+  #nowUs = never;
+  #dueUs = never;
+  #syncToken = 0;
+  #syncSentUs = never;
+  #syncsTaken = 0;
+  #stateSequence = -1;
+  #sampledUs = never;
+  #deviceMode = 0;
+  #deviceReason = 0;
+  #armResult = -1;
+  #acknowledged = -1;
+  #roundTripUs: number = Number.NaN;
+
+  /** `spec` is what the device's contract must equal. */
+  constructor(spec: Spec) {
+    this.#spec = spec;
+    this.#contractHash = hashSpec(spec);
+    this.#low = Float32Array.from(spec.action, ({ low }) => low);
+    this.#high = Float32Array.from(spec.action, ({ high }) => high);
+    this.#observation = new Float32Array(spec.observation.length);
+    this.deviceApplied = new Float32Array(spec.action.length);
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Why the device was refused, naming the channel that differs; null where it was not. */
+  get refusal(): string | null {
+    return this.#refusal;
+  }
+
+  /** The device's own contract; null until it has told the whole. */
+  get deviceSpec(): Spec | null {
+    return this.#deviceSpec;
+  }
+
+  /** Board and target, such as `rp2040-pendulum`; empty until it has answered. */
+  get deviceName(): string {
+    return this.#deviceName;
+  }
+
+  /** A `DeviceMode`, as the newest STATE reports it. */
+  get deviceMode(): number {
+    return this.#deviceMode;
+  }
+
+  /** A `DeviceReason`, as the newest STATE reports it. */
+  get deviceReason(): number {
+    return this.#deviceReason;
+  }
+
+  /** The `Result` of the newest ARM that was answered; -1 before. */
+  get armResult(): number {
+    return this.#armResult;
+  }
+
+  /** Host time at which the newest observation was sampled; -Infinity before the first. */
+  get sampledUs(): number {
+    return this.#sampledUs;
+  }
+
+  /** Device clock minus host clock; NaN before the first exchange. */
+  get offsetUs(): number {
+    return this.#clock.offsetUs;
+  }
+
+  /** The true offset is within this of `offsetUs`. */
+  get offsetErrorUs(): number {
+    return this.#clock.offsetErrorUs;
+  }
+
+  /** Times that the device's clock was found to have stepped. */
+  get clockSteps(): number {
+    return this.#clock.steps;
+  }
+
+  /** Round trip of the newest SYNC; NaN before the first. */
+  get syncRoundTripUs(): number {
+    return this.#clock.roundTripUs;
+  }
+
+  /** From the newest acknowledged command to its acknowledgement; NaN before the first. */
+  get roundTripUs(): number {
+    return this.#roundTripUs;
+  }
+
+  /** Sequence of the command that the device last accepted; -1 before. */
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+
+  readObservation(into: Float32Array): void {
+    into.set(this.#observation);
+  }
+
+  /** Takes `bytes[0, length)`, which arrived at `nowUs`. */
+  receive(bytes: Uint8Array, length: number, nowUs: number): void {
+    this.#nowUs = nowUs;
+    for (let at = 0; at < length; at++) {
+      if (this.#decoder.push(bytes[at])) this.#take(nowUs);
+    }
+    this.counts.framesIn = this.#decoder.good;
+    this.counts.framesBad = this.#decoder.bad;
+  }
+
+  /**
+   * Writes what the session itself wants to send now: HELLO every 20 ms until answered, then
+   * queries, then clock exchanges: a burst at first, later four a second.
+   */
+  poll(nowUs: number, out: Uint8Array): number {
+    this.#nowUs = nowUs;
+    if (this.#phase === "refused" || nowUs < this.#dueUs) return 0;
+    if (this.#phase === "greeting") {
+      this.#dueUs = nowUs + repeatUs;
+      // The delimiter ends whatever the line held before us.
+      out[0] = 0;
+      this.#view.setUint32(Layout.hello.protocolHash, protocolHash, true);
+      return this.#encode(MessageType.hello, Layout.hello.size, out, 1);
+    }
+    if (this.#phase === "checking") {
+      this.#dueUs = nowUs + repeatUs;
+      let length = 0;
+      for (const { direction, index } of this.#query!.missing().slice(0, queriesAtOnce)) {
+        this.#view.setUint8(Layout.query.direction, direction);
+        this.#view.setUint8(Layout.query.index, index);
+        length = this.#encode(MessageType.query, Layout.query.size, out, length);
+      }
+      return length;
+    }
+    this.#dueUs = nowUs + (this.#phase === "syncing" ? syncWaitUs : syncPeriodUs);
+    this.#syncToken = (this.#syncToken + 1) >>> 0;
+    this.#syncSentUs = nowUs;
+    this.#view.setUint32(Layout.sync.token, this.#syncToken, true);
+    return this.#encode(MessageType.sync, Layout.sync.size, out);
+  }
+
+  /**
+   * A command that the device drops once `validUntilUs` is past: the offset's error is taken off,
+   * so that it cannot outlive that time. 0 where the session is not ready or a value is not finite
+   * or beyond the contract's limits. `sentUs` sharpens `roundTripUs`; it defaults to the newest
+   * time the session was told.
+   */
+  encodeCommand(
+    action: Float32Array,
+    validUntilUs: number,
+    out: Uint8Array,
+    sentUs: number = this.#nowUs,
+  ): number {
+    const at = Layout.command;
+    const count = this.#low.length;
+    if (this.#phase !== "ready" || !Number.isFinite(validUntilUs) || !this.#permits(action)) {
+      this.counts.commandsRefused++;
+      return 0;
+    }
+    const expiresUs = this.#clock.toDevice(validUntilUs - this.#clock.offsetErrorUs);
+    this.#view.setUint32(at.expiresUs, expiresUs, true);
+    this.#view.setUint8(at.count, count);
+    for (let i = 0; i < count; i++) this.#view.setFloat32(at.action + 4 * i, action[i], true);
+    this.counts.commands++;
+    const length = this.#encode(MessageType.command, at.size + 4 * count, out);
+    this.#sentUs[this.#sequence % sentKept] = sentUs;
+    return length;
+  }
+
+  /** Permission to move; the first command must reach the device within 0.9 s. 0 until ready. */
+  encodeArm(nowUs: number, out: Uint8Array): number {
+    if (this.#phase !== "ready") return 0;
+    const at = Layout.arm;
+    const expiresUs = this.#clock.toDevice(nowUs + armWindowUs - this.#clock.offsetErrorUs);
+    this.#view.setUint32(at.protocolHash, protocolHash, true);
+    this.#view.setUint32(at.contractHash, this.#contractHash, true);
+    this.#view.setUint32(at.expiresUs, expiresUs, true);
+    return this.#encode(MessageType.arm, at.size, out);
+  }
+
+  /** Stop and latch, for a `DeviceReason`. Encoded in every phase. */
+  encodeStop(reason: number, out: Uint8Array): number {
+    this.#view.setUint8(Layout.stop.reason, reason);
+    return this.#encode(MessageType.stop, Layout.stop.size, out);
+  }
+
+  /** Leave `stopped` for `disarmed`. */
+  encodeReset(out: Uint8Array): number {
+    return this.#encode(MessageType.reset, Layout.reset.size, out);
+  }
+
+  /** How often STATE comes unasked: 0 (only after a command) or 1,000 to 1,000,000 us. */
+  encodeConfigure(statePeriodUs: number, out: Uint8Array): number {
+    this.#view.setUint32(Layout.configure.statePeriodUs, statePeriodUs, true);
+    return this.#encode(MessageType.configure, Layout.configure.size, out);
+  }
+
+  #encode(type: number, length: number, out: Uint8Array, at: number = 0): number {
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    this.#view.setUint8(0, type);
+    this.#view.setUint16(1, this.#sequence, true);
+    return encodeFrame(this.#frame, length, out, at);
+  }
+
+  #permits(action: Float32Array): boolean {
+    for (let i = 0; i < this.#low.length; i++) {
+      // Written so that NaN fails it.
+      if (!(action[i] >= this.#low[i] && action[i] <= this.#high[i])) return false;
+    }
+    return action.length === this.#low.length;
+  }
+
+  #take(nowUs: number): void {
+    const frame = this.#in;
+    const { length } = this.#decoder;
+    const type = frame.getUint8(0);
+    if (type === MessageType.info && length === Layout.info.size) {
+      this.#takeInfo(frame);
+    } else if (type === MessageType.channel && length === Layout.channel.size) {
+      this.#takeChannel(frame);
+    } else if (type === MessageType.synced && length === Layout.synced.size) {
+      this.#takeSynced(frame, nowUs);
+    } else if (type === MessageType.state && length >= Layout.state.size) {
+      this.#takeState(frame, length, nowUs);
+    } else if (type === MessageType.answer && length === Layout.answer.size) {
+      if (frame.getUint8(Layout.answer.request) === MessageType.arm) {
+        this.#armResult = frame.getUint8(Layout.answer.result);
+      }
+    }
+  }
+
+  #takeInfo(frame: DataView): void {
+    if (this.#phase !== "greeting") return;
+    const at = Layout.info;
+    this.#deviceName = textAt(frame, at.name, at.size);
+    this.#bootId = frame.getUint32(at.bootId, true);
+    const protocol = frame.getUint32(at.protocolHash, true);
+    if (protocol !== protocolHash) {
+      const [ours, theirs] = [protocolHash, protocol].map((hash) => hash.toString(16));
+      this.#refuse(`protocol: host has ${ours}, ${this.#deviceName} has ${theirs}`);
+      return;
+    }
+    this.#statedContractHash = frame.getUint32(at.contractHash, true);
+    this.#query = new ContractQuery(
+      frame.getUint32(at.periodUs, true),
+      frame.getUint8(at.observationCount),
+      frame.getUint8(at.actionCount),
+    );
+    this.#enter("checking");
+  }
+
+  #takeChannel(frame: DataView): void {
+    if (this.#phase !== "checking") return;
+    this.#query!.take(frame);
+    const spec = this.#query!.spec();
+    if (spec === null) {
+      this.#dueUs = Math.min(this.#dueUs, this.#nowUs + repeatUs / 10);
+      return;
+    }
+    this.#deviceSpec = spec;
+    const difference = differenceOfSpecs(this.#spec, spec);
+    if (difference !== null) this.#refuse(`${this.#deviceName}: ${difference}`);
+    else if (this.#statedContractHash !== this.#contractHash) {
+      this.#refuse(`${this.#deviceName}: its contract hash does not fit its channels`);
+    } else this.#enter("syncing");
+  }
+
+  #takeSynced(frame: DataView, nowUs: number): void {
+    const at = Layout.synced;
+    if (this.#phase === "greeting") return;
+    if (frame.getUint32(at.bootId, true) !== this.#bootId) {
+      this.#restart();
+      return;
+    }
+    if (frame.getUint32(at.token, true) !== this.#syncToken || this.#syncSentUs === never) return;
+    const rxUs = frame.getUint32(at.rxUs, true);
+    this.#clock.add(this.#syncSentUs, rxUs, frame.getUint32(at.txUs, true), nowUs);
+    this.#syncSentUs = never;
+    if (this.#phase !== "syncing") return;
+    this.#dueUs = never;
+    if (++this.#syncsTaken >= syncsFirst) this.#enter("ready");
+  }
+
+  #takeState(frame: DataView, length: number, nowUs: number): void {
+    const at = Layout.state;
+    if (this.#phase === "greeting") return;
+    if (frame.getUint16(at.boot, true) !== (this.#bootId & 0xffff)) {
+      this.#restart();
+      return;
+    }
+    const observations = this.#observation.length;
+    const actions = this.deviceApplied.length;
+    if (
+      this.#phase === "checking" ||
+      this.#phase === "refused" ||
+      frame.getUint8(at.observationCount) !== observations ||
+      frame.getUint8(at.actionCount) !== actions ||
+      length !== at.size + 4 * (observations + actions)
+    ) {
+      return;
+    }
+    const sequence = frame.getUint16(1, true);
+    const ahead = ((sequence - this.#stateSequence) << 16) >> 16;
+    if (this.#stateSequence >= 0 && ahead <= 0) {
+      this.counts.framesOld++;
+      return;
+    }
+    this.#stateSequence = sequence;
+    this.#deviceMode = frame.getUint8(at.mode);
+    this.#deviceReason = frame.getUint8(at.reason);
+    this.#acknowledge(frame.getUint16(at.acknowledged, true), nowUs);
+    if (!Number.isNaN(this.#clock.offsetUs)) {
+      this.#sampledUs = this.#clock.toHost(frame.getUint32(at.sampleUs, true), nowUs);
+    }
+    for (let i = 0; i < observations; i++) {
+      this.#observation[i] = frame.getFloat32(at.observation + 4 * i, true);
+    }
+    for (let i = 0; i < actions; i++) {
+      this.deviceApplied[i] = frame.getFloat32(at.observation + 4 * (observations + i), true);
+    }
+  }
+
+  #acknowledge(sequence: number, nowUs: number): void {
+    if (sequence === this.#acknowledged) return;
+    this.#acknowledged = sequence;
+    const at = sequence % sentKept;
+    const sentUs = this.#sentUs[at];
+    this.#sentUs[at] = Number.NaN;
+    if (!Number.isNaN(sentUs)) this.#roundTripUs = nowUs - sentUs;
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = phase;
+    this.#dueUs = never;
+  }
+
+  #refuse(why: string): void {
+    this.#refusal = why;
+    this.#enter("refused");
+  }
+
+  #restart(): void {
+    this.counts.restarts++;
+    this.#clock.clear();
+    this.#refusal = null;
+    this.#query = null;
+    this.#deviceSpec = null;
+    this.#syncsTaken = 0;
+    this.#syncSentUs = never;
+    this.#stateSequence = -1;
+    this.#sampledUs = never;
+    this.#deviceMode = 0;
+    this.#deviceReason = 0;
+    this.#enter("greeting");
+  }
+}
