@@ -32,7 +32,7 @@ export function writeCheckpoint<Facts, Arrays extends { readonly [name in keyof 
     facts: checkpoint.facts,
     arrays: entries.map(([name, values]) => ({
       name,
-      kind: values.constructor.name as keyof typeof kinds,
+      kind: values[Symbol.toStringTag] as keyof typeof kinds,
       length: values.length,
     })),
   };

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { monotonicClock } from "../../src/core/clock.ts";
+import { evaluate } from "../../src/learn/evaluate.ts";
+import { defaultSettings, type TrainSettings } from "../../src/learn/settings.ts";
+import { type Progress, type TrainResult, train } from "../../src/learn/train.ts";
+import { exportFromCheckpoint } from "../../src/learn/training.ts";
+import { taskNamed } from "../../src/sim/tasks.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sinew-train-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const task = taskNamed("pendulum");
+const short: TrainSettings = {
+  ...defaultSettings,
+  seed: 5,
+  steps: 1_600,
+  warmupSteps: 200,
+  hidden: [16, 16],
+  batch: 32,
+  evaluateEverySteps: 400,
+  checkpointEverySteps: 400,
+};
+
+function run(
+  settings: TrainSettings,
+  name: string,
+  options: { resume?: boolean; onProgress?: (progress: Progress) => void } = {},
+): Promise<TrainResult> {
+  return train(settings, {
+    task,
+    folder: join(folder, name),
+    clock: monotonicClock(),
+    wallSeconds: () => 1,
+    onProgress: options.onProgress ?? (() => {}),
+    resume: options.resume ?? false,
+  });
+}
+
+const whole = run(short, "whole");
+
+test("a seed gives one policy: the same bytes twice, other bytes for another seed", async () => {
+  const first = await whole;
+  const again = await run(short, "again");
+  assert.deepEqual(again.policy, first.policy);
+  assert.deepEqual(again.final.returns, first.final.returns);
+  const other = await run({ ...short, seed: 6 }, "other");
+  assert.notDeepEqual(other.policy, first.policy);
+});
+
+for (const noise of [
+  { kind: "gaussian", sigma: 0.2 },
+  { kind: "ou", theta: 0.15, sigma: 0.2, dt: 0.1 },
+] as const) {
+  test(`interrupted and resumed, a run ends bit for bit as if it had not been: ${noise.kind}`, async () => {
+    const settings = { ...short, noise };
+    const uninterrupted = noise.kind === "gaussian" ? await whole : await run(settings, "ou");
+    const name = `cut-${noise.kind}`;
+    const cut = new Error("power cut");
+    const stop = ({ step }: Progress): void => {
+      if (step >= 1_000) throw cut;
+    };
+    await assert.rejects(run(settings, name, { onProgress: stop }), cut);
+    const resumed = await run(settings, name, { resume: true });
+    assert.deepEqual(resumed.policy, uninterrupted.policy);
+    assert.deepEqual(resumed.final.returns, uninterrupted.final.returns);
+    assert.equal(resumed.bestStep, uninterrupted.bestStep);
+  });
+}
+
+test("the best policy by evaluation is kept, and its file is what the run returns", async () => {
+  const result = await whole;
+  assert.deepEqual(new Uint8Array(readFileSync(result.path)), new Uint8Array(result.policy));
+  const checkpoint = join(folder, "whole", "checkpoint");
+  const best = await exportFromCheckpoint(checkpoint, false);
+  assert.deepEqual(new Uint8Array(best), new Uint8Array(result.policy));
+  assert.ok(result.bestStep <= short.steps && result.bestStep > 0);
+  const last = await exportFromCheckpoint(checkpoint, true);
+  if (result.bestStep === short.steps) assert.deepEqual(new Uint8Array(last), new Uint8Array(best));
+  else assert.notDeepEqual(new Uint8Array(last), new Uint8Array(best));
+  assert.ok(readdirSync(join(folder, "whole")).some((file) => file.startsWith("events.out.")));
+});
+
+test("resuming without a checkpoint, or with a broken one, says so", async () => {
+  await assert.rejects(run(short, "empty", { resume: true }), { code: "checkpoint" });
+  await whole;
+  writeFileSync(join(folder, "empty", "checkpoint"), "not a checkpoint at all");
+  await assert.rejects(run(short, "empty", { resume: true }), { code: "checkpoint" });
+});
+
+test("settings that cannot be are refused by name", async () => {
+  await assert.rejects(run({ ...short, gamma: 1.5 }, "bad"), /gamma is 1.5/);
+  await assert.rejects(run({ ...short, batch: 0 }, "bad"), { code: "usage" });
+  await assert.rejects(run({ ...short, hidden: [] }, "bad"), /hidden/);
+  const file = join(folder, "a-file");
+  writeFileSync(file, "");
+  await assert.rejects(run(short, "a-file"), { code: "usage" });
+});
+
+test("evaluation is a function of policy and starts alone", async () => {
+  const still = async (_: Float32Array, count: number): Promise<Float32Array> =>
+    new Float32Array(count);
+  const starts = { first: 10, count: 50 };
+  const one = await evaluate(still, task, starts);
+  const two = await evaluate(still, task, starts);
+  assert.deepEqual(one, two);
+  const half = await evaluate(still, task, { first: 10, count: 25 });
+  assert.deepEqual(half.returns, one.returns.slice(0, 25));
+  assert.equal(one.worst, Math.min(...one.returns));
+  // A pendulum that nobody drives returns about what Gymnasium's random policy does.
+  assert.ok(one.mean < -800 && one.mean > -1700, `${one.mean}`);
+});
