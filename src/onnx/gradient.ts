@@ -57,6 +57,10 @@ function sumTo(g: GraphBuilder, value: Value, dims: readonly number[]): Value {
   for (const [axis, size] of value.dims.entries()) {
     if (axis < lead || (dims[axis - lead] === 1 && size !== 1)) axes.push(axis);
   }
+  if (value.dims.length === 2 && axes.length === 1 && axes[0] === 0) {
+    // Sums of columns: ORT multiplies matrices several times as fast as it sums over the first axis.
+    return g.reshape(g.gemm(g.constant(1, [1, value.dims[0]]), value), dims);
+  }
   return g.reshape(g.sum(value, axes), dims);
 }
 
@@ -116,7 +120,8 @@ const rules: Readonly<Record<string, Rule>> = {
     ];
   },
   Neg: unary((g, dy) => g.neg(dy)),
-  Relu: unary((g, dy, { outputs }) => g.where(g.greater(outputs[0], 0), dy, 0)),
+  // y >= 0, so its sign is the mask; a product is several times as fast in ORT as a choice.
+  Relu: unary((g, dy, { outputs }) => g.mul(dy, g.sign(outputs[0]))),
   Tanh: unary((g, dy, { outputs }) => g.mul(dy, g.sub(1, g.square(outputs[0])))),
   Sqrt: unary((g, dy, { outputs }) => g.div(g.mul(dy, 0.5), outputs[0])),
   Clip: (g, { inputs, outputs }, dy) => [g.where(g.equal(inputs[0], outputs[0]), dy[0]!, 0)],

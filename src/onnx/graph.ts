@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { AttributeValue, ElementType, Graph, Tensor, ValueInfo } from "./model.ts";
+import type { AttributeValue, ElementType, Graph, Node, Tensor, ValueInfo } from "./model.ts";
 
 /** A tensor of the graph: known by its name, typed, with its sizes known. */
 export interface Value {
@@ -142,6 +142,11 @@ export class GraphBuilder {
     return this.#same("Tanh", x);
   }
 
+  /** -1, 0 or 1. */
+  sign(x: Value): Value {
+    return this.#same("Sign", x);
+  }
+
   sqrt(x: Value): Value {
     return this.#same("Sqrt", x);
   }
@@ -277,23 +282,27 @@ export class GraphBuilder {
 
   /** The finished graph. Sizes of -1 become symbolic, named after their input and axis. */
   toGraph(name: string): Graph {
+    const computed = new Set(this.operations.flatMap(({ outputs }) => outputs));
+    const published = new Map<Value, string>();
+    const nameOf = (value: Value): string => published.get(value) ?? value.name;
+    const copies: Node[] = [];
+    for (const { name: as, value } of this.#outputs) {
+      // An input, a constant or a value published twice cannot take the name, so it is copied.
+      if (computed.has(value) && !published.has(value)) published.set(value, as);
+      else copies.push({ op: "Identity", inputs: [nameOf(value)], outputs: [as], attributes: {} });
+    }
     const nodes = this.operations.map(({ op, inputs, outputs, attributes }) => ({
       op,
-      inputs: inputs.map((value) => value.name),
-      outputs: outputs.map((value) => value.name),
+      inputs: inputs.map(nameOf),
+      outputs: outputs.map(nameOf),
       attributes,
     }));
-    for (const { name: published, value } of this.#outputs) {
-      nodes.push({ op: "Identity", inputs: [value.name], outputs: [published], attributes: {} });
-    }
     return {
       name,
-      nodes,
+      nodes: [...nodes, ...copies],
       initializers: [...this.#tensors.values()],
       inputs: this.#inputs.map(valueInfo),
-      outputs: this.#outputs.map(({ name: published, value }) =>
-        valueInfo({ ...value, name: published }),
-      ),
+      outputs: this.#outputs.map(({ name: as, value }) => valueInfo({ ...value, name: as })),
     };
   }
 

@@ -53,6 +53,7 @@ test("ONNX Runtime and the float64 interpreter agree on every operation", async 
     equal: g.where(g.equal(a, g.clip(a, -0.4, 0.4)), 1, a),
     neg: g.neg(a),
     relu: g.relu(a),
+    sign: g.sign(a),
     tanh: g.tanh(a),
     sqrt: g.sqrt(g.square(a)),
     clip: g.clip(a, -0.5, 0.5),

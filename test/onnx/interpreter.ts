@@ -173,6 +173,7 @@ const operations: Readonly<Record<string, Evaluate>> = {
   Where: elementwise((condition, yes, no) => (condition ? yes! : no!)),
   Neg: elementwise((x) => -x!),
   Relu: elementwise((x) => Math.max(x!, 0)),
+  Sign: elementwise((x) => Math.sign(x!)),
   Tanh: elementwise((x) => Math.tanh(x!)),
   Sqrt: elementwise((x) => Math.sqrt(x!)),
   Clip: elementwise((x, low, high) => Math.min(Math.max(x!, low!), high!)),
