@@ -1,7 +1,31 @@
 import type { Spec } from "../core/spec.ts";
-import { Mode } from "../core/step.ts";
-import type { Phase, Session } from "../wire/session.ts";
+import { DeviceMode, DeviceReason } from "../wire/messages.ts";
+import { type Phase, Session } from "../wire/session.ts";
+import { type Door, openPort } from "./link.ts";
 import type { Port } from "./port.ts";
+
+/** Why a device is told to stop. */
+export const StopReason: { readonly request: 2; readonly fault: 4 } = {
+  /** Somebody asked for it, or the program ends. */
+  request: DeviceReason.host,
+  /** The loop found a fault. */
+  fault: DeviceReason.gate,
+};
+export type StopReason = (typeof StopReason)[keyof typeof StopReason];
+
+/** The device's word for the mode that it reports, such as `stopped`. */
+export function nameOfDeviceMode(mode: number): string {
+  return nameIn(DeviceMode, mode);
+}
+
+/** The device's word for why it stopped, such as `expired`. */
+export function nameOfDeviceReason(reason: number): string {
+  return nameIn(DeviceReason, reason);
+}
+
+function nameIn(codes: Readonly<Record<string, number>>, code: number): string {
+  return Object.keys(codes).find((name) => codes[name] === code) ?? `code ${code}`;
+}
 
 /** What one control cycle needs of a robot. Nothing here waits, throws or allocates. */
 export interface Device {
@@ -18,7 +42,7 @@ export interface Device {
    */
   write(action: Float32Array, validUntilUs: number): boolean;
   /** Tells the device to stop; said again until the device reports that it did. */
-  stop(reason: number): void;
+  stop(reason: StopReason): void;
 }
 
 // Long enough for an answer to arrive between two repetitions of a request.
@@ -59,9 +83,32 @@ export class BridgeDevice implements Device {
     return this.#session.refusal;
   }
 
-  /** The mode that the device last reported. */
+  /** The device's own code for its mode, as it last reported it. */
   get mode(): number {
     return this.#session.deviceMode;
+  }
+
+  get armed(): boolean {
+    return this.#session.deviceMode === DeviceMode.armed;
+  }
+
+  get disarmed(): boolean {
+    return this.#session.deviceMode === DeviceMode.disarmed;
+  }
+
+  /** The device's stop is over and latched. */
+  get stopped(): boolean {
+    return this.#session.deviceMode === DeviceMode.stopped;
+  }
+
+  /** It was told to stop and has not yet said that it did. */
+  get stopping(): boolean {
+    return this.#stopReason !== none;
+  }
+
+  /** The device's clock is known, so that a command's expiry can be given in it. */
+  get synchronised(): boolean {
+    return Number.isFinite(this.#session.offsetErrorUs);
   }
 
   /** Why the device stopped, in its own code. */
@@ -78,10 +125,6 @@ export class BridgeDevice implements Device {
     return this.#roundTripUs;
   }
 
-  get offsetErrorUs(): number {
-    return this.#session.offsetErrorUs;
-  }
-
   /**
    * Takes in what has arrived and sends what the session wants sent: handshake, clock, repetitions.
    */
@@ -90,10 +133,10 @@ export class BridgeDevice implements Device {
     this.#send(this.#session.poll(nowUs, this.#out));
     if (nowUs < this.#repeatAtUs + repeatUs) return;
     if (this.#stopReason !== none) {
-      if (this.mode === Mode.stopped) this.#stopReason = none;
+      if (this.stopped) this.#stopReason = none;
       else this.#repeat(nowUs, this.#session.encodeStop(this.#stopReason, this.#out));
     } else if (this.#resetting) {
-      if (this.mode !== Mode.stopped) this.#resetting = false;
+      if (!this.stopped) this.#resetting = false;
       else this.#repeat(nowUs, this.#session.encodeReset(this.#out));
     }
   }
@@ -115,7 +158,7 @@ export class BridgeDevice implements Device {
     this.#send(this.#session.encodeArm(nowUs, this.#out));
   }
 
-  stop(reason: number): void {
+  stop(reason: StopReason): void {
     this.#resetting = false;
     this.#stopReason = reason;
     this.#repeatAtUs = Number.NEGATIVE_INFINITY;
@@ -156,4 +199,9 @@ export class BridgeDevice implements Device {
     this.#repeatAtUs = nowUs;
     this.#send(length);
   }
+}
+
+/** The device behind a link, from the control thread. */
+export function openBridgeDevice(spec: Spec, door: Door): BridgeDevice {
+  return new BridgeDevice(spec, openPort(door), new Session(spec));
 }

@@ -36,12 +36,14 @@ export class Guard {
   }
 
   /**
-   * Judges `step.proposed` and writes `step.action`, `step.verdict` and its bits of `step.reasons`. A
-   * refused step keeps the last permitted action in `step.action`; it must not be sent.
+   * Judges `step.proposed` and writes `step.action`, `step.verdict` and its bits of `step.reasons`.
+   * A refused step keeps the last permitted action in `step.action`; it must not be sent.
    */
   filter(step: Step): Verdict {
     // Written so that NaN is stale too. An observation from the future is as wrong as an old one.
-    const fresh = step.ageUs <= this.#ageUsMax && step.ageUs >= -this.#ageUsMax;
+    // The age is that at the decision, so that a slow policy makes its own observation stale.
+    const ageUs = step.ageUs + (step.decidedUs - step.timeUs);
+    const fresh = ageUs <= this.#ageUsMax && ageUs >= -this.#ageUsMax;
     if (!fresh) step.reasons |= Reason.staleObservation;
     if (!allFinite(step.observation)) step.reasons |= Reason.nonFiniteObservation;
     if (!allFinite(step.proposed)) step.reasons |= Reason.nonFiniteAction;
@@ -60,7 +62,10 @@ export class Guard {
     return step.verdict;
   }
 
-  /** Takes `action` for the last permitted one, brought into range; a non-finite channel becomes rest. */
+  /**
+   * Takes `action` for the last permitted one, brought into range; a non-finite channel becomes
+   * rest.
+   */
   reset(action: Float32Array): void {
     for (let at = 0; at < this.#last.length; at++) {
       const value = Number.isFinite(action[at]!) ? action[at]! : 0;

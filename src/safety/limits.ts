@@ -27,9 +27,9 @@ export interface LimitChoices {
 const ageUsLongest = 10_000_000;
 
 /**
- * The limits of `spec` with the owner's choices. Defaults: the channel's own range, any change within
- * that range in one period, and two periods of age. Throws `SinewError("robot-file")` where a choice
- * names no channel or loosens the contract: limits may only be tightened.
+ * The limits of `spec` with the owner's choices. Defaults: the channel's own range, any change
+ * within that range in one period, and two periods of age. Throws `SinewError("robot-file")` where
+ * a choice names no channel or loosens the contract: limits may only be tightened.
  */
 export function limitsOf(spec: Spec, choices: LimitChoices = {}): Limits {
   const known = spec.action.map(({ name }) => name);

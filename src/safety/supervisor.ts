@@ -34,7 +34,8 @@ const no = -1;
 
 /**
  * Mode (row) and happening (column) to mode. Only `reset` leaves `stopped`, only `arm` leads to
- * `armed` from rest, and no row but `disarmed` accepts `arm`: after a stop it takes reset, then arm.
+ * `armed` from rest, and no row but `disarmed` accepts `arm`: after a stop it takes reset, then
+ * arm.
  */
 export const modeTable: readonly (readonly (Mode | -1)[])[] = [
   //            home    homed     arm    hold     resume stop     fault     deviceStopped reset
@@ -88,7 +89,9 @@ export class Supervisor {
     return this.#refusals;
   }
 
-  /** Transition number `index`, one of the last 64. The object is overwritten 64 transitions later. */
+  /**
+   * Transition number `index`, one of the last 64. The object is overwritten 64 transitions later.
+   */
   transition(index: number): Transition {
     return this.#transitions[index % transitionsKept]!;
   }

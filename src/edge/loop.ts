@@ -1,0 +1,196 @@
+import type { Clock } from "../core/clock.ts";
+import { Mode, type Step, Verdict } from "../core/step.ts";
+import { type BridgeDevice, StopReason } from "../link/device.ts";
+import { Happening, type Supervisor } from "../safety/supervisor.ts";
+import { Count, Measure, Request, State, type Status } from "./status.ts";
+import { type Cycle, Stage, tick } from "./tick.ts";
+
+/** What the loop drives: the parts of its cycles, of which some must be able to do more. */
+export interface Rig extends Omit<Cycle, "meter"> {
+  readonly clock: Clock;
+  readonly device: BridgeDevice;
+  readonly supervisor: Supervisor;
+}
+
+const never = Number.NEGATIVE_INFINITY;
+// Shorter naps than a millisecond cost more than the bytes that they find are worth.
+const napUs = 1000;
+// The last stretch before a cycle belongs to the clock, which sleeps and spins to the microsecond.
+const lastStretchUs = 300;
+const armWithinUs = 1_000_000;
+const armRepeatUs = 20_000;
+
+/**
+ * Waits until the device has accepted the contract and its clock is known. False where it refused,
+ * the link was lost, or `timeoutUs` has passed. Blocks this thread.
+ */
+export function shakeHands(device: BridgeDevice, clock: Clock, timeoutUs: number): boolean {
+  const untilUs = clock.now() + timeoutUs;
+  while (device.phase !== "ready") {
+    device.poll(clock.now());
+    if (device.phase === "refused" || device.lost) return false;
+    if (clock.now() > untilUs) return false;
+    device.wait(napUs);
+  }
+  return true;
+}
+
+/**
+ * The control loop: an absolute schedule in which a late cycle is skipped, never caught up. Between
+ * cycles it keeps the link alive and attends to requests and to what the device reports.
+ */
+export class Loop {
+  readonly #rig: Rig;
+  readonly #status: Status;
+  readonly #cycle: Cycle;
+  readonly #meter: StageMeter;
+  #armUntilUs = never;
+  #armAgainUs = never;
+  #ending = false;
+  #transitionsShown = 0;
+
+  constructor(rig: Rig, status: Status) {
+    this.#rig = rig;
+    this.#status = status;
+    this.#meter = new StageMeter(rig.clock, status);
+    this.#cycle = { ...rig, meter: this.#meter };
+  }
+
+  /**
+   * Runs cycles until it is asked to end or the link is lost. Blocks this thread but for the
+   * policy's own waiting.
+   */
+  async run(): Promise<void> {
+    const { clock, device } = this.#rig;
+    const periodUs = device.spec.periodUs;
+    let seq = 0;
+    let dueUs = clock.now() + periodUs;
+    while (!this.#ending && !device.lost) {
+      this.#idleUntil(dueUs);
+      const behind = Math.max(0, Math.floor((clock.now() - dueUs) / periodUs));
+      seq += behind;
+      dueUs += behind * periodUs;
+      this.#meter.start(dueUs);
+      await tick(this.#cycle, seq, behind > 0);
+      this.#account(behind, clock.now() > dueUs + periodUs);
+      seq++;
+      dueUs += periodUs;
+    }
+    if (device.armed) device.stop(StopReason.request);
+    this.#attend(clock.now());
+    this.#status.setState(State.ended);
+  }
+
+  #idleUntil(dueUs: number): void {
+    const { clock, device } = this.#rig;
+    for (;;) {
+      const nowUs = clock.now();
+      device.poll(nowUs);
+      this.#attend(nowUs);
+      const leftUs = dueUs - nowUs - lastStretchUs;
+      if (leftUs < napUs || device.lost) break;
+      device.wait(napUs);
+    }
+    clock.until(dueUs);
+  }
+
+  #attend(nowUs: number): void {
+    const { device, supervisor } = this.#rig;
+    this.#obey(this.#status.takeRequests(), nowUs);
+    if (this.#armUntilUs !== never) this.#arm(nowUs);
+    if (supervisor.mode === Mode.armed && !device.armed) {
+      supervisor.tell(Happening.deviceStopped, nowUs, device.reason);
+    }
+    const unasked = supervisor.mode !== Mode.armed && this.#armUntilUs === never;
+    if (device.armed && unasked && !device.stopping) device.stop(StopReason.request);
+    this.#status.setModes(supervisor.mode, device.mode, device.reason);
+    while (this.#transitionsShown < supervisor.transitionCount) {
+      const transition = supervisor.transition(this.#transitionsShown);
+      this.#status.addTransition(this.#transitionsShown++, transition);
+    }
+  }
+
+  #obey(requests: number, nowUs: number): void {
+    const { device, supervisor } = this.#rig;
+    if ((requests & Request.stop) !== 0) {
+      this.#armUntilUs = never;
+      supervisor.tell(Happening.stop, nowUs);
+      device.stop(StopReason.request);
+    } else if ((requests & Request.reset) !== 0) {
+      // The device may be stopped from an earlier run, of which this supervisor knows nothing.
+      if (supervisor.mode !== Mode.disarmed) supervisor.tell(Happening.reset, nowUs);
+      if (supervisor.mode === Mode.disarmed) device.reset();
+      else this.#status.add(Count.refusedRequests, 1);
+    } else if ((requests & Request.arm) !== 0) {
+      this.#armUntilUs = nowUs + armWithinUs;
+      this.#armAgainUs = nowUs;
+    }
+    if ((requests & Request.end) !== 0) this.#ending = true;
+  }
+
+  /** Asks the device to arm until it says that it did; only then is this side armed too. */
+  #arm(nowUs: number): void {
+    const { device, step, supervisor } = this.#rig;
+    if (device.armed && supervisor.tell(Happening.arm, nowUs)) {
+      this.#armUntilUs = never;
+      return;
+    }
+    if (nowUs > this.#armUntilUs || supervisor.mode !== Mode.disarmed) {
+      this.#armUntilUs = never;
+      this.#status.add(Count.refusedRequests, 1);
+      return;
+    }
+    if (nowUs < this.#armAgainUs) return;
+    // The device can judge the expiry of a command only on its own clock.
+    if (!device.synchronised) return;
+    // What would be refused when armed is a reason not to arm.
+    if (step.verdict === Verdict.refused) return;
+    if (!device.disarmed) return;
+    device.arm(nowUs);
+    this.#armAgainUs = nowUs + armRepeatUs;
+  }
+
+  #account(behind: number, overran: boolean): void {
+    const { device, step } = this.#rig;
+    const status = this.#status;
+    status.add(Count.cycles, 1);
+    if (behind > 0) status.add(Count.skipped, behind);
+    if (behind > 0 || overran) status.add(Count.missed, behind + (overran ? 1 : 0));
+    if (step.mode === Mode.armed) countVerdict(status, step);
+    status.setCount(Count.droppedCommands, device.droppedCount);
+    status.measure(Measure.age, step.ageUs);
+    status.measure(Measure.roundTrip, device.roundTripUs);
+    status.show(step);
+  }
+}
+
+function countVerdict(status: Status, step: Step): void {
+  if (step.verdict === Verdict.limited) status.add(Count.limited, 1);
+  if (step.verdict === Verdict.refused) status.add(Count.refused, 1);
+}
+
+/** Measures the stages of a cycle on the loop's own clock. */
+class StageMeter {
+  readonly #clock: Pick<Clock, "now">;
+  readonly #status: Status;
+  #startUs = 0;
+  #lapUs = 0;
+
+  constructor(clock: Pick<Clock, "now">, status: Status) {
+    this.#clock = clock;
+    this.#status = status;
+  }
+
+  start(dueUs: number): void {
+    this.#startUs = this.#clock.now();
+    this.#lapUs = this.#startUs;
+    this.#status.measure(Measure.lateness, this.#startUs - dueUs);
+  }
+
+  lap(stage: Stage): void {
+    const nowUs = this.#clock.now();
+    this.#status.measure(stage, nowUs - this.#lapUs);
+    if (stage === Stage.write) this.#status.measure(Measure.total, nowUs - this.#startUs);
+    this.#lapUs = nowUs;
+  }
+}

@@ -1,0 +1,181 @@
+import { SinewError } from "../core/errors.ts";
+import { differenceOfSpecs, type Spec } from "../core/spec.ts";
+import { makeStep, Reason, type Step } from "../core/step.ts";
+import type { Device } from "../link/device.ts";
+import type { LogFile } from "../log/reader.ts";
+import { StepRecord } from "../log/record.ts";
+import { loadPolicy } from "../policy/policy.ts";
+import { Guard } from "../safety/guard.ts";
+import type { Limits } from "../safety/limits.ts";
+import { type Cycle, tick } from "./tick.ts";
+
+/** The first record that came out differently. */
+export interface Difference {
+  /** Position in the log, from 0. */
+  readonly index: number;
+  readonly seq: number;
+  /** The first field that differs, such as `proposed[0]`. */
+  readonly field: string;
+  readonly logged: number;
+  readonly replayed: number;
+}
+
+export interface ReplayReport {
+  /** Every record came out byte for byte as it was logged, and there was at least one. */
+  readonly equal: boolean;
+  readonly steps: number;
+  readonly differing: number;
+  readonly first: Difference | null;
+  /** Whether the policy is the very file that was logged. */
+  readonly samePolicy: boolean;
+}
+
+/**
+ * Feeds a log's inputs through the tick that drove the robot and compares each step, encoded again,
+ * with the logged record, byte for byte. Throws `SinewError("contract-mismatch")` where the policy
+ * is of another contract, and "log-file" where the log does not say under which limits it was made.
+ */
+export async function replayLog(log: LogFile, policyBytes: Uint8Array): Promise<ReplayReport> {
+  const policy = await loadPolicy(policyBytes);
+  try {
+    const difference = differenceOfSpecs(log.spec, policy.spec);
+    if (difference !== null) {
+      const line = `the policy does not fit the log: ${difference}`;
+      throw new SinewError("contract-mismatch", line);
+    }
+    const samePolicy = log.metadata.get("policyId") === policy.id;
+    return { ...(await compare(log, policy)), samePolicy };
+  } finally {
+    await policy.close();
+  }
+}
+
+async function compare(
+  log: LogFile,
+  policy: Cycle["policy"],
+): Promise<Omit<ReplayReport, "samePolicy">> {
+  const limits = metadataOf<Limits>(log, "limits");
+  const ttlUs = metadataOf<number>(log, "commandTtlUs");
+  const record = new StepRecord(log.spec);
+  const again = new Uint8Array(record.size);
+  const inputs = new LoggedInputs(log.spec);
+  const { logged } = inputs;
+  const guard = new Guard(log.spec, limits);
+  const step = makeStep(log.spec);
+  const cycle: Cycle = {
+    clock: inputs,
+    device: inputs,
+    policy,
+    guard,
+    supervisor: inputs,
+    log: { append: () => true },
+    meter: inputs,
+    ttlUs,
+    step,
+  };
+  let steps = 0;
+  let differing = 0;
+  let first: Difference | null = null;
+  for (const bytes of log.records()) {
+    record.decode(bytes, 0, logged);
+    inputs.begin();
+    await tick(cycle, logged.seq, (logged.reasons & Reason.lateCycle) !== 0);
+    record.encode(step, again, 0);
+    if (!sameBytes(again, bytes)) {
+      differing++;
+      first ??= { index: steps, seq: logged.seq, ...differenceOfSteps(logged, step) };
+      // One difference must not make all that follow differ: the robot did what is logged.
+      guard.reset(logged.action);
+    }
+    steps++;
+  }
+  return { equal: steps > 0 && differing === 0, steps, differing, first };
+}
+
+/** A log's steps in the place of the clock, the device and the supervisor. */
+class LoggedInputs implements Device {
+  readonly spec: Spec;
+  readonly logged: Step;
+  #asked = 0;
+
+  constructor(spec: Spec) {
+    this.spec = spec;
+    this.logged = makeStep(spec);
+  }
+
+  /** Call it for each logged step. */
+  begin(): void {
+    this.#asked = 0;
+  }
+
+  /** The tick asks for the time twice: when it begins, and when the policy has answered. */
+  now(): number {
+    return this.#asked++ === 0 ? this.logged.timeUs : this.logged.decidedUs;
+  }
+
+  get lost(): boolean {
+    return (this.logged.reasons & Reason.linkLost) !== 0;
+  }
+
+  read(observation: Float32Array): number {
+    observation.set(this.logged.observation);
+    return this.logged.ageUs;
+  }
+
+  get mode(): Step["mode"] {
+    return this.logged.mode;
+  }
+
+  tell(): boolean {
+    return true;
+  }
+
+  write(): boolean {
+    return true;
+  }
+
+  stop(): void {}
+
+  lap(): void {}
+}
+
+function metadataOf<Value>(log: LogFile, key: string): Value {
+  const text = log.metadata.get(key);
+  if (text === undefined) {
+    throw new SinewError("log-file", `${log.path} does not say its ${key}: no loop wrote it`);
+  }
+  return JSON.parse(text) as Value;
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0;
+}
+
+const scalars = [
+  "seq",
+  "timeUs",
+  "ageUs",
+  "decidedUs",
+  "validUntilUs",
+  "mode",
+  "verdict",
+  "reasons",
+] as const;
+const arrays = ["observation", "proposed", "action"] as const;
+
+function differenceOfSteps(
+  logged: Step,
+  replayed: Step,
+): { field: string; logged: number; replayed: number } {
+  for (const name of arrays) {
+    for (let at = 0; at < logged[name].length; at++) {
+      const pair = { logged: logged[name][at], replayed: replayed[name][at] };
+      if (!Object.is(pair.logged, pair.replayed)) return { field: `${name}[${at}]`, ...pair };
+    }
+  }
+  for (const field of scalars) {
+    const pair = { logged: logged[field], replayed: replayed[field] };
+    if (!Object.is(pair.logged, pair.replayed)) return { field, ...pair };
+  }
+  return { field: "the bits of a NaN", logged: Number.NaN, replayed: Number.NaN };
+}

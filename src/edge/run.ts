@@ -1,0 +1,243 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { SinewError } from "../core/errors.ts";
+import type { Spec } from "../core/spec.ts";
+import { Mode, nameOfMode, namesOfReasons } from "../core/step.ts";
+import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
+import { type Link, openLink } from "../link/link.ts";
+import { type Log, openLog } from "../log/log.ts";
+import { readPolicyFile } from "../policy/file.ts";
+import type { Transition } from "../safety/supervisor.ts";
+import { ControlThread } from "./control-thread.ts";
+import type { Percentiles } from "./histogram.ts";
+import { commandTtlUs, limitsOfRobot, type Robot } from "./robot.ts";
+import { Count, Measure, Request, State, Status } from "./status.ts";
+
+export interface RunOptions {
+  readonly policy: { readonly bytes: Uint8Array; readonly path: string };
+  readonly robot: Robot;
+  /** ISO 8601, UTC: names the log, `<robot>-<startedAt>.mcap`, and is kept in it. */
+  readonly startedAt: string;
+}
+
+/** What a run did. */
+export interface RunReport {
+  readonly policyId: string;
+  readonly cycles: number;
+  /** Cycles that were not over when the next was due, with those skipped for it. */
+  readonly missed: number;
+  readonly skipped: number;
+  /** Cycles while armed whose action the gate bounded. */
+  readonly limited: number;
+  readonly refused: number;
+  readonly droppedCommands: number;
+  readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
+  readonly transitions: readonly Transition[];
+  readonly linkLost: boolean;
+  /** Whether the device itself reported at the end that it does not move. */
+  readonly deviceAtRest: boolean;
+  readonly logPath: string;
+  readonly steps: number;
+  readonly droppedSteps: number;
+  /** Why logging ended early; null where it did not. */
+  readonly logFailure: string | null;
+}
+
+const armMs = 1500;
+const stopMs = 1000;
+const lookMs = 5;
+
+/** A policy that is running in its control thread. Disarmed until `arm` is called. */
+export class Run {
+  readonly spec: Spec;
+  readonly policyId: string;
+  /** The file while it is being written. */
+  readonly logPath: string;
+  readonly status: Status;
+  readonly #link: Link;
+  readonly #log: Log;
+  readonly #thread: ControlThread;
+
+  constructor(
+    policy: { readonly id: string; readonly spec: Spec },
+    status: Status,
+    link: Link,
+    log: Log,
+    thread: ControlThread,
+  ) {
+    this.spec = policy.spec;
+    this.policyId = policy.id;
+    this.status = status;
+    this.logPath = log.path;
+    this.#link = link;
+    this.#log = log;
+    this.#thread = thread;
+  }
+
+  /** The loop runs; false once it ended, as it does when the link is lost. */
+  get running(): boolean {
+    return this.status.state === State.running;
+  }
+
+  /**
+   * Lets the policy drive. Throws `SinewError("handshake")` where the device or the loop did not.
+   */
+  async arm(): Promise<void> {
+    this.status.ask(Request.arm);
+    if (await this.#until(() => this.status.mode === Mode.armed, armMs)) return;
+    this.status.ask(Request.stop);
+    throw new SinewError("handshake", `${this.#link.name} did not arm: ${this.#situation()}`);
+  }
+
+  /**
+   * Leaves a latched stop, here and on the device. Throws `SinewError("handshake")` where it stays.
+   */
+  async reset(): Promise<void> {
+    this.status.ask(Request.reset);
+    const done = (): boolean =>
+      this.status.mode === Mode.disarmed && this.#deviceMode() === "disarmed";
+    if (await this.#until(done, armMs)) return;
+    throw new SinewError("handshake", `${this.#link.name} did not reset: ${this.#situation()}`);
+  }
+
+  /** Stops and waits until the device says that it stopped; false where it did not say so. */
+  async stop(): Promise<boolean> {
+    this.status.ask(Request.stop);
+    return this.#until(() => this.#deviceMode() === "stopped", stopMs);
+  }
+
+  /** Stops where it is armed, ends the loop and completes the log. */
+  async close(): Promise<RunReport> {
+    if (this.status.mode === Mode.armed) await this.stop();
+    else if (this.running && this.#deviceMode() === "stopping") {
+      await this.#until(() => this.#deviceMode() === "stopped", stopMs);
+    }
+    this.status.ask(Request.end);
+    const linkLost = await this.#thread.ended;
+    await this.#link.close();
+    const closed = await this.#log.close();
+    const times = {} as Record<keyof typeof Measure, Percentiles>;
+    for (const name of Object.keys(Measure) as (keyof typeof Measure)[]) {
+      times[name] = this.status.percentiles(Measure[name]);
+    }
+    return {
+      policyId: this.policyId,
+      cycles: this.status.count(Count.cycles),
+      missed: this.status.count(Count.missed),
+      skipped: this.status.count(Count.skipped),
+      limited: this.status.count(Count.limited),
+      refused: this.status.count(Count.refused),
+      droppedCommands: this.status.count(Count.droppedCommands),
+      times,
+      transitions: this.status.transitions(),
+      linkLost,
+      deviceAtRest: !linkLost && /^(stopped|disarmed)$/.test(this.#deviceMode()),
+      logPath: closed.path,
+      steps: closed.steps,
+      droppedSteps: closed.dropped,
+      logFailure: closed.failure,
+    };
+  }
+
+  #deviceMode(): string {
+    return nameOfDeviceMode(this.status.deviceMode);
+  }
+
+  async #until(condition: () => boolean, timeoutMs: number): Promise<boolean> {
+    for (let waitedMs = 0; waitedMs < timeoutMs && this.running; waitedMs += lookMs) {
+      if (condition()) return true;
+      await delay(lookMs);
+    }
+    return condition();
+  }
+
+  #situation(): string {
+    const device = this.#deviceMode();
+    const why = device === "stopped" ? ` (${nameOfDeviceReason(this.status.deviceReason)})` : "";
+    const reasons = namesOfReasons(this.status.reasons).join(", ");
+    const loop = nameOfMode(this.status.mode) + (reasons === "" ? "" : ` (${reasons})`);
+    const advice = device === "stopped" ? "; reset it first" : "";
+    return `the device is ${device}${why}, the loop is ${loop}${advice}`;
+  }
+}
+
+/**
+ * Loads a policy, opens the robot's link, shakes hands and starts the loop, disarmed. Throws
+ * `SinewError`: "policy-file", "proof", "robot-file", "port", "broker", "log-file", "handshake"
+ * where nothing answers, "contract-mismatch" naming the channel where the device is made for
+ * another policy.
+ */
+export async function startRun(options: RunOptions): Promise<Run> {
+  const { robot, startedAt } = options;
+  const policy = readPolicyFile(options.policy.bytes);
+  const spec = policy.contract.spec;
+  const limits = limitsOfRobot(robot, spec);
+  const ttlUs = commandTtlUs(robot, spec);
+  const status = new Status(spec);
+  const link = await openLink(robot.link);
+  const { bytes } = options.policy;
+  const { door, name } = link;
+  const thread = new ControlThread({
+    policy: bytes,
+    door,
+    name,
+    limits,
+    ttlUs,
+    status: status.shared,
+  });
+  try {
+    await thread.ready;
+    const log = await openLog({
+      directory: robot.log.directory,
+      name: `${robot.robot}-${startedAt.replaceAll(/[:.]/g, "-")}`,
+      spec,
+      metadata: {
+        policyId: policy.id,
+        policyPath: options.policy.path,
+        robot: robot.robot,
+        limits: JSON.stringify(limits),
+        commandTtlUs: JSON.stringify(ttlUs),
+        startedAt,
+      },
+    });
+    thread.start(log.ring);
+    status.setState(State.running);
+    return new Run({ id: policy.id, spec }, status, link, log, thread);
+  } catch (error) {
+    await thread.kill();
+    await link.close();
+    throw error;
+  }
+}
+
+/** What `runPolicy` does with a run. */
+export interface Drive extends RunOptions {
+  /** How long it runs, counted from when it is armed. */
+  readonly seconds: number;
+  /** Without it the loop reads, decides and logs, and nothing moves. */
+  readonly arm: boolean;
+  /** First leaves a stop that the device latched. */
+  readonly reset?: boolean;
+  /** Called about 20 times a second. */
+  readonly onLook?: (run: Run) => void;
+  /** Ends the run early. */
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a policy for a time, or until it stops for a reason. Throws as `startRun` and `Run.arm`. */
+export async function runPolicy(drive: Drive): Promise<RunReport> {
+  const run = await startRun(drive);
+  let report: RunReport | null = null;
+  try {
+    if (drive.reset === true) await run.reset();
+    if (drive.arm) await run.arm();
+    const lookEveryMs = 50;
+    for (let ranMs = 0; ranMs < drive.seconds * 1000 && run.running; ranMs += lookEveryMs) {
+      if (run.status.mode === Mode.stopped || drive.signal?.aborted === true) break;
+      await delay(Math.min(lookEveryMs, drive.seconds * 1000 - ranMs));
+      drive.onLook?.(run);
+    }
+  } finally {
+    report = await run.close();
+  }
+  return report;
+}

@@ -1,0 +1,219 @@
+import type { Spec } from "../core/spec.ts";
+import type { Mode, Step } from "../core/step.ts";
+import { type Transition, transitionsKept } from "../safety/supervisor.ts";
+import { Histogram, histogramBytes, type Percentiles } from "./histogram.ts";
+
+/** What is measured of each cycle, in microseconds. */
+export const Measure = {
+  read: 0,
+  decide: 1,
+  guard: 2,
+  write: 3,
+  /** From the start of the cycle to the command being sent. */
+  total: 4,
+  /** From when the cycle should have started to when it did. */
+  lateness: 5,
+  /** Of the observation, at the start of the cycle. */
+  age: 6,
+  /** From a command to the device's acknowledgement, or of a clock message. */
+  roundTrip: 7,
+} as const;
+export type Measure = (typeof Measure)[keyof typeof Measure];
+const measureCount = Object.keys(Measure).length;
+
+/** What the main thread may ask of the loop: bits. */
+export const Request = { arm: 1, stop: 2, reset: 4, end: 8 } as const;
+
+/** How far the loop has come. */
+export const State = { starting: 0, running: 1, ended: 2 } as const;
+export type State = (typeof State)[keyof typeof State];
+
+/** Counters, one word each. */
+export const Count = {
+  cycles: 0,
+  /** Cycles that were not over when the next was due, and those skipped because of it. */
+  missed: 1,
+  /** Cycles that never ran because their time had passed. */
+  skipped: 2,
+  limited: 3,
+  refused: 4,
+  /** Commands that the link could not take at once. */
+  droppedCommands: 5,
+  droppedSteps: 6,
+  /** Requests that the mode table or the device's state did not permit. */
+  refusedRequests: 7,
+} as const;
+export type Count = (typeof Count)[keyof typeof Count];
+
+// Words of the header.
+const requests = 0;
+const state = 1;
+const mode = 2;
+const reasons = 3;
+const deviceMode = 4;
+const deviceReason = 5;
+const transitionCount = 6;
+const version = 7;
+const countsAt = 8;
+// An even number of words, for doubles follow; room for every counter.
+const headerWords: number = countsAt + 2 * Object.keys(Count).length;
+const transitionNumbers = 5;
+
+/** The newest cycle, for display. */
+export interface Live {
+  readonly seq: number;
+  readonly timeUs: number;
+  readonly observation: Float32Array;
+  readonly action: Float32Array;
+}
+
+/**
+ * The loop's shared memory: one control thread writes, any thread reads; requests go the other way.
+ * Nothing here allocates on the control thread.
+ */
+export class Status {
+  readonly shared: SharedArrayBuffer;
+  readonly #words: Int32Array;
+  readonly #transitions: Float64Array;
+  readonly #times: Float64Array;
+  readonly #observation: Float32Array;
+  readonly #action: Float32Array;
+  readonly #histograms: Histogram[];
+
+  constructor(spec: Spec, shared: SharedArrayBuffer = makeStatus(spec)) {
+    this.shared = shared;
+    this.#words = new Int32Array(shared, 0, headerWords);
+    let at = headerWords * 4;
+    this.#transitions = new Float64Array(shared, at, transitionsKept * transitionNumbers);
+    at += this.#transitions.byteLength;
+    this.#times = new Float64Array(shared, at, 2);
+    at += this.#times.byteLength;
+    this.#histograms = Array.from(
+      { length: measureCount },
+      (_, index) => new Histogram(shared, at + index * histogramBytes),
+    );
+    at += measureCount * histogramBytes;
+    this.#observation = new Float32Array(shared, at, spec.observation.length);
+    at += this.#observation.byteLength;
+    this.#action = new Float32Array(shared, at, spec.action.length);
+  }
+
+  // The main thread's side.
+
+  ask(request: number): void {
+    Atomics.or(this.#words, requests, request);
+  }
+
+  get state(): State {
+    return Atomics.load(this.#words, state) as State;
+  }
+
+  get mode(): Mode {
+    return Atomics.load(this.#words, mode) as Mode;
+  }
+
+  /** `Reason` bits of the newest cycle. */
+  get reasons(): number {
+    return Atomics.load(this.#words, reasons);
+  }
+
+  get deviceMode(): number {
+    return Atomics.load(this.#words, deviceMode);
+  }
+
+  get deviceReason(): number {
+    return Atomics.load(this.#words, deviceReason);
+  }
+
+  count(which: Count): number {
+    return Atomics.load(this.#words, countsAt + which);
+  }
+
+  percentiles(which: Measure): Percentiles {
+    return this.#histograms[which].percentiles();
+  }
+
+  /** The newest transitions, at most 64, oldest first. */
+  transitions(): Transition[] {
+    const count = Atomics.load(this.#words, transitionCount);
+    const found: Transition[] = [];
+    for (let index = Math.max(0, count - transitionsKept); index < count; index++) {
+      const at = (index % transitionsKept) * transitionNumbers;
+      const [timeUs, from, happening, to, reason] = this.#transitions.subarray(at, at + 5);
+      found.push({ timeUs, from, happening, to, reason } as Transition);
+    }
+    return found;
+  }
+
+  /** A copy of the newest cycle; never a mixture of two. */
+  live(): Live {
+    for (;;) {
+      const before = Atomics.load(this.#words, version);
+      const copy = {
+        seq: this.#times[0],
+        timeUs: this.#times[1],
+        observation: this.#observation.slice(),
+        action: this.#action.slice(),
+      };
+      if (before % 2 === 0 && Atomics.load(this.#words, version) === before) return copy;
+    }
+  }
+
+  // The control thread's side.
+
+  /** The requests since the last call, which are then forgotten. */
+  takeRequests(): number {
+    return Atomics.exchange(this.#words, requests, 0);
+  }
+
+  setState(value: State): void {
+    Atomics.store(this.#words, state, value);
+  }
+
+  setCount(which: Count, value: number): void {
+    Atomics.store(this.#words, countsAt + which, value);
+  }
+
+  add(which: Count, more: number): void {
+    Atomics.add(this.#words, countsAt + which, more);
+  }
+
+  measure(which: Measure, valueUs: number): void {
+    this.#histograms[which].add(valueUs);
+  }
+
+  setModes(loop: Mode, device: number, reason: number): void {
+    Atomics.store(this.#words, mode, loop);
+    Atomics.store(this.#words, deviceMode, device);
+    Atomics.store(this.#words, deviceReason, reason);
+  }
+
+  addTransition(index: number, { timeUs, from, happening, to, reason }: Transition): void {
+    const at = (index % transitionsKept) * transitionNumbers;
+    this.#transitions[at] = timeUs;
+    this.#transitions[at + 1] = from;
+    this.#transitions[at + 2] = happening;
+    this.#transitions[at + 3] = to;
+    this.#transitions[at + 4] = reason;
+    Atomics.store(this.#words, transitionCount, index + 1);
+  }
+
+  show(step: Step): void {
+    Atomics.store(this.#words, reasons, step.reasons);
+    // Odd while the copy changes, so that a reader looks again.
+    Atomics.add(this.#words, version, 1);
+    this.#times[0] = step.seq;
+    this.#times[1] = step.timeUs;
+    this.#observation.set(step.observation);
+    this.#action.set(step.action);
+    Atomics.add(this.#words, version, 1);
+  }
+}
+
+function makeStatus(spec: Spec): SharedArrayBuffer {
+  const floats = spec.observation.length + spec.action.length;
+  const numbers = transitionsKept * transitionNumbers + 2;
+  return new SharedArrayBuffer(
+    headerWords * 4 + numbers * 8 + measureCount * histogramBytes + floats * 4,
+  );
+}

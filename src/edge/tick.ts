@@ -1,0 +1,97 @@
+import type { Clock } from "../core/clock.ts";
+import { Mode, Reason, type Step, Verdict } from "../core/step.ts";
+import { type Device, StopReason } from "../link/device.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { Guard } from "../safety/guard.ts";
+import { Happening, type Supervisor } from "../safety/supervisor.ts";
+
+/** The parts of a cycle whose times are measured, in order. */
+export const Stage = { read: 0, decide: 1, guard: 2, write: 3 } as const;
+export type Stage = (typeof Stage)[keyof typeof Stage];
+
+/** Everything that one cycle touches. A replay gives other parts, never another tick. */
+export interface Cycle {
+  readonly clock: Pick<Clock, "now">;
+  readonly device: Device;
+  readonly policy: Pick<Policy, "act">;
+  readonly guard: Guard;
+  readonly supervisor: Pick<Supervisor, "mode" | "tell">;
+  readonly log: { append(step: Step): boolean };
+  /** Told when each stage is over. It keeps its own time, so that a replay needs none. */
+  readonly meter: { lap(stage: Stage): void };
+  /** How long the device may act on one command, counted from the start of the cycle. */
+  readonly ttlUs: number;
+  readonly step: Step;
+}
+
+/**
+ * One control cycle. `late` tells that the schedule skipped a cycle before this one. It does not
+ * throw: what goes wrong becomes a reason, a refused verdict and a stop.
+ */
+export async function tick(cycle: Cycle, seq: number, late: boolean): Promise<void> {
+  begin(cycle, seq, late);
+  read(cycle);
+  admit(cycle);
+  await decide(cycle);
+  guard(cycle);
+  write(cycle);
+  log(cycle);
+}
+
+function begin({ clock, step }: Cycle, seq: number, late: boolean): void {
+  step.seq = seq;
+  step.timeUs = clock.now();
+  step.validUntilUs = 0;
+  step.reasons = late ? Reason.lateCycle : 0;
+}
+
+function read({ device, meter, step }: Cycle): void {
+  step.ageUs = device.read(step.observation, step.timeUs);
+  if (device.lost) step.reasons |= Reason.linkLost;
+  meter.lap(Stage.read);
+}
+
+/** Takes over the mode in which this whole cycle is judged. */
+function admit({ guard, supervisor, step }: Cycle): void {
+  step.mode = supervisor.mode;
+  // A device that is not driven rests, so the first action after arming is limited from there.
+  if (step.mode !== Mode.armed) guard.rest();
+}
+
+async function decide({ clock, policy, meter, step }: Cycle): Promise<void> {
+  try {
+    await policy.act(step.observation, step.proposed);
+  } catch {
+    step.proposed.fill(Number.NaN);
+    step.reasons |= Reason.policyFailed;
+  }
+  step.decidedUs = clock.now();
+  meter.lap(Stage.decide);
+}
+
+function guard({ guard, meter, step }: Cycle): void {
+  guard.filter(step);
+  meter.lap(Stage.guard);
+}
+
+function write(cycle: Cycle): void {
+  const { meter, step } = cycle;
+  if (step.mode === Mode.armed && step.verdict === Verdict.refused) stop(cycle);
+  else if (step.mode === Mode.armed) send(cycle);
+  meter.lap(Stage.write);
+}
+
+function stop({ device, supervisor, step }: Cycle): void {
+  supervisor.tell(Happening.fault, step.decidedUs, step.reasons);
+  device.stop(StopReason.fault);
+}
+
+/** The only place where an action goes to a device. */
+function send({ device, step, ttlUs }: Cycle): void {
+  step.validUntilUs = step.timeUs + ttlUs;
+  device.write(step.action, step.validUntilUs);
+}
+
+function log({ log, step }: Cycle): void {
+  log.append(step);
+}

@@ -1,0 +1,87 @@
+// The control thread. It is started by run.ts and spends its life in the loop.
+import { parentPort, workerData } from "node:worker_threads";
+import { monotonicClock } from "../core/clock.ts";
+import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
+import { makeStep } from "../core/step.ts";
+import { type BridgeDevice, openBridgeDevice } from "../link/device.ts";
+import type { Door } from "../link/link.ts";
+import { RingProducer } from "../log/ring.ts";
+import { loadPolicy } from "../policy/policy.ts";
+import { Guard } from "../safety/guard.ts";
+import type { Limits } from "../safety/limits.ts";
+import { Supervisor } from "../safety/supervisor.ts";
+import { Loop, shakeHands } from "./loop.ts";
+import { Status } from "./status.ts";
+
+/** What the control thread is given. */
+export interface LoopWork {
+  readonly policy: Uint8Array;
+  readonly door: Door;
+  /** The link's name, for messages. */
+  readonly name: string;
+  readonly limits: Limits;
+  readonly ttlUs: number;
+  readonly status: SharedArrayBuffer;
+}
+
+/** What it says: `ready`, upon which it is sent the log's ring, then `ended`; or `failed`. */
+export type LoopWord =
+  | { readonly word: "ready" }
+  | { readonly word: "ended"; readonly linkLost: boolean }
+  | { readonly word: "failed"; readonly code: ErrorCode; readonly message: string };
+
+const handshakeUs = 3e6;
+
+async function work({ policy, door, name, limits, ttlUs, status }: LoopWork): Promise<void> {
+  const port = parentPort!;
+  const say = (word: LoopWord): void => port.postMessage(word);
+  const ring = new Promise<SharedArrayBuffer>((resolve) => {
+    port.once("message", resolve);
+  });
+  const loaded = await loadPolicy(policy);
+  const clock = monotonicClock();
+  const device = openBridgeDevice(loaded.spec, door);
+  try {
+    if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name);
+    say({ word: "ready" });
+    const rig = {
+      clock,
+      device,
+      policy: loaded,
+      guard: new Guard(loaded.spec, limits),
+      supervisor: new Supervisor(),
+      log: new RingProducer(await ring, loaded.spec),
+      step: makeStep(loaded.spec),
+      ttlUs,
+    };
+    await new Loop(rig, new Status(loaded.spec, status)).run();
+    say({ word: "ended", linkLost: device.lost });
+  } finally {
+    device.close();
+    await loaded.close();
+  }
+}
+
+function refusalOf(device: BridgeDevice, name: string): SinewError {
+  if (device.refusal !== null) {
+    return new SinewError(
+      "contract-mismatch",
+      `${name} does not fit this policy: ${device.refusal}`,
+    );
+  }
+  if (device.lost) return new SinewError("port", `${name} was lost during the handshake`);
+  const why =
+    device.phase === "greeting"
+      ? "it does not answer; is it powered, and is this its port and rate?"
+      : `it fell silent while ${device.phase}`;
+  return new SinewError("handshake", `${name}: ${why}`);
+}
+
+try {
+  await work(workerData as LoopWork);
+} catch (thrown) {
+  const code = thrown instanceof SinewError ? thrown.code : "engine";
+  const word: LoopWord = { word: "failed", code, message: messageOf(thrown) };
+  parentPort!.postMessage(word);
+}
+parentPort!.close();
