@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { messageOf, SinewError } from "../core/errors.ts";
+
+/** Where the RP2040 sees its flash, and how much of it a Pico has. */
+export const flashStart = 0x10000000;
+const flashBytes = 2 * 1024 * 1024;
+const ramStart = 0x20000000;
+const ramEnd = 0x20042000;
+/** Initial stack pointer, reset vector and the 46 other vectors of a Cortex-M0+. */
+const vectorBytes = 48 * 4;
+
+/**
+ * The raw flash image of an RP2040 at `path`: at least a vector table, at most 2 MiB, no second
+ * stage bootloader before it. Throws `SinewError("board")` for anything else.
+ */
+export function readImage(path: string): Uint8Array {
+  const bytes = readBytes(path);
+  const refuse = (why: string): never => {
+    throw new SinewError("board", `${path} is no RP2040 image: ${why}`);
+  };
+  if (bytes.length < vectorBytes || bytes.length > flashBytes) {
+    refuse(`it has ${bytes.length} bytes, give ${vectorBytes} to ${flashBytes}`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const stack = view.getUint32(0, true);
+  const entry = view.getUint32(4, true);
+  if (stack <= ramStart || stack > ramEnd || stack % 4 !== 0) {
+    refuse(`its stack would start at 0x${stack.toString(16)}, outside the RAM`);
+  }
+  // The low bit of a vector says Thumb code; a Cortex-M0+ runs nothing else.
+  if (entry % 2 !== 1 || entry < flashStart || entry >= flashStart + bytes.length) {
+    refuse(`it would start at 0x${entry.toString(16)}, which is not code of it`);
+  }
+  return bytes;
+}
+
+function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new SinewError("board", `cannot read the firmware image: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
