@@ -99,9 +99,9 @@ export function specOfText(text: string): Spec {
   try {
     const value = asRecord(JSON.parse(text));
     const spec: Spec = {
-      observation: channelsOf(value["observation"]),
-      action: channelsOf(value["action"]),
-      periodUs: Number(value["periodUs"]),
+      observation: channelsOf(value.observation),
+      action: channelsOf(value.action),
+      periodUs: Number(value.periodUs),
     };
     checkSpec(spec);
     return spec;
@@ -118,9 +118,20 @@ function channelsOf(value: unknown): Channel[] {
   });
 }
 
-function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+/** What JSON of a spec or of a channel may hold. */
+interface Loose {
+  readonly observation?: unknown;
+  readonly action?: unknown;
+  readonly periodUs?: unknown;
+  readonly name?: unknown;
+  readonly unit?: unknown;
+  readonly low?: unknown;
+  readonly high?: unknown;
+}
+
+function asRecord(value: unknown): Loose {
   if (typeof value !== "object" || value === null) {
     throw new SinewError("log-file", "an object is missing");
   }
-  return value as Record<string, unknown>;
+  return value;
 }

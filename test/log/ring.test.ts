@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { Rng } from "../../src/core/rng.ts";
+import { makeStep } from "../../src/core/step.ts";
+import { StepRecord } from "../../src/log/record.ts";
+import {
+  closeRing,
+  countsOfRing,
+  makeRing,
+  RingConsumer,
+  RingProducer,
+} from "../../src/log/ring.ts";
+import type { ProducerWork } from "./ring-producer.ts";
+import { fillStep, recordsOf, spec } from "./steps.ts";
+
+const record = new StepRecord(spec);
+
+test("a full ring drops the newest, counts it, and keeps the rest", () => {
+  const ring = makeRing(record.size, 4);
+  const producer = new RingProducer(ring, spec);
+  const consumer = new RingConsumer(ring);
+  const step = makeStep(spec);
+  const seqs: number[] = [];
+  const take = (at: number): void => {
+    record.decode(consumer.bytes, at, step);
+    seqs.push(step.seq);
+  };
+  const taken = Array.from({ length: 7 }, (_, seq) => {
+    fillStep(step, seq);
+    return producer.append(step);
+  });
+  assert.deepEqual(taken, [true, true, true, true, false, false, false]);
+  assert.equal(consumer.drain(take), 4);
+  fillStep(step, 7);
+  assert(producer.append(step));
+  consumer.drain(take);
+  assert.deepEqual(seqs, [0, 1, 2, 3, 7]);
+  const { appended, dropped, drained } = countsOfRing(ring);
+  assert.deepEqual({ appended, dropped, drained }, { appended: 5, dropped: 3, drained: 5 });
+});
+
+test("a closed ring drops, and still gives what it holds", () => {
+  const ring = makeRing(record.size, 4);
+  const producer = new RingProducer(ring, spec);
+  const consumer = new RingConsumer(ring);
+  const step = makeStep(spec);
+  assert(producer.append(step));
+  closeRing(ring);
+  assert(consumer.closed);
+  assert(!producer.append(step));
+  assert.equal(
+    consumer.drain(() => {}),
+    1,
+  );
+  assert.equal(countsOfRing(ring).dropped, 1);
+  consumer.wait(60_000);
+});
+
+test("counts go on beyond 32 bits", () => {
+  const ring = makeRing(record.size, 8);
+  const words = new Int32Array(ring);
+  // 2^33 - 3 appended and drained.
+  for (const at of [16, 32]) {
+    words[at] = -3;
+    words[at + 1] = 2;
+  }
+  const producer = new RingProducer(ring, spec);
+  const consumer = new RingConsumer(ring);
+  const step = makeStep(spec);
+  for (let round = 0; round < 6; round++) {
+    assert(producer.append(step));
+    assert.equal(countsOfRing(ring).appended, 2 ** 33 - 2 + round);
+    assert.equal(
+      consumer.drain(() => {}),
+      1,
+    );
+    assert.equal(countsOfRing(ring).drained, 2 ** 33 - 2 + round);
+  }
+});
+
+test("between two threads no step is lost, doubled, reordered or torn", async () => {
+  for (const seed of [1, 2, 3]) {
+    const rng = new Rng(seed);
+    const steps = 20_000;
+    const ring = makeRing(record.size, 2 + rng.below(200));
+    const work: ProducerWork = { ring, steps, seed };
+    const worker = new Worker(new URL("./ring-producer.js", import.meta.url), {
+      workerData: work,
+    });
+    const taken = new Promise<Uint8Array>((resolve, reject) => {
+      worker.once("message", resolve);
+      worker.once("error", reject);
+    });
+    const consumer = new RingConsumer(ring);
+    const found: Buffer[] = [];
+    const take = (at: number): void => {
+      found.push(Buffer.from(consumer.bytes.slice(at, at + record.size)));
+    };
+    let ended = false;
+    worker.once("exit", () => {
+      ended = true;
+    });
+    while (!consumer.closed && !ended) {
+      consumer.drain(take);
+      if (rng.below(4) === 0) consumer.wait(rng.below(3));
+      if (rng.below(100) === 0) await setImmediate();
+    }
+    consumer.drain(take);
+    const flags = await taken;
+    await worker.terminate();
+    const expected = recordsOf(0, steps).filter((_, seq) => flags[seq] === 1);
+    const counts = countsOfRing(ring);
+    const where = `seed ${seed}`;
+    assert.equal(counts.appended, expected.length, where);
+    assert.equal(counts.drained, expected.length, where);
+    assert.equal(counts.dropped, steps - expected.length, where);
+    assert(Buffer.concat(found).equals(Buffer.concat(expected)), where);
+    assert(counts.dropped > 0 && counts.appended > 1000, `${where}: ${JSON.stringify(counts)}`);
+  }
+});
+
+test("appending allocates nothing", () => {
+  const producer = new RingProducer(makeRing(record.size, 200_000), spec);
+  const step = makeStep(spec);
+  let least = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < 8; attempt++) {
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 50_000; i++) {
+      step.seq++;
+      step.timeUs += 0.5;
+      producer.append(step);
+    }
+    least = Math.min(least, Math.abs(process.memoryUsage().heapUsed - before) / 50_000);
+  }
+  assert(least < 2, `${least} bytes for each step`);
+});
