@@ -37,7 +37,7 @@ function widthOf(type: string): number {
   return array[1] === "char" ? Number(array[2]) : 0;
 }
 
-/** Each field with its offset from the frame's first byte; `size` is the frame without arrays and CRC. */
+/** Each field with its offset from the first byte; `size` is the frame without arrays and CRC. */
 function layoutOf(message: Message): { fields: (Field & { offset: number })[]; size: number } {
   let offset = headerBytes;
   const fields = message.fields.map((field) => {
@@ -89,7 +89,7 @@ function typescriptOf(protocol: Protocol): string {
   }
   lines.push(
     "",
-    "/** Where each field starts, from the frame's first byte; `size` is without arrays and CRC. */",
+    "/** Where each field starts, from the first byte; `size` is without arrays and CRC. */",
     "export const Layout = {",
   );
   for (const message of protocol.messages) {
@@ -122,10 +122,7 @@ function headerOf(protocol: Protocol): string {
     });
     lines.push("};");
   }
-  lines.push(
-    "",
-    "/* Types, then offsets from the frame's first byte; SIZE is without arrays and CRC. */",
-  );
+  lines.push("", "/* Types, then offsets from the first byte; SIZE is without arrays and CRC. */");
   for (const message of protocol.messages) {
     const { fields, size } = layoutOf(message);
     const prefix = `SINEW_${upper(message.name)}`;

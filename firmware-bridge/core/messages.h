@@ -44,7 +44,7 @@ enum sinew_result {
   SINEW_RESULT_OUT_OF_RANGE = 7,
 };
 
-/* Types, then offsets from the frame's first byte; SIZE is without arrays and CRC. */
+/* Types, then offsets from the first byte; SIZE is without arrays and CRC. */
 #define SINEW_HELLO 1u
 #define SINEW_HELLO_PROTOCOL_HASH 3u
 #define SINEW_HELLO_SIZE 7u

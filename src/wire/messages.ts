@@ -47,7 +47,7 @@ export const Direction = {
   action: 1,
 } as const;
 
-/** Torque is permitted in `armed`, falls to zero in `stopping`, is zero in the others. */
+/** Commands count in `armed`; `stopping` ramps down; the others apply nothing. */
 export const DeviceMode = {
   disarmed: 0,
   armed: 1,
@@ -55,7 +55,7 @@ export const DeviceMode = {
   stopped: 3,
 } as const;
 
-/** Why the device stopped: `expired` is its own watchdog, `fault` its own target, the rest came in STOP. */
+/** Why it stopped: `expired` by its watchdog, `fault` by its target, the rest by STOP. */
 export const DeviceReason = {
   none: 0,
   expired: 1,
@@ -78,7 +78,7 @@ export const Result = {
   outOfRange: 7,
 } as const;
 
-/** Where each field starts, from the frame's first byte; `size` is without arrays and CRC. */
+/** Where each field starts, from the first byte; `size` is without arrays and CRC. */
 export const Layout = {
   hello: {
     protocolHash: 3,

@@ -1,8 +1,9 @@
 import { differenceOfSpecs, hashSpec, type Spec } from "../core/spec.ts";
 import { ContractQuery, textAt } from "./contract-query.ts";
 import { DeviceClock } from "./device-clock.ts";
+import { DeviceState } from "./device-state.ts";
 import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "./frame.ts";
-import { headerBytes, Layout, MessageType, protocolHash } from "./messages.ts";
+import { Layout, MessageType, protocolHash } from "./messages.ts";
 
 /**
  * How far the handshake is: who are you, do our contracts agree, what is your clock; then `ready`,
@@ -49,8 +50,6 @@ export class Session {
     commands: 0,
     commandsRefused: 0,
   };
-  /** What the device says that its actuators are told now. */
-  readonly deviceApplied: Float32Array;
   readonly #spec: Spec;
   readonly #contractHash: number;
   readonly #low: Float32Array;
@@ -60,7 +59,7 @@ export class Session {
   readonly #in: DataView = new DataView(this.#decoder.frame.buffer);
   readonly #frame = new Uint8Array(frameBytesMax);
   readonly #view = new DataView(this.#frame.buffer);
-  readonly #observation: Float32Array;
+  readonly #state: DeviceState;
   readonly #sentUs = new Float64Array(sentKept).fill(Number.NaN);
   #phase: Phase = "greeting";
   #refusal: string | null = null;
@@ -75,12 +74,7 @@ export class Session {
   #syncToken = 0;
   #syncSentUs = never;
   #syncsTaken = 0;
-  #stateSequence = -1;
-  #sampledUs = never;
-  #deviceMode = 0;
-  #deviceReason = 0;
   #armResult = -1;
-  #acknowledged = -1;
   #roundTripUs: number = Number.NaN;
 
   /** `spec` is what the device's contract must equal. */
@@ -89,8 +83,7 @@ export class Session {
     this.#contractHash = hashSpec(spec);
     this.#low = Float32Array.from(spec.action, ({ low }) => low);
     this.#high = Float32Array.from(spec.action, ({ high }) => high);
-    this.#observation = new Float32Array(spec.observation.length);
-    this.deviceApplied = new Float32Array(spec.action.length);
+    this.#state = new DeviceState(spec.observation.length, spec.action.length);
   }
 
   get phase(): Phase {
@@ -114,12 +107,17 @@ export class Session {
 
   /** A `DeviceMode`, as the newest STATE reports it. */
   get deviceMode(): number {
-    return this.#deviceMode;
+    return this.#state.mode;
   }
 
   /** A `DeviceReason`, as the newest STATE reports it. */
   get deviceReason(): number {
-    return this.#deviceReason;
+    return this.#state.reason;
+  }
+
+  /** What the device says that its actuators are told now. */
+  get deviceApplied(): Float32Array {
+    return this.#state.applied;
   }
 
   /** The `Result` of the newest ARM that was answered; -1 before. */
@@ -129,7 +127,7 @@ export class Session {
 
   /** Host time at which the newest observation was sampled; -Infinity before the first. */
   get sampledUs(): number {
-    return this.#sampledUs;
+    return this.#state.sampledUs;
   }
 
   /** Device clock minus host clock; NaN before the first exchange. */
@@ -159,11 +157,11 @@ export class Session {
 
   /** Sequence of the command that the device last accepted; -1 before. */
   get acknowledged(): number {
-    return this.#acknowledged;
+    return this.#state.acknowledged;
   }
 
   readObservation(into: Float32Array): void {
-    into.set(this.#observation);
+    into.set(this.#state.observation);
   }
 
   /** Takes `bytes[0, length)`, which arrived at `nowUs`. */
@@ -356,42 +354,15 @@ export class Session {
       this.#restart();
       return;
     }
-    const observations = this.#observation.length;
-    const actions = this.deviceApplied.length;
-    if (
-      this.#phase === "checking" ||
-      this.#phase === "refused" ||
-      frame.getUint8(at.observationCount) !== observations ||
-      frame.getUint8(at.actionCount) !== actions ||
-      length !== at.size + 4 * (observations + actions)
-    ) {
-      return;
-    }
-    const sequence = frame.getUint16(1, true);
-    const ahead = ((sequence - this.#stateSequence) << 16) >> 16;
-    if (this.#stateSequence >= 0 && ahead <= 0) {
-      this.counts.framesOld++;
-      return;
-    }
-    this.#stateSequence = sequence;
-    this.#deviceMode = frame.getUint8(at.mode);
-    this.#deviceReason = frame.getUint8(at.reason);
-    this.#acknowledge(frame.getUint16(at.acknowledged, true), nowUs);
-    if (!Number.isNaN(this.#clock.offsetUs)) {
-      this.#sampledUs = this.#clock.toHost(frame.getUint32(at.sampleUs, true), nowUs);
-    }
-    for (let i = 0; i < observations; i++) {
-      this.#observation[i] = frame.getFloat32(at.observation + 4 * i, true);
-    }
-    for (let i = 0; i < actions; i++) {
-      this.deviceApplied[i] = frame.getFloat32(at.observation + 4 * (observations + i), true);
-    }
+    const agreed = this.#phase === "syncing" || this.#phase === "ready";
+    if (!agreed || !this.#state.fits(frame, length)) return;
+    const before = this.#state.acknowledged;
+    if (!this.#state.take(frame, this.#clock, nowUs)) this.counts.framesOld++;
+    else if (this.#state.acknowledged !== before) this.#timeTrip(nowUs);
   }
 
-  #acknowledge(sequence: number, nowUs: number): void {
-    if (sequence === this.#acknowledged) return;
-    this.#acknowledged = sequence;
-    const at = sequence % sentKept;
+  #timeTrip(nowUs: number): void {
+    const at = this.#state.acknowledged % sentKept;
     const sentUs = this.#sentUs[at];
     this.#sentUs[at] = Number.NaN;
     if (!Number.isNaN(sentUs)) this.#roundTripUs = nowUs - sentUs;
@@ -415,10 +386,8 @@ export class Session {
     this.#deviceSpec = null;
     this.#syncsTaken = 0;
     this.#syncSentUs = never;
-    this.#stateSequence = -1;
-    this.#sampledUs = never;
-    this.#deviceMode = 0;
-    this.#deviceReason = 0;
+    this.#state.clear();
+    this.#sentUs.fill(Number.NaN);
     this.#enter("greeting");
   }
 }
