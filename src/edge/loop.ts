@@ -48,6 +48,7 @@ export class Loop {
   #armAgainUs = never;
   #ending = false;
   #transitionsShown = 0;
+  #roundTripUs = Number.NaN;
 
   constructor(rig: Rig, status: Status) {
     this.#rig = rig;
@@ -141,8 +142,6 @@ export class Loop {
       return;
     }
     if (nowUs < this.#armAgainUs) return;
-    // The device can judge the expiry of a command only on its own clock.
-    if (!device.synchronised) return;
     // What would be refused when armed is a reason not to arm.
     if (step.verdict === Verdict.refused) return;
     if (!device.disarmed) return;
@@ -159,7 +158,10 @@ export class Loop {
     if (step.mode === Mode.armed) countVerdict(status, step);
     status.setCount(Count.droppedCommands, device.droppedCount);
     status.measure(Measure.age, step.ageUs);
-    status.measure(Measure.roundTrip, device.roundTripUs);
+    if (device.roundTripUs !== this.#roundTripUs) {
+      this.#roundTripUs = device.roundTripUs;
+      status.measure(Measure.roundTrip, this.#roundTripUs);
+    }
     status.show(step);
   }
 }

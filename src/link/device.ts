@@ -60,7 +60,6 @@ export class BridgeDevice implements Device {
   #stopReason: number = none;
   #resetting = false;
   #repeatAtUs = Number.NEGATIVE_INFINITY;
-  #roundTripUs = Number.NaN;
   /** Commands that the port did not take. */
   droppedCount = 0;
 
@@ -106,11 +105,6 @@ export class BridgeDevice implements Device {
     return this.#stopReason !== none;
   }
 
-  /** The device's clock is known, so that a command's expiry can be given in it. */
-  get synchronised(): boolean {
-    return Number.isFinite(this.#session.offsetErrorUs);
-  }
-
   /** Why the device stopped, in its own code. */
   get reason(): number {
     return this.#session.deviceReason;
@@ -121,8 +115,9 @@ export class BridgeDevice implements Device {
     return this.#session.deviceApplied;
   }
 
+  /** From the newest acknowledged command to its acknowledgement; NaN before the first. */
   get roundTripUs(): number {
-    return this.#roundTripUs;
+    return this.#session.roundTripUs;
   }
 
   /**
@@ -188,7 +183,6 @@ export class BridgeDevice implements Device {
       length = length === this.#in.length ? this.#port.read(this.#in) : 0;
     }
     if (length < 0) this.#lost = true;
-    this.#roundTripUs = this.#session.roundTripUs;
   }
 
   #send(length: number): boolean {

@@ -1,0 +1,184 @@
+import { hashSpec, type Spec } from "../../src/core/spec.ts";
+import type { Port } from "../../src/link/port.ts";
+import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "../../src/wire/frame.ts";
+import {
+  DeviceMode,
+  DeviceReason,
+  Layout,
+  MessageType,
+  protocolHash,
+  Result,
+} from "../../src/wire/messages.ts";
+
+/**
+ * The device's end of the protocol in few lines, for tests that need no chip: it obeys commands
+ * that are fresh, stops when they run out, and latches. Call `turn` often. Its clock is the host's
+ * plus `clockOffsetUs`.
+ */
+export class DeskDevice {
+  readonly observation: Float32Array;
+  readonly applied: Float32Array;
+  mode: number = DeviceMode.disarmed;
+  reason: number = DeviceReason.none;
+  /** Commands accepted and refused. */
+  accepted = 0;
+  refused = 0;
+  /** A silent device takes in nothing and says nothing. */
+  silent = false;
+  clockOffsetUs = 123_456_789_012;
+  bootId = 0x1234_5678;
+  readonly #spec: Spec;
+  readonly #port: Port;
+  readonly #decoder = new FrameDecoder();
+  readonly #in = new DataView(this.#decoder.frame.buffer);
+  readonly #frame = new Uint8Array(frameBytesMax);
+  readonly #view = new DataView(this.#frame.buffer);
+  readonly #bytes = new Uint8Array(4096);
+  readonly #out = new Uint8Array(wireBytesMax);
+  #sequence = 0;
+  #acknowledged = 0;
+  #expiresUs = 0;
+  #stateDueUs = 0;
+
+  constructor(spec: Spec, port: Port) {
+    this.#spec = spec;
+    this.#port = port;
+    this.observation = new Float32Array(spec.observation.length);
+    this.applied = new Float32Array(spec.action.length);
+  }
+
+  turn(hostUs: number): void {
+    const nowUs = Math.floor(hostUs + this.clockOffsetUs) % 2 ** 32;
+    if (this.silent) return;
+    const length = this.#port.read(this.#bytes);
+    for (let at = 0; at < length; at++) {
+      if (this.#decoder.push(this.#bytes[at])) this.#take(nowUs);
+    }
+    if (this.mode === DeviceMode.armed && ((this.#expiresUs - nowUs) | 0) < 0) {
+      this.#stop(DeviceReason.expired);
+    }
+    if (hostUs < this.#stateDueUs) return;
+    this.#stateDueUs = hostUs + 5000;
+    this.#sendState(nowUs);
+  }
+
+  #stop(reason: number): void {
+    this.mode = DeviceMode.stopped;
+    this.reason = reason;
+    this.applied.fill(0);
+  }
+
+  #take(nowUs: number): void {
+    const type = this.#in.getUint8(0);
+    if (type === MessageType.hello) this.#sendInfo();
+    else if (type === MessageType.query) this.#sendChannel();
+    else if (type === MessageType.sync) this.#sendSynced(nowUs);
+    else if (type === MessageType.arm) this.#answer(this.#arm());
+    else if (type === MessageType.command) this.#command(nowUs);
+    else if (type === MessageType.stop) {
+      this.#stop(this.#in.getUint8(Layout.stop.reason));
+    } else if (type === MessageType.reset && this.mode === DeviceMode.stopped) {
+      this.mode = DeviceMode.disarmed;
+      this.reason = DeviceReason.none;
+    }
+  }
+
+  #arm(): number {
+    if (this.mode === DeviceMode.stopped) return Result.mustReset;
+    if (this.#in.getUint32(Layout.arm.contractHash, true) !== hashSpec(this.#spec)) {
+      return Result.wrongContract;
+    }
+    this.mode = DeviceMode.armed;
+    this.#expiresUs = this.#in.getUint32(Layout.arm.expiresUs, true);
+    return Result.accepted;
+  }
+
+  #command(nowUs: number): void {
+    const expiresUs = this.#in.getUint32(Layout.command.expiresUs, true);
+    if (this.mode !== DeviceMode.armed || ((expiresUs - nowUs) | 0) < 0) {
+      this.refused++;
+      return;
+    }
+    this.accepted++;
+    this.#expiresUs = expiresUs;
+    this.#acknowledged = this.#in.getUint16(1, true);
+    for (let at = 0; at < this.applied.length; at++) {
+      this.applied[at] = this.#in.getFloat32(Layout.command.action + 4 * at, true);
+    }
+    this.#sendState(nowUs);
+  }
+
+  #sendInfo(): void {
+    const at = Layout.info;
+    this.#frame.fill(0, 0, at.size);
+    this.#view.setUint32(at.protocolHash, protocolHash, true);
+    this.#view.setUint32(at.contractHash, hashSpec(this.#spec), true);
+    this.#view.setUint32(at.bootId, this.bootId, true);
+    this.#view.setUint32(at.periodUs, this.#spec.periodUs, true);
+    this.#view.setUint8(at.observationCount, this.#spec.observation.length);
+    this.#view.setUint8(at.actionCount, this.#spec.action.length);
+    this.#text("desk", at.name);
+    this.#send(MessageType.info, at.size);
+  }
+
+  #sendChannel(): void {
+    const at = Layout.channel;
+    const direction = this.#in.getUint8(Layout.query.direction);
+    const index = this.#in.getUint8(Layout.query.index);
+    const channel = [this.#spec.observation, this.#spec.action][direction][index];
+    this.#frame.fill(0, 0, at.size);
+    this.#view.setUint8(at.direction, direction);
+    this.#view.setUint8(at.index, index);
+    this.#view.setFloat32(at.low, channel.low, true);
+    this.#view.setFloat32(at.high, channel.high, true);
+    this.#text(channel.name, at.name);
+    this.#text(channel.unit, at.unit);
+    this.#send(MessageType.channel, at.size);
+  }
+
+  #sendSynced(nowUs: number): void {
+    const at = Layout.synced;
+    this.#view.setUint32(at.token, this.#in.getUint32(Layout.sync.token, true), true);
+    this.#view.setUint32(at.bootId, this.bootId, true);
+    this.#view.setUint32(at.rxUs, nowUs, true);
+    this.#view.setUint32(at.txUs, nowUs, true);
+    this.#send(MessageType.synced, at.size);
+  }
+
+  #sendState(nowUs: number): void {
+    const at = Layout.state;
+    this.#view.setUint16(at.acknowledged, this.#acknowledged, true);
+    this.#view.setUint8(at.mode, this.mode);
+    this.#view.setUint8(at.reason, this.reason);
+    this.#view.setUint16(at.boot, this.bootId & 0xffff, true);
+    this.#view.setUint8(at.observationCount, this.observation.length);
+    this.#view.setUint8(at.actionCount, this.applied.length);
+    this.#view.setUint32(at.sampleUs, nowUs, true);
+    this.#view.setUint32(at.txUs, nowUs, true);
+    let offset: number = at.size;
+    for (const value of [...this.observation, ...this.applied]) {
+      this.#view.setFloat32(offset, value, true);
+      offset += 4;
+    }
+    this.#send(MessageType.state, offset);
+  }
+
+  #answer(result: number): void {
+    const at = Layout.answer;
+    this.#view.setUint8(at.request, this.#in.getUint8(0));
+    this.#view.setUint8(at.result, result);
+    this.#view.setUint16(at.sequence, this.#in.getUint16(1, true), true);
+    this.#send(MessageType.answer, at.size);
+  }
+
+  #text(text: string, at: number): void {
+    for (let i = 0; i < text.length; i++) this.#frame[at + i] = text.charCodeAt(i);
+  }
+
+  #send(type: number, length: number): void {
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    this.#view.setUint8(0, type);
+    this.#view.setUint16(1, this.#sequence, true);
+    this.#port.write(this.#out, encodeFrame(this.#frame, length, this.#out));
+  }
+}
