@@ -39,7 +39,8 @@ void sinew_sincos(uint32_t whole, float *sine, float *cosine) {
   switch (quarter & 3u) {
     case 0: *sine = s; *cosine = c; break;
     case 1: *sine = c; *cosine = -s; break;
-    case 2: *sine = -s; *cosine = -c; break;
+    /* 0 - s, as -s makes a negative zero of hanging at rest. */
+    case 2: *sine = 0.0f - s; *cosine = -c; break;
     default: *sine = -c; *cosine = s; break;
   }
 }
