@@ -12,7 +12,7 @@ import { countsOfRing, RingConsumer } from "./ring.ts";
 import { LogWriter } from "./writer.ts";
 
 // The writer looks for steps this often, so that the control thread need not wake it.
-const lookMs = 20;
+const lookMs = 10;
 
 const work = workerData as WriterWork;
 const opened = open();

@@ -29,9 +29,9 @@ export interface WriterSettings {
   readonly growBytes: number;
 }
 
-/** Together with the writer thread's sleep of at most 20 ms, a chunk is on its way in 80 ms. */
+/** Together with the writer thread's sleep of at most 10 ms, a step is on its way in 60 ms. */
 export const writerDefaults: WriterSettings = {
-  chunkUs: 60_000,
+  chunkUs: 50_000,
   chunkBytesMax: 256 * 1024,
   syncUs: 500_000,
   preallocateBytes: 16 * 1024 * 1024,

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Rng } from "../../src/core/rng.ts";
+import { Mode, makeStep, type Step, Verdict } from "../../src/core/step.ts";
+import { textOfSpec } from "../../src/log/metadata.ts";
+import { LogFile } from "../../src/log/reader.ts";
+import { StepRecord } from "../../src/log/record.ts";
+import { segmentsOf } from "../../src/log/transitions.ts";
+import { LogWriter } from "../../src/log/writer.ts";
+import { fillStep, MemoryDisk, small, spec } from "./steps.ts";
+
+/** A log of the steps `seqs`, each changed by `change`. */
+function logOf(seqs: readonly number[], change: (step: Step) => void = () => {}): LogFile {
+  const disk = new MemoryDisk();
+  const record = new StepRecord(spec);
+  const writer = new LogWriter(disk, record, new Map([["spec", textOfSpec(spec)]]), small);
+  const bytes = new Uint8Array(record.size);
+  for (const seq of seqs) {
+    const step = makeStep(spec);
+    fillStep(step, seq);
+    change(step);
+    record.encode(step, bytes, 0);
+    writer.append(bytes, 0, 0);
+  }
+  assert(writer.finish({}));
+  return new LogFile("x.mcap", disk.bytes);
+}
+
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from }, (_, index) => from + index);
+
+const spans = (log: LogFile): number[][] =>
+  [...segmentsOf(log)].map(({ seq, count }) => [seq, count]);
+
+test("rows are the observation and the applied action of consecutive cycles", () => {
+  const [segment] = [...segmentsOf(logOf(range(3, 703)))];
+  assert.equal(segment.seq, 3);
+  assert.equal(segment.count, 700);
+  assert.equal(segment.observation.length, 2100);
+  assert.equal(segment.action.length, 700);
+  const step = makeStep(spec);
+  for (let row = 0; row < 700; row++) {
+    fillStep(step, 3 + row);
+    assert.deepEqual(segment.observation.subarray(row * 3, row * 3 + 3), step.observation);
+    assert.equal(segment.action[row], step.action[0]);
+  }
+});
+
+test("a gap in seq, another mode, a refusal or a number that is none ends a segment", () => {
+  assert.deepEqual(spans(logOf([0, 1, 2, 4, 5, 7, 9, 10])), [
+    [0, 3],
+    [4, 2],
+    [9, 2],
+  ]);
+  const at5 = (change: (step: Step) => void): number[][] =>
+    spans(
+      logOf(range(0, 10), (step) => {
+        if (step.seq === 5) change(step);
+      }),
+    );
+  const split = [
+    [0, 5],
+    [6, 4],
+  ];
+  const changes: ((step: Step) => void)[] = [
+    (step) => {
+      step.mode = Mode.stopped;
+    },
+    (step) => {
+      step.mode = Mode.holding;
+    },
+    (step) => {
+      step.verdict = Verdict.refused;
+    },
+    (step) => {
+      step.observation[2] = Number.NaN;
+    },
+    (step) => {
+      step.action[0] = Number.POSITIVE_INFINITY;
+    },
+  ];
+  for (const change of changes) assert.deepEqual(at5(change), split);
+  assert.deepEqual(
+    at5((step) => {
+      step.verdict = Verdict.limited;
+      step.proposed[0] = Number.NaN;
+    }),
+    [[0, 10]],
+  );
+});
+
+test("a log without two driven cycles in a row has no segments", () => {
+  assert.deepEqual(spans(logOf([])), []);
+  assert.deepEqual(spans(logOf([1, 3, 5])), []);
+});
+
+test("every pair of driven neighbours is in exactly one segment", () => {
+  for (let seed = 0; seed < 50; seed++) {
+    const rng = new Rng(seed);
+    const seqs: number[] = [];
+    let seq = 0;
+    for (let i = 0; i < 200; i++) {
+      seq += rng.below(8) === 0 ? 2 + rng.below(3) : 1;
+      seqs.push(seq);
+    }
+    const driven = new Set<number>();
+    const log = logOf(seqs, (step) => {
+      if (rng.below(10) === 0) step.verdict = Verdict.refused;
+      else driven.add(step.seq);
+    });
+    const expected = [...driven].filter((one) => driven.has(one + 1));
+    const pairs = spans(log).flatMap(([first, count]) => range(first, first + count - 1));
+    assert.deepEqual(pairs, expected, `seed ${seed}`);
+  }
+});
