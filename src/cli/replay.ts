@@ -1,0 +1,51 @@
+import { Command } from "commander";
+import { readPolicyFile } from "./policy-file.ts";
+import { Terminal, table } from "./terminal.ts";
+
+interface Options {
+  readonly policy: string;
+  readonly json: boolean;
+}
+
+/** `sinew replay`. */
+export function replayCommand(): Command {
+  return new Command("replay")
+    .description("Put a log through the code that drove the robot and compare it byte for byte.")
+    .argument("<log>", "a log of the robot, .mcap")
+    .requiredOption("--policy <path>", "the policy's ONNX file, the one that drove or another")
+    .option("--json", "print the result as one JSON object on stdout", false)
+    .addHelpText(
+      "after",
+      `
+With another policy it tells where and by how much that one would have acted differently.
+Exit code 1: a step differs.
+
+Example:
+  npx sinew replay runs/demo/logs/drive.mcap --policy runs/demo/policy.onnx`,
+    )
+    .action(act);
+}
+
+async function act(path: string, options: Options): Promise<void> {
+  const { readLog } = await import("../log/reader.ts");
+  const { replayLog } = await import("../edge/replay.ts");
+  const terminal = new Terminal(options);
+  const log = readLog(path);
+  const { equal, steps, differing, first, samePolicy } = await replayLog(
+    log,
+    readPolicyFile(options.policy),
+  );
+  const rows = [
+    ["steps", String(steps)],
+    ["policy", samePolicy ? "the one that drove" : "another than the one that drove"],
+    ["equal", equal ? "yes, byte for byte" : `no, ${differing} steps differ`],
+  ];
+  if (first !== null) {
+    const { seq, field, logged, replayed } = first;
+    rows.push(["first", `seq ${seq}: ${field} was ${logged}, is ${replayed}`]);
+  }
+  if (log.damaged > 0) rows.push(["damaged", `${log.damaged} chunks of the log were skipped`]);
+  for (const line of table(rows)) terminal.line(line);
+  terminal.result({ equal, steps, differing, first, samePolicy, damaged: log.damaged });
+  if (!equal) process.exitCode = 1;
+}

@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { SinewError } from "../core/errors.ts";
+import { liveLine, reportRows } from "./drive.ts";
+import { numberWithin } from "./option.ts";
+import { readPolicyFile } from "./policy-file.ts";
+import { interrupted } from "./signal.ts";
+import { Terminal, table } from "./terminal.ts";
+
+interface Options {
+  readonly policy: string;
+  readonly seconds: number;
+  readonly arm: boolean;
+  readonly reset: boolean;
+  readonly json: boolean;
+}
+
+/** `sinew run`. */
+export function runCommand(): Command {
+  return new Command("run")
+    .description("Run a policy on a robot: on time, inside limits, every step logged.")
+    .argument("<robot>", "the robot's file, robot.yaml")
+    .requiredOption("--policy <path>", "the policy's ONNX file")
+    .option("--seconds <s>", "how long to run, in seconds", numberWithin(0.1, 1e6), 10)
+    .option("--arm", "let the policy drive; without it the loop reads, decides and logs", false)
+    .option("--reset", "first leave a stop that the device has latched", false)
+    .option("--json", "print the report as one JSON object on stdout", false)
+    .addHelpText(
+      "after",
+      `
+Ctrl-C stops the robot and completes the log. Exit code 1: the run was stopped by a fault.
+A software stop is not an emergency stop.
+
+Example:
+  npx sinew run robot.yaml --policy runs/pendulum-0/policy.onnx --arm --seconds 20`,
+    )
+    .action(act);
+}
+
+async function act(path: string, options: Options): Promise<void> {
+  const { parseRobot } = await import("../edge/robot.ts");
+  const { runPolicy } = await import("../edge/run.ts");
+  const { Happening } = await import("../safety/supervisor.ts");
+  const terminal = new Terminal(options);
+  const robot = parseRobot(readRobotFile(path), path);
+  const policy = { bytes: readPolicyFile(options.policy), path: options.policy };
+  const abort = new AbortController();
+  void interrupted().then(() => abort.abort());
+  let startUs = Number.NaN;
+  const report = await runPolicy({
+    policy,
+    robot,
+    startedAt: new Date().toISOString(),
+    seconds: options.seconds,
+    arm: options.arm,
+    reset: options.reset,
+    signal: abort.signal,
+    onLook: (run) => {
+      if (Number.isNaN(startUs)) startUs = run.status.live().timeUs;
+      terminal.live(liveLine(run, startUs));
+    },
+  });
+  for (const line of table(reportRows(report))) terminal.line(line);
+  terminal.line(`\nnext  npx sinew replay ${report.logPath} --policy ${options.policy}`);
+  terminal.result(report);
+  const faults: readonly number[] = [Happening.fault, Happening.deviceStopped];
+  const faulted = report.transitions.some(({ happening }) => faults.includes(happening));
+  if (faulted || report.linkLost || !report.deviceAtRest) process.exitCode = 1;
+}
+
+function readRobotFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new SinewError("robot-file", `${path} cannot be read: see docs/robot.md for an example`, {
+      cause: error,
+    });
+  }
+}
