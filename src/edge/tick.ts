@@ -53,9 +53,10 @@ function read({ device, meter, step }: Cycle): void {
 
 /** Takes over the mode in which this whole cycle is judged. */
 function admit({ guard, supervisor, step }: Cycle): void {
+  const wasArmed = step.mode === Mode.armed;
   step.mode = supervisor.mode;
-  // A device that is not driven rests, so the first action after arming is limited from there.
-  if (step.mode !== Mode.armed) guard.rest();
+  // A device that was not driven rests, so the first action after arming is limited from there.
+  if (!wasArmed || step.mode !== Mode.armed) guard.rest();
 }
 
 async function decide({ clock, policy, meter, step }: Cycle): Promise<void> {

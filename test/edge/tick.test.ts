@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Mode, makeStep, Reason, type Step, Verdict } from "../../src/core/step.ts";
+import { type Cycle, Stage, tick } from "../../src/edge/tick.ts";
+import { type Device, StopReason } from "../../src/link/device.ts";
+import { Guard } from "../../src/safety/guard.ts";
+import { limitsOf } from "../../src/safety/limits.ts";
+import { Happening, Supervisor } from "../../src/safety/supervisor.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
+
+/** A device in memory that remembers what it was told. */
+class Notebook implements Device {
+  readonly spec = pendulumSpec;
+  lost = false;
+  ageUs = 1000;
+  readonly observation = Float32Array.of(1, 0, 0);
+  readonly written: { action: number[]; validUntilUs: number }[] = [];
+  readonly stops: number[] = [];
+
+  read(observation: Float32Array): number {
+    observation.set(this.observation);
+    return this.ageUs;
+  }
+
+  write(action: Float32Array, validUntilUs: number): boolean {
+    this.written.push({ action: [...action], validUntilUs });
+    return true;
+  }
+
+  stop(reason: StopReason): void {
+    this.stops.push(reason);
+  }
+}
+
+interface Bench extends Cycle {
+  readonly device: Notebook;
+  readonly supervisor: Supervisor;
+  readonly logged: Step[];
+  readonly laps: number[];
+}
+
+function benchWith(act: (observation: Float32Array, action: Float32Array) => void): Bench {
+  const limits = limitsOf(pendulumSpec, { action: { pole_torque: { rateMax: 20 } } });
+  const logged: Step[] = [];
+  const laps: number[] = [];
+  let nowUs = 1_000_000;
+  return {
+    clock: { now: () => (nowUs += 100) },
+    device: new Notebook(),
+    policy: { act },
+    guard: new Guard(pendulumSpec, limits),
+    supervisor: new Supervisor(),
+    log: { append: (step) => logged.push(structuredClone(step)) > 0 },
+    meter: { lap: (stage) => laps.push(stage) },
+    ttlUs: 80_000,
+    step: makeStep(pendulumSpec),
+    logged,
+    laps,
+  };
+}
+
+test("tick: while armed, a good action is written with its expiry and logged", async () => {
+  const bench = benchWith((_, action) => action.fill(0.5));
+  bench.supervisor.tell(Happening.arm, 0);
+  await tick(bench, 7, false);
+  const [step] = bench.logged;
+  assert.equal(step.seq, 7);
+  assert.equal(step.mode, Mode.armed);
+  assert.equal(step.verdict, Verdict.pass);
+  assert.equal(step.reasons, 0);
+  assert.equal(step.validUntilUs, step.timeUs + 80_000);
+  assert.deepEqual(bench.device.written, [{ action: [0.5], validUntilUs: step.validUntilUs }]);
+  assert.deepEqual(bench.laps, Object.values(Stage));
+});
+
+test("tick: while not armed it reads, decides and logs, and nothing is written", async () => {
+  for (const happening of [null, Happening.stop, Happening.home]) {
+    const bench = benchWith((_, action) => action.fill(0.5));
+    if (happening !== null) bench.supervisor.tell(happening, 0);
+    for (let seq = 0; seq < 3; seq++) await tick(bench, seq, false);
+    assert.equal(bench.logged.length, 3);
+    assert.equal(bench.logged[2].proposed[0], 0.5);
+    assert.equal(bench.logged[2].validUntilUs, 0);
+    assert.deepEqual(bench.device.written, []);
+  }
+});
+
+test("tick: every fault while armed writes nothing, stops the device and latches", async () => {
+  const faults: [reason: number, provoke: (bench: Bench) => void][] = [
+    [Reason.staleObservation, ({ device }) => (device.ageUs = 100_001)],
+    [Reason.nonFiniteObservation, ({ device }) => (device.observation[1] = Number.NaN)],
+    [Reason.linkLost, ({ device }) => (device.lost = true)],
+  ];
+  for (const [reason, provoke] of faults) {
+    const bench = benchWith((_, action) => action.fill(0.5));
+    bench.supervisor.tell(Happening.arm, 0);
+    await tick(bench, 0, false);
+    provoke(bench);
+    await tick(bench, 1, false);
+    assert.equal(bench.logged[1].reasons, reason);
+    assert.equal(bench.logged[1].verdict, Verdict.refused);
+    assert.equal(bench.device.written.length, 1, "only the first cycle wrote");
+    assert.deepEqual(bench.device.stops, [StopReason.fault]);
+    assert.equal(bench.supervisor.mode, Mode.stopped);
+    assert.equal(bench.supervisor.transition(1).reason, reason);
+    bench.device.ageUs = 1000;
+    bench.device.lost = false;
+    bench.device.observation.fill(0);
+    await tick(bench, 2, false);
+    assert.equal(bench.device.written.length, 1, "it does not start again by itself");
+  }
+});
+
+test("tick: a policy that throws, rejects or answers NaN stops the device", async () => {
+  const policies: [reason: number, act: Cycle["policy"]["act"]][] = [
+    [
+      Reason.policyFailed | Reason.nonFiniteAction,
+      () => {
+        throw new Error("broken");
+      },
+    ],
+    [
+      Reason.policyFailed | Reason.nonFiniteAction,
+      () => Promise.reject(new Error("the runtime failed")),
+    ],
+    [Reason.nonFiniteAction, (_, action) => void action.fill(Number.NaN)],
+    [Reason.nonFiniteAction, (_, action) => void action.fill(Number.NEGATIVE_INFINITY)],
+  ];
+  for (const [reasons, act] of policies) {
+    const bench = benchWith(() => {});
+    const cycle = { ...bench, policy: { act } };
+    bench.supervisor.tell(Happening.arm, 0);
+    await tick(cycle, 0, false);
+    assert.equal(bench.logged[0].reasons, reasons);
+    assert.ok(Number.isFinite(bench.logged[0].action[0]));
+    assert.deepEqual(bench.device.written, []);
+    assert.deepEqual(bench.device.stops, [StopReason.fault]);
+    assert.equal(bench.supervisor.mode, Mode.stopped);
+  }
+});
+
+test("tick: a policy that takes too long makes its own observation stale", async () => {
+  const bench = benchWith(() => {});
+  let nowUs = 0;
+  const clock = { now: () => nowUs };
+  const policy = {
+    act: (): void => {
+      nowUs += 100_000;
+    },
+  };
+  bench.supervisor.tell(Happening.arm, 0);
+  await tick({ ...bench, clock, policy }, 0, false);
+  assert.equal(bench.logged[0].reasons, Reason.staleObservation);
+  assert.deepEqual(bench.device.written, []);
+});
+
+test("tick: the first action after arming is limited from rest", async () => {
+  const bench = benchWith((_, action) => action.fill(2));
+  for (let seq = 0; seq < 5; seq++) await tick(bench, seq, false);
+  bench.supervisor.tell(Happening.arm, 0);
+  await tick(bench, 5, false);
+  await tick(bench, 6, true);
+  assert.deepEqual(
+    bench.device.written.map(({ action }) => action[0]),
+    [1, 2],
+  );
+  assert.equal(bench.logged[5].reasons, Reason.rate);
+  assert.equal(bench.logged[6].reasons, Reason.lateCycle);
+});
