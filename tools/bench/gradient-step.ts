@@ -1,0 +1,125 @@
+import { resolve } from "node:path";
+import { monotonicClock } from "../../src/core/clock.ts";
+import { Rng } from "../../src/core/rng.ts";
+import {
+  type DdpgSettings,
+  type DdpgShape,
+  type Engine,
+  initialState,
+  openEngine,
+} from "../../src/learn/engine.ts";
+import type { Bench, BenchOptions, BenchResult } from "./main.ts";
+import { Peer, pythonWithPeers } from "./peers/python.ts";
+
+const stepsPerCall = 8;
+
+const cases: Readonly<Record<string, DdpgShape>> = {
+  "64-64 B64": { observations: 3, actions: 1, hidden: [64, 64], batch: 64, stepsPerCall },
+  "256-256 B64": { observations: 3, actions: 1, hidden: [256, 256], batch: 64, stepsPerCall },
+  "HalfCheetah B256": {
+    observations: 17,
+    actions: 6,
+    hidden: [256, 256],
+    batch: 256,
+    stepsPerCall,
+  },
+};
+
+/** A round measures each contender for about this long, one after the other. */
+const roundMs = 400;
+
+export const bench: Bench = {
+  title:
+    "DDPG gradient step, one thread, ms per step: sampling from 100,000 transitions, critic, actor, " +
+    "two Adam, two Polyak. Medians of interleaved rounds (lowest to highest; peer over ours).",
+  rounds: 7,
+  run,
+};
+
+/** Takes some steps and tells the milliseconds of one. */
+type Contender = (steps: number) => Promise<number>;
+
+async function* run({ rounds, peers: withPeers, note }: BenchOptions): AsyncGenerator<BenchResult> {
+  const python = withPeers ? await pythonWithPeers(note) : null;
+  const script = resolve("tools/bench/peers/gradient_step.py");
+  const peers: Record<string, Peer> =
+    python === null
+      ? {}
+      : {
+          "torch 2.15.0 eager, fused Adam": new Peer(python, script, ["torch"]),
+          "jax 0.10.2 jit, scan of 8": new Peer(python, script, ["jax"]),
+        };
+  try {
+    for (const [name, shape] of Object.entries(cases)) {
+      const engine = await openBenchEngine(shape);
+      const contenders: [string, Contender][] = [["ours", ours(engine, shape)]];
+      for (const [peer, process] of Object.entries(peers)) {
+        const { stepsPerCall: _, ...sizes } = shape;
+        await process.ask(sizes);
+        contenders.push([peer, async (steps) => Number(await process.ask(steps))]);
+      }
+      const { ours: own, ...others } = await interleave(contenders, rounds);
+      await engine.close();
+      yield { case: name, unit: "ms/step", ours: own, peers: others };
+    }
+  } finally {
+    for (const peer of Object.values(peers)) peer.close();
+  }
+}
+
+/** Milliseconds per step of each contender in each round. */
+async function interleave(
+  contenders: readonly (readonly [string, Contender])[],
+  rounds: number,
+): Promise<Record<string, number[]>> {
+  const results: Record<string, number[]> = {};
+  const steps: Record<string, number> = {};
+  for (const [name, contender] of contenders) {
+    results[name] = [];
+    await contender(8 * stepsPerCall);
+    const calls = Math.ceil(roundMs / (await contender(4 * stepsPerCall)) / stepsPerCall);
+    steps[name] = calls * stepsPerCall;
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, contender] of contenders) results[name].push(await contender(steps[name]));
+  }
+  return results;
+}
+
+function openBenchEngine(shape: DdpgShape): Promise<Engine> {
+  const settings: DdpgSettings = {
+    shape,
+    gamma: 0.99,
+    tau: 0.005,
+    actorRate: 1e-3,
+    criticRate: 1e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    observationMean: new Float32Array(shape.observations),
+    observationScale: new Float32Array(shape.observations).fill(1),
+  };
+  return openEngine("onnx", settings, initialState(shape, new Rng(1)));
+}
+
+function ours(engine: Engine, { observations, actions, batch }: DdpgShape): Contender {
+  const clock = monotonicClock();
+  const rng = new Rng(2);
+  const capacity = 100_000;
+  const width = observations + actions + 2;
+  const rows = Float32Array.from({ length: capacity * width }, () => rng.uniform(-1, 1));
+  for (let row = 0; row < capacity; row++) rows[(row + 1) * width - 1] = row % 10 === 0 ? 1 : 0;
+  const index = new Int32Array(stepsPerCall * batch);
+  const nextIndex = new Int32Array(stepsPerCall * batch);
+  return async (steps) => {
+    const start = clock.now();
+    for (let done = 0; done < steps; done += stepsPerCall) {
+      for (let i = 0; i < index.length; i++) {
+        index[i] = rng.below(capacity - 1);
+        nextIndex[i] = index[i] + 1;
+      }
+      await engine.learn({ rows, capacity, index, nextIndex });
+    }
+    return (clock.now() - start) / 1000 / steps;
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * npm run bench -- <name> [--peers] [--json] [--rounds N]
+ *
+ * Runs one named benchmark: the file of that name beside this one, which exports `bench`. Each result
+ * is printed as a line of a table, or with --json as one line
+ * {"bench","case","value","unit","peers":{"<name>":value}}.
+ */
+import { readdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+/** What each benchmark file exports under the name `bench`. */
+export interface Bench {
+  /** One line: what is measured, and under which conditions. */
+  readonly title: string;
+  /** Interleaved rounds unless the user gives another number. */
+  readonly rounds: number;
+  /** Yields the cases one by one, as they are measured. */
+  run(options: BenchOptions): AsyncIterable<BenchResult>;
+}
+
+export interface BenchOptions {
+  readonly rounds: number;
+  /** Whether to run the alternatives beside ours, in the same rounds. */
+  readonly peers: boolean;
+  /** Says something to the user that is not a result. */
+  readonly note: (line: string) => void;
+}
+
+/** All of one contender's rounds. */
+export type Rounds = readonly number[];
+
+export interface BenchResult {
+  readonly case: string;
+  readonly unit: string;
+  readonly ours: Rounds;
+  readonly peers: Readonly<Record<string, Rounds>>;
+}
+
+/** The middle of the rounds, or the mean of the two in the middle. */
+export function medianOf(rounds: Rounds): number {
+  const sorted = [...rounds].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function shown(value: number): string {
+  return value.toPrecision(4);
+}
+
+/** `ours 0.31 (0.30 to 0.33)  jax 0.15 (0.15 to 0.16, 0.50x)`; x = the peer's value over ours. */
+function lineOf(result: BenchResult): string {
+  const ours = medianOf(result.ours);
+  const parts = Object.entries({ ours: result.ours, ...result.peers }).map(([name, rounds]) => {
+    const range = `${shown(Math.min(...rounds))} to ${shown(Math.max(...rounds))}`;
+    const ratio = name === "ours" ? "" : `, ${(medianOf(rounds) / ours).toFixed(2)}x`;
+    return `${name} ${shown(medianOf(rounds))} (${range}${ratio})`;
+  });
+  return `${result.case.padEnd(18)} ${result.unit.padEnd(8)} ${parts.join("  ")}`;
+}
+
+async function main(): Promise<void> {
+  const names = readdirSync(dirname(fileURLToPath(import.meta.url)))
+    .filter((file) => file.endsWith(".js") && file !== "main.js")
+    .map((file) => file.slice(0, -3));
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      peers: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      rounds: { type: "string" },
+    },
+  });
+  const [name] = positionals;
+  const rounds = Number(values.rounds ?? 1);
+  if (positionals.length !== 1 || !names.includes(name) || !(rounds >= 1 && rounds % 1 === 0)) {
+    console.error("usage: npm run bench -- <name> [--peers] [--json] [--rounds N]");
+    console.error(`names: ${names.join(", ")}`);
+    process.exitCode = 2;
+    return;
+  }
+  const { bench } = (await import(`./${name}.js`)) as { bench: Bench };
+  if (!values.json) console.log(bench.title);
+  const options: BenchOptions = {
+    rounds: values.rounds === undefined ? bench.rounds : rounds,
+    peers: values.peers,
+    note: (line) => console.error(line),
+  };
+  for await (const result of bench.run(options)) {
+    if (!values.json) {
+      console.log(lineOf(result));
+      continue;
+    }
+    const peers = Object.fromEntries(
+      Object.entries(result.peers).map(([peer, all]) => [peer, medianOf(all)]),
+    );
+    const value = medianOf(result.ours);
+    console.log(
+      JSON.stringify({ bench: name, case: result.case, value, unit: result.unit, peers }),
+    );
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
