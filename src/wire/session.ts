@@ -75,6 +75,7 @@ export class Session {
   #syncSentUs = never;
   #syncsTaken = 0;
   #armResult = -1;
+  #armSequence = -1;
   #roundTripUs: number = Number.NaN;
 
   /** `spec` is what the device's contract must equal. */
@@ -120,7 +121,7 @@ export class Session {
     return this.#state.applied;
   }
 
-  /** The `Result` of the newest ARM that was answered; -1 before. */
+  /** The `Result` of the newest ARM; -1 until it is answered. */
   get armResult(): number {
     return this.#armResult;
   }
@@ -138,11 +139,6 @@ export class Session {
   /** The true offset is within this of `offsetUs`. */
   get offsetErrorUs(): number {
     return this.#clock.offsetErrorUs;
-  }
-
-  /** Times that the device's clock was found to have stepped. */
-  get clockSteps(): number {
-    return this.#clock.steps;
   }
 
   /** Round trip of the newest SYNC; NaN before the first. */
@@ -199,7 +195,8 @@ export class Session {
       return length;
     }
     this.#dueUs = nowUs + (this.#phase === "syncing" ? syncWaitUs : syncPeriodUs);
-    this.#syncToken = (this.#syncToken + 1) >>> 0;
+    // The time as token: no answer to an earlier session, left in a buffer, can carry it.
+    this.#syncToken = Math.floor(nowUs) >>> 0;
     this.#syncSentUs = nowUs;
     this.#view.setUint32(Layout.sync.token, this.#syncToken, true);
     return this.#encode(MessageType.sync, Layout.sync.size, out);
@@ -241,7 +238,10 @@ export class Session {
     this.#view.setUint32(at.protocolHash, protocolHash, true);
     this.#view.setUint32(at.contractHash, this.#contractHash, true);
     this.#view.setUint32(at.expiresUs, expiresUs, true);
-    return this.#encode(MessageType.arm, at.size, out);
+    this.#armResult = -1;
+    const length = this.#encode(MessageType.arm, at.size, out);
+    this.#armSequence = this.#sequence;
+    return length;
   }
 
   /** Stop and latch, for a `DeviceReason`. Encoded in every phase. */
@@ -289,9 +289,15 @@ export class Session {
     } else if (type === MessageType.state && length >= Layout.state.size) {
       this.#takeState(frame, length, nowUs);
     } else if (type === MessageType.answer && length === Layout.answer.size) {
-      if (frame.getUint8(Layout.answer.request) === MessageType.arm) {
-        this.#armResult = frame.getUint8(Layout.answer.result);
-      }
+      this.#takeAnswer(frame);
+    }
+  }
+
+  #takeAnswer(frame: DataView): void {
+    const at = Layout.answer;
+    const toArm = frame.getUint8(at.request) === MessageType.arm;
+    if (toArm && frame.getUint16(at.sequence, true) === this.#armSequence) {
+      this.#armResult = frame.getUint8(at.result);
     }
   }
 
