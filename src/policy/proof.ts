@@ -125,8 +125,14 @@ export function appendProof(file: Uint8Array, proof: Proof): Uint8Array {
     inputs: base64(proof.inputs),
     outputs: base64(proof.outputs),
   });
-  const entry = new ProtoWriter().message(14, (pair) => pair.string(1, proofKey).string(2, text));
-  return Buffer.concat([file, entry.finish()]);
+  const entry = new ProtoWriter()
+    .message(14, (pair) => pair.string(1, proofKey).string(2, text))
+    .finish();
+  // Not Buffer.concat: slice() of a Buffer is a view, which who gets a Uint8Array does not expect.
+  const proved = new Uint8Array(file.length + entry.length);
+  proved.set(file);
+  proved.set(entry, file.length);
+  return proved;
 }
 
 /**

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { differenceOfSpecs } from "../../src/core/spec.ts";
+import { type Contract, formatContract, parseContract } from "../../src/policy/contract.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { unevenSpec } from "./random-policy.ts";
+
+const contract: Contract = {
+  format: 1,
+  task: "walk",
+  spec: unevenSpec,
+  algorithm: "ddpg",
+  training: { seed: 2 ** 53 - 1, return: -137.7 / 3, commit: "a1b2" },
+};
+
+/** The contract with `change` made to its parsed JSON. */
+function changed(change: (fields: Record<string, unknown>) => void): string {
+  const fields = JSON.parse(formatContract(contract));
+  change(fields);
+  return JSON.stringify(fields);
+}
+
+function refused(text: string, message: RegExp): void {
+  assert.throws(
+    () => parseContract(text),
+    (thrown: Error & { code?: string }) => {
+      assert.equal(thrown.code, "policy-file");
+      assert.match(thrown.message, message);
+      assert.doesNotMatch(thrown.message, /\n/);
+      return true;
+    },
+  );
+}
+
+test("a contract survives its text bit for bit, unbounded limits and thirds included", () => {
+  const text = formatContract(contract);
+  assert.match(text, /"low":"-Infinity","high":"Infinity"/);
+  assert.deepEqual(parseContract(text), contract);
+  assert.equal(formatContract(parseContract(text)), text);
+  assert.equal(differenceOfSpecs(unevenSpec, parseContract(text).spec), null);
+});
+
+test("every missing key is named", () => {
+  for (const key of ["format", "task", "spec", "algorithm", "training"]) {
+    refused(
+      changed((fields) => delete fields[key]),
+      new RegExp(`^contract\\.${key} is missing$`),
+    );
+  }
+  refused(
+    changed(({ spec }) => delete (spec as { periodUs?: number }).periodUs),
+    /^contract\.spec\.periodUs is missing$/,
+  );
+});
+
+test("every wrong value is named with its key", () => {
+  const cases: [key: string, value: unknown, message: RegExp][] = [
+    ["format", 2, /^contract\.format is 2: this Sinew reads format 1$/],
+    ["format", "1", /^contract\.format is "1"/],
+    ["task", "", /^contract\.task is ""/],
+    ["task", "two\nlines", /^contract\.task is "two\\nlines"/],
+    ["algorithm", 7, /^contract\.algorithm is 7: give a text/],
+    ["training", [], /^contract\.training is \[\]: give an object/],
+    ["training", { seed: null }, /^contract\.training\.seed is null/],
+    ["training", { "a\u001b[31m": {} }, /^contract\.training\.a\?\[31m is \{\}/],
+    ["spec", null, /^contract\.spec is null: give an object/],
+    ["spec", { observation: 1, action: [], periodUs: 1 }, /^contract\.spec\.observation is 1/],
+    ["extra", 1, /^contract\.extra is not a key of a contract$/],
+  ];
+  for (const [key, value, message] of cases) {
+    refused(
+      changed((fields) => {
+        fields[key] = value;
+      }),
+      message,
+    );
+  }
+});
+
+test("a wrong channel is named with its place", () => {
+  const cases: [key: string, value: unknown, message: RegExp][] = [
+    ["low", "Infinity", /^contract\.spec\.action\[1\]\.low is "Infinity": give a number/],
+    ["high", null, /^contract\.spec\.action\[1\]\.high is null/],
+    ["high", "Infinity", /^contract\.spec: action channel "knee" has the limits/],
+    ["name", "Knee", /^contract\.spec: action channel name "Knee" does not match/],
+    ["unit", 3, /^contract\.spec\.action\[1\]\.unit is 3: give a text/],
+    ["gain", 3, /^contract\.spec\.action\[1\]\.gain is not a key/],
+  ];
+  for (const [key, value, message] of cases) {
+    const text = changed(({ spec }) => {
+      (spec as { action: Record<string, unknown>[] }).action[1][key] = value;
+    });
+    refused(text, message);
+  }
+});
+
+test("what cannot be read again is not written", () => {
+  const cases: Partial<Contract>[] = [
+    { training: { return: Number.NaN } },
+    { training: { return: Number.POSITIVE_INFINITY } },
+    { task: "" },
+    { spec: { ...pendulumSpec, periodUs: 0.5 } },
+  ];
+  // An infinite return becomes the text "Infinity", which is a text, so it is allowed.
+  const refusals = cases.map((change) => {
+    try {
+      formatContract({ ...contract, ...change });
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  assert.deepEqual(refusals, [true, false, true, true]);
+});
+
+test("what is not JSON is refused on one line", () => {
+  refused("", /^the contract is not JSON/);
+  refused("{\n  nonsense\n}", /^the contract is not JSON/);
+  refused("[]", /^contract is \[\]: give an object/);
+  refused("null", /^contract is null/);
+});
+
+test("unequal specs are told apart by channel", () => {
+  const [torque] = pendulumSpec.action;
+  assert.equal(
+    differenceOfSpecs(pendulumSpec, { ...pendulumSpec, action: [{ ...torque, high: 3 }] }),
+    'action[0] "pole_torque": expected [-2, 2], got [-2, 3]',
+  );
+});
