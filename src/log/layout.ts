@@ -90,7 +90,7 @@ export class ChunkBuilder {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
-  /** Copies the record at `from[at, at + record.size)`. There is room while `messages < messagesMax`. */
+  /** Copies the record at `from[at, at + record.size)`. At most `messagesMax` fit. */
   add(from: Uint8Array, at: number): void {
     const view = this.#view;
     const size = this.#record.size;
@@ -156,7 +156,7 @@ export interface Contents {
   readonly crc: number;
 }
 
-/** The end of a file: closing metadata, DataEnd, summary, Footer, magic. Goes to `contents.position`. */
+/** The end of a file, from `contents.position`: metadata, DataEnd, summary, Footer, magic. */
 export function encodeEnd(contents: Contents): Uint8Array {
   const { position } = contents;
   const out = new McapBuffer();

@@ -33,8 +33,8 @@ export class LogFile {
   }
 
   /**
-   * The bytes of each step as `StepRecord` encoded them, in the order of writing. Views of the file,
-   * not copies.
+   * The bytes of each step as `StepRecord` encoded them, in the order of writing. They are views
+   * of the file, not copies.
    */
   *records(): Generator<Uint8Array> {
     const { record, chunks } = this.#scan;

@@ -5,7 +5,7 @@ import type { Mode, Step, Verdict } from "../core/step.ts";
 import { describeStep } from "./schema.ts";
 
 /**
- * A `Step` as a protocol buffer (`sinew.Step`) in which every number has a fixed width, so that each
+ * A `Step` as a protocol buffer (`sinew.Step`) in which every number has a fixed width, so that it
  * stands at the same offset in every record: `encode` overwrites the numbers of a template and
  * copies it, without an allocation. Decoding what was encoded gives back the same bits: floats
  * keep NaN payloads, -0 and infinities.
@@ -41,7 +41,7 @@ export class StepRecord {
     this.size = template.length;
   }
 
-  /** Writes `step` to `out[at, at + size)`. `step.seq` is a whole number; the arrays fit the spec. */
+  /** Writes `step` to `out[at, at + size)`. `seq` is a whole number; the arrays fit the spec. */
   encode(step: Step, out: Uint8Array, at: number): void {
     const view = this.#view;
     const offsets = this.#at;
@@ -62,8 +62,8 @@ export class StepRecord {
   }
 
   /**
-   * Reads the record at `bytes[at, at + size)` into `step`. Throws `SinewError("log-file")` where the
-   * bytes are no record of this spec.
+   * Reads the record at `bytes[at, at + size)` into `step`. Throws `SinewError("log-file")` where
+   * the bytes are no record of this spec.
    */
   decode(bytes: Uint8Array, at: number, step: Step): void {
     if (at + this.size > bytes.length) {

@@ -2,12 +2,11 @@ import { renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { messageOf, SinewError } from "../core/errors.ts";
-import { FileDisk, syncDirectory } from "./disk.ts";
+import { FileDisk, syncDirectory, writeAll } from "./disk.ts";
 import { ChunkBuilder, type ChunkPlace, chunkBytesOf, encodeEnd, encodeHead } from "./layout.ts";
 import { messageHeaderBytes, Opcode, recordHeaderBytes, setU64 } from "./mcap.ts";
 import { readLogBytes } from "./reader.ts";
 import { type Scan, scanLog } from "./scan.ts";
-import { writeAll } from "./writer.ts";
 
 /** What `salvageLog` saved. */
 export interface Salvage {
@@ -24,7 +23,7 @@ export const openSuffix = ".open";
 /**
  * Closes a log that its writer could not close, after a crash, a kill or a power cut: keeps every
  * whole chunk, marks damage so that other tools skip it, writes the summary, and renames
- * `x.mcap.open` to `x.mcap`. Interrupted, it can be run again. The file must have no writer any more.
+ * `x.mcap.open` to `x.mcap`. Interrupted, it can be run again. The file must have no writer.
  * Throws `SinewError("log-file")` where there is no log to save, or `x.mcap` is there already.
  */
 export function salvageLog(openPath: string): Salvage {

@@ -39,8 +39,8 @@ export interface Scan {
 /**
  * Finds every whole chunk in `file`. A chunk counts only where its frame is exactly as our writer
  * makes it and its CRC-32 holds, and the search goes on behind damage byte by byte, so no damaged
- * record comes out and no whole chunk is missed. Throws `SinewError("log-file")`, naming `path`, where
- * the bytes are not a log of ours.
+ * record comes out and no whole chunk is missed. Throws `SinewError("log-file")`, naming `path`,
+ * where the bytes are not a log of ours.
  */
 export function scanLog(file: Buffer, path: string): Scan {
   if (!magic.every((byte, at) => file[at] === byte)) {

@@ -20,8 +20,8 @@ interface Field {
 }
 
 /**
- * The `google.protobuf.FileDescriptorSet` of `sinew.Step` for `spec`, with units and the order of the
- * channels as comments. Other tools decode the log with it.
+ * The `google.protobuf.FileDescriptorSet` of `sinew.Step` for `spec`, with units and the order of
+ * the channels as comments. Other tools decode the log with it.
  */
 export function describeStep(spec: Spec): Uint8Array {
   const fields = fieldsOf(spec);

@@ -2,8 +2,8 @@ import { Mode, Verdict } from "../core/step.ts";
 import type { LogFile } from "./reader.ts";
 
 /**
- * Cycles of one log that followed one another without a gap while the policy drove. Rows t and t + 1
- * make a transition: what was seen, what was done, what was seen next. So `count` rows are
+ * Cycles of one log that followed one another without a gap while the policy drove. Rows t and
+ * t + 1 make a transition: what was seen, what was done, what was seen next. So `count` rows are
  * `count - 1` transitions, and the last row lends only its observation, as the end of an episode
  * that was cut off, not one that ended by itself.
  */
@@ -13,7 +13,7 @@ export interface Segment {
   readonly count: number;
   /** Row-major [count, observation channels], physical units. */
   readonly observation: Float32Array;
-  /** Row-major [count, action channels], physical units: what the gate let through to the device. */
+  /** Row-major [count, action channels], physical units: what the gate let through. */
   readonly action: Float32Array;
 }
 

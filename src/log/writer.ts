@@ -1,20 +1,10 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import { messageOf } from "../core/errors.ts";
+import { type LogDisk, writeAll } from "./disk.ts";
 import { ChunkBuilder, type ChunkPlace, encodeEnd, encodeHead } from "./layout.ts";
 import { findMetadata } from "./metadata.ts";
 import type { StepRecord } from "./record.ts";
-
-/** The file under a log. Each call may throw, as the calls of `node:fs` do. */
-export interface LogDisk {
-  /** Writes some of `bytes[start, end)` at `position`; returns how many, possibly fewer than asked. */
-  write(bytes: Uint8Array, start: number, end: number, position: number): number;
-  truncate(length: number): void;
-  /** Brings what was written to the medium, beside the caller's work; then calls `done`. */
-  sync(done: (error: Error | null) => void): void;
-  /** The same, and waits for it. */
-  syncNow(): void;
-}
 
 export interface WriterSettings {
   /** A chunk is written when its first record has waited this long here. */
@@ -125,30 +115,33 @@ export class LogWriter {
     assert(!this.syncing, "finish during a sync");
     this.#flush();
     try {
-      // Where the disk is full, the room of a half-written chunk is needed for the summary.
-      this.#disk.truncate(this.#position);
-      this.#growing = false;
-      const end = encodeEnd({
-        record: this.#record,
-        chunks: this.#chunks,
-        metadata: new Map([
-          ...this.#metadata,
-          ["steps", String(this.written)],
-          ["unwritten", String(this.unwritten)],
-          ...Object.entries(counts),
-        ]),
-        headMetadata: this.#headMetadata,
-        position: this.#position,
-        crc: this.#crc,
-      });
-      writeAll(this.#disk, end, this.#position);
-      this.#disk.syncNow();
+      this.#end(counts);
       this.durable = this.written;
       return true;
     } catch (error) {
       this.#fail(error);
       return false;
     }
+  }
+
+  #end(counts: Readonly<Record<string, string>>): void {
+    // Where the disk is full, the room of a half-written chunk is needed for the summary.
+    this.#disk.truncate(this.#position);
+    const end = encodeEnd({
+      record: this.#record,
+      chunks: this.#chunks,
+      metadata: new Map([
+        ...this.#metadata,
+        ["steps", String(this.written)],
+        ["unwritten", String(this.unwritten)],
+        ...Object.entries(counts),
+      ]),
+      headMetadata: this.#headMetadata,
+      position: this.#position,
+      crc: this.#crc,
+    });
+    writeAll(this.#disk, end, this.#position);
+    this.#disk.syncNow();
   }
 
   get #unsynced(): boolean {
@@ -220,15 +213,5 @@ export class LogWriter {
 
   #fail(error: unknown): void {
     this.failure ??= messageOf(error);
-  }
-}
-
-/** Writes all of `bytes` at `position`, however few the disk takes at a time; throws as it does. */
-export function writeAll(disk: LogDisk, bytes: Uint8Array, position: number): void {
-  let done = 0;
-  while (done < bytes.length) {
-    const taken = disk.write(bytes, done, bytes.length, position + done);
-    if (taken <= 0) throw new Error("the disk takes no more bytes");
-    done += taken;
   }
 }

@@ -2,8 +2,9 @@
 import type { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { Mode, makeStep, type Step, Verdict } from "../../src/core/step.ts";
+import type { LogDisk } from "../../src/log/disk.ts";
 import { StepRecord } from "../../src/log/record.ts";
-import type { LogDisk, WriterSettings } from "../../src/log/writer.ts";
+import type { WriterSettings } from "../../src/log/writer.ts";
 
 export const spec: Spec = {
   observation: [
@@ -17,7 +18,7 @@ export const spec: Spec = {
 
 /** Settings for files that stay small. */
 export const small: WriterSettings = {
-  chunkUs: 60_000,
+  chunkUs: 50_000,
   chunkBytesMax: 700,
   syncUs: 500_000,
   preallocateBytes: 4096,
