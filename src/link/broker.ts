@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { SinewError } from "../core/errors.ts";
+import { messageOf, SinewError } from "../core/errors.ts";
 
 /** An MQTT 3.1.1 broker inside this process, for demos, tests and robots without a network. */
 export interface Broker {
@@ -20,17 +20,21 @@ export async function startBroker(port: number = 0, host: string = "127.0.0.1"):
     socket.once("close", () => sockets.delete(socket));
     aedes.handle(socket);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => {
-      reject(new SinewError("broker", `cannot listen on ${host}:${port}: ${error.message}`));
+  const shut = (): Promise<void> => new Promise((resolve) => aedes.close(resolve));
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, resolve);
     });
-    server.listen(port, host, resolve);
-  });
+  } catch (error) {
+    await shut();
+    throw new SinewError("broker", `cannot listen on ${host}:${port}: ${messageOf(error)}`);
+  }
   const address = server.address() as AddressInfo;
   return {
     url: `mqtt://${host}:${address.port}`,
     close: async () => {
-      await new Promise<void>((resolve) => aedes.close(resolve));
+      await shut();
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
