@@ -8,6 +8,7 @@ import { Simulator } from "rp2040js";
 import { monotonicClock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import { flashStart, readImage } from "./image.ts";
+import { rehearse } from "./rehearsal.ts";
 import { UartInput } from "./uart-input.ts";
 
 /** What the process tells the one that started it. */
@@ -67,7 +68,7 @@ class Rp2040 {
     if (untilNs - clock.nanos > lagMaxNs) clock.tick(untilNs - lagMaxNs - clock.nanos);
     let left = sliceInstructions;
     while (left > 0 && clock.nanos < untilNs) {
-      if (this.input.dueNs <= clock.nanos) uart.feedByte(this.input.take());
+      if (this.input.dueNs <= clock.nanos) uart.feedByte(this.input.take(clock.nanos));
       if (core.waiting) this.#doze(untilNs);
       else {
         clock.tick(core.executeInstruction() * cycleNs);
@@ -164,7 +165,9 @@ function fail(error: unknown): void {
 
 process.on("disconnect", () => process.exit(0));
 try {
-  await runBoard(new Rp2040(readImage(process.argv[2])));
+  const image = readImage(process.argv[2]);
+  rehearse(new Rp2040(image));
+  await runBoard(new Rp2040(image));
 } catch (error) {
   fail(error);
 }
