@@ -1,5 +1,6 @@
 // Has the ONNX project's own checker judge an exported policy: a second opinion on our writer, from
-// Debian's python3-onnx. For CI; `npm test` needs no Python. Run: node dist/tools/test-onnx-checker.js
+// Debian's python3-onnx. For CI; `npm test` needs no Python.
+// Run: node dist/tools/test-onnx-checker.js
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -220,6 +220,7 @@ function readGraph(bytes: Uint8Array, depth: number): Graph {
 
 function readNode(bytes: Uint8Array, depth: number): Node {
   let op = "";
+  let domain = "";
   const inputs: string[] = [];
   const outputs: string[] = [];
   const attributes: Record<string, AttributeValue> = {};
@@ -232,10 +233,9 @@ function readNode(bytes: Uint8Array, depth: number): Node {
       const [name, value] = readAttribute(payload, depth);
       attributes[name] = value;
     }
-    if (field === 7 && payload.length > 0 && textOf(payload) !== "ai.onnx") {
-      refuse(`it has operations of the domain "${textOf(payload)}"`);
-    }
+    if (field === 7) domain = textOf(payload);
   }
+  if (domain !== "" && domain !== "ai.onnx") refuse(`operations are of the domain "${domain}"`);
   if (op === "") refuse("it has a node without an operation");
   return { op, inputs, outputs, attributes };
 }

@@ -21,7 +21,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * The contract as JSON, doubles in full precision; unbounded limits are the texts "Infinity" and
- * "-Infinity", which JSON has no numbers for. Throws `SinewError("policy-file")` as `parseContract`.
+ * "-Infinity", which JSON has no numbers for. Throws as `parseContract` does.
  */
 export function formatContract(contract: Contract): string {
   const text = JSON.stringify(contract, (_, value: unknown) =>

@@ -34,8 +34,8 @@ export async function exportPolicy(parts: PolicyParts): Promise<Uint8Array> {
 }
 
 /**
- * The parts that a policy file was made of, for retraining. Throws `SinewError("policy-file")` where
- * it was not exported by Sinew and `SinewError("proof")` where it was changed since.
+ * The parts that a policy file was made of, for retraining. Throws `SinewError("policy-file")`
+ * where it was not exported by Sinew and `SinewError("proof")` where it was changed since.
  */
 export function readLayers(bytes: Uint8Array): PolicyParts {
   const { contract, model } = readPolicyFile(bytes);

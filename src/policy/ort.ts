@@ -31,8 +31,8 @@ export interface OrtSession {
   readonly outputNames: readonly string[];
   /**
    * Runs the model. Where `fetches` holds a tensor of the output's shape, the result is written
-   * into its data too. The native call runs on this thread, one turn of the event loop later. Rejects
-   * with `SinewError("policy-file")` where a shape, type or name does not fit the model.
+   * into its data too. The native call runs on this thread, one turn of the event loop later.
+   * Rejects with `SinewError("policy-file")` where a shape, type or name does not fit the model.
    */
   run(
     feeds: Readonly<Record<string, OrtTensor>>,

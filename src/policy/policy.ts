@@ -106,7 +106,7 @@ export class LoadedPolicy implements Policy {
     }
   }
 
-  /** Actions [count, action channels] for `observations` [count, observation channels], row-major. */
+  /** Actions [count, action channels] for `observations` [count, observation channels]. */
   async actBatch(observations: Float32Array, count: number): Promise<Float32Array> {
     const width = this.#input.length;
     assert(count > 0 && observations.length === count * width);
@@ -162,10 +162,10 @@ export class LoadedPolicy implements Policy {
       largest = Math.max(largest, error);
       // Written so that NaN fails.
       if (error <= tolerance * spanOf(channel)) continue;
-      const place = `action "${channel.name}" at proof point ${point + Math.floor(at / channels.length)}`;
+      const place = point + Math.floor(at / channels.length);
       throw new SinewError(
         "proof",
-        `${place} is ${actions[at]} on this machine instead of ${expected}, more than ` +
+        `action "${channel.name}" at proof point ${place} is ${actions[at]} on this machine instead of ${expected}, more than ` +
           `${tolerance * spanOf(channel)} ${channel.unit} apart: this file or runtime is broken`,
       );
     }

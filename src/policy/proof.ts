@@ -62,8 +62,8 @@ export function makeProof(spec: Spec, actor: Actor): Proof {
   if (count < pointsMin) {
     throw new SinewError(
       "proof",
-      `float32 cannot carry this policy: at ${tried - count} of ${tried} observations its rounding` +
-        ` errors exceed ${toleranceMax / 4}; its weights are too large`,
+      `float32 cannot carry this policy: at ${tried - count} of ${tried} observations its ` +
+        `rounding errors exceed ${toleranceMax / 4}; its weights are too large`,
     );
   }
   return {
@@ -136,8 +136,8 @@ export function appendProof(file: Uint8Array, proof: Proof): Uint8Array {
 }
 
 /**
- * Reads the proof `text` of the policy file `bytes`. Throws `SinewError("proof")` where a byte of the
- * file was changed since it was proved, or the proof is not one.
+ * Reads the proof `text` of the policy file `bytes`. Throws `SinewError("proof")` where a byte of
+ * the file was changed since it was proved, or the proof is not one.
  */
 export function parseProof(bytes: Uint8Array, text: string, spec: Spec): Proof {
   let fields: Partial<Record<string, unknown>> | null;

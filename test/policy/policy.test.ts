@@ -116,7 +116,7 @@ test("a session says what does not fit, and writes into tensors that it is given
   await assert.rejects(createSession(new Uint8Array(100)), { code: "policy-file" });
 });
 
-test("calls that overlap are refused and do not disturb the first; a closed policy does not act", async () => {
+test("overlapping calls are refused without harm to the first; closed means closed", async () => {
   const policy = await loadPolicy(file);
   const observation = Float32Array.of(0.5, 0.5, 1);
   const [action, expected] = [new Float32Array(1), new Float32Array(1)];
