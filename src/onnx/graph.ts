@@ -91,7 +91,10 @@ export class GraphBuilder {
   }
 
   sub(a: Operand, b: Operand): Value {
-    return this.#elementwise("Sub", a, b);
+    const [left, right] = [this.#value(a), this.#value(b)];
+    const dims = broadcastDims(left.dims, right.dims);
+    if (Object.is(right.fill, 0) && sameDims(left.dims, dims)) return left;
+    return this.#elementwise("Sub", left, right);
   }
 
   mul(a: Operand, b: Operand): Value {
@@ -100,8 +103,9 @@ export class GraphBuilder {
     if (left.fill !== null && right.fill !== null) {
       return this.constant(left.fill * right.fill, broadcastDims(left.dims, right.dims));
     }
-    if (left.fill === 1 && left.dims.length === 0) return right;
-    if (right.fill === 1 && right.dims.length === 0) return left;
+    const dims = broadcastDims(left.dims, right.dims);
+    if (left.fill === 1 && sameDims(right.dims, dims)) return right;
+    if (right.fill === 1 && sameDims(left.dims, dims)) return left;
     return this.#elementwise("Mul", left, right);
   }
 
@@ -183,6 +187,12 @@ export class GraphBuilder {
       ...(transposeA && { transA: { int: 1 } }),
       ...(transposeB && { transB: { int: 1 } }),
     });
+  }
+
+  /** The row vector `x`, [n], times the matrix `b`, [n, m]: [m]. */
+  rowTimes(x: Value, b: Value): Value {
+    assert(x.dims.length === 1 && b.dims.length === 2 && x.dims[0] === b.dims[0]);
+    return this.#push("MatMul", [x, b], x.type, [b.dims[1]]);
   }
 
   /** Sum over `axes` (all of them unless given), which stay as sizes of 1. */

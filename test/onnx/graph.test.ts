@@ -23,7 +23,10 @@ test("equal constants are stored once, and products of constants are folded", ()
   assert.equal(g.mul(g.constant(2, [2, 1]), g.constant(3, [1, 3])), g.constant(6, [2, 3]));
   const x = g.input("x", "float32", [2]);
   assert.equal(g.mul(x, 1), x);
+  assert.equal(g.mul(x, g.constant(1, [2])), x);
+  assert.equal(g.sub(x, g.constant(0, [2])), x);
   assert.equal(g.operations.length, 0);
+  assert.deepEqual(g.mul(x, g.constant(1, [3, 2])).dims, [3, 2]);
 });
 
 test("a size of -1 is symbolic in the graph, and gather replaces it", () => {
@@ -61,6 +64,7 @@ test("ONNX Runtime and the float64 interpreter agree on every operation", async 
     gemmA: g.gemm(b, b, null, { a: true }),
     gemmB: g.gemm(a, a, null, { b: true }),
     gemmAB: g.gemm(b, a, null, { a: true, b: true }),
+    rowTimes: g.rowTimes(g.constant([1, -2, 3, 0.5], [4]), b),
     sum: g.sum(a, [0]),
     mean: g.mean(a, [1]),
     norm: g.norm(a),

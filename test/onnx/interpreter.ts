@@ -180,6 +180,13 @@ const operations: Readonly<Record<string, Evaluate>> = {
   Cast: elementwise((x) => x!),
   Identity: elementwise((x) => x!),
   Gemm: gemm,
+  MatMul: (_node, inputs) => {
+    const [x, b] = inputs as [Numbers, Numbers];
+    assert(x.dims.length === 1 && b.dims.length === 2);
+    return generate([b.dims[1]], ([column]) =>
+      x.data.reduce((sum, value, row) => sum + value * read(b, [row, column]), 0),
+    );
+  },
   ReduceSum: (node, inputs) => reduce(node, inputs[0], Array.from(inputs[1].data))[0],
   ReduceMean: (node, inputs) => {
     const [sum, share] = reduce(node, inputs[0], ints(node, "axes"));
