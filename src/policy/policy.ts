@@ -165,8 +165,9 @@ export class LoadedPolicy implements Policy {
       const place = point + Math.floor(at / channels.length);
       throw new SinewError(
         "proof",
-        `action "${channel.name}" at proof point ${place} is ${actions[at]} on this machine instead of ${expected}, more than ` +
-          `${tolerance * spanOf(channel)} ${channel.unit} apart: this file or runtime is broken`,
+        `action "${channel.name}" at proof point ${place} is ${actions[at]} on this machine ` +
+          `instead of ${expected}, more than ${tolerance * spanOf(channel)} ${channel.unit} ` +
+          "apart: this file or runtime is broken",
       );
     }
     return largest;
