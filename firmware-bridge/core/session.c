@@ -186,7 +186,8 @@ static void apply_share(struct sinew_session *session, uint32_t now_us) {
   if (session->stop.mode == SINEW_DEVICE_MODE_ARMED) return;
   const float share = sinew_stop_share(&session->stop, now_us);
   for (uint32_t i = 0; i < session->target->action_count; i++) {
-    session->applied[i] = session->stopped_from[i] * share;
+    /* Not by a product alone: a negative effort would end as a negative zero. */
+    session->applied[i] = share > 0.0f ? session->stopped_from[i] * share : 0.0f;
   }
 }
 

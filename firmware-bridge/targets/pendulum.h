@@ -8,7 +8,7 @@
 
 extern const struct sinew_target sinew_pendulum;
 
-/* Sine and cosine of an angle of 2 pi / 2^32 rad a unit; their error is below 2e-7. */
-void sinew_sincos(uint32_t angle, float *sine, float *cosine);
+/* Sine in Q30 (2^30 is 1) of an angle in 2^32 steps a turn; its error is below 5e-8. */
+int32_t sinew_sine(uint32_t angle);
 
 #endif
