@@ -31,10 +31,10 @@ export class UartInput {
     return Math.max(chunk.arrivedNs, this.#freeNs) + byteNs;
   }
 
-  /** The next byte, which must be due. */
-  take(): number {
+  /** The next byte, which must be due at `nowNs`. */
+  take(nowNs: number): number {
     const chunk = this.#chunks[0]!;
-    this.#freeNs = this.dueNs;
+    this.#freeNs = nowNs;
     const byte = chunk.bytes[chunk.next++];
     if (chunk.next === chunk.bytes.length) this.#chunks.shift();
     this.length--;
