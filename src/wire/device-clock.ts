@@ -1,6 +1,8 @@
 /** Clocks may part by this much between two exchanges: 200 us for each second. */
 const driftPerUs = 200e-6;
 const u32 = 2 ** 32;
+// At one each 50 ms this spans 1.6 s, more than any expiry may lie ahead.
+const underWayMax = 32;
 
 /**
  * The device's 32-bit microsecond clock seen from the host. Each exchange of stamps bounds the
@@ -10,7 +12,7 @@ const u32 = 2 ** 32;
 export class DeviceClock {
   /** Device minus host, microseconds; NaN before the first exchange. */
   offsetUs: number = Number.NaN;
-  /** The true offset is within this of `offsetUs`. */
+  /** The true offset was within this of `offsetUs` at the newest exchange. */
   offsetErrorUs: number = Number.POSITIVE_INFINITY;
   /** Round trip of the newest exchange without the time that the device held it. */
   roundTripUs: number = Number.NaN;
@@ -19,6 +21,9 @@ export class DeviceClock {
   #low: number = Number.NEGATIVE_INFINITY;
   #high: number = Number.POSITIVE_INFINITY;
   #boundedUs = 0;
+  // When each exchange under way was begun; a slow line has several. NaN once answered.
+  readonly #begunUs = new Float64Array(underWayMax).fill(Number.NaN);
+  #begun = 0;
 
   /** Forgets every exchange: the device has started anew. */
   clear(): void {
@@ -26,6 +31,29 @@ export class DeviceClock {
     this.offsetErrorUs = Number.POSITIVE_INFINITY;
     this.#low = Number.NEGATIVE_INFINITY;
     this.#high = Number.POSITIVE_INFINITY;
+    this.#begunUs.fill(Number.NaN);
+  }
+
+  /**
+   * Begins an exchange that is sent at `nowUs`. Its token is the time: no answer to an earlier
+   * session, left in a buffer, can carry it.
+   */
+  begin(nowUs: number): number {
+    this.#begun = (this.#begun + 1) % underWayMax;
+    this.#begunUs[this.#begun] = nowUs;
+    return Math.floor(nowUs) >>> 0;
+  }
+
+  /** The answer to the exchange with `token`; false where that is not one of the newest. */
+  end(token: number, rxUs: number, txUs: number, receivedUs: number): boolean {
+    for (let at = 0; at < underWayMax; at++) {
+      const sentUs = this.#begunUs[at];
+      if (Number.isNaN(sentUs) || Math.floor(sentUs) >>> 0 !== token) continue;
+      this.#begunUs[at] = Number.NaN;
+      this.add(sentUs, rxUs, txUs, receivedUs);
+      return true;
+    }
+    return false;
   }
 
   /** One exchange: sent and received on the host's clock, `rxUs` and `txUs` raw device stamps. */
@@ -52,6 +80,11 @@ export class DeviceClock {
     this.#boundedUs = receivedUs;
     this.offsetUs = (low + high) / 2;
     this.offsetErrorUs = (high - low) / 2;
+  }
+
+  /** How far `offsetUs` can be from the true offset at `hostUs`: the clocks go on parting. */
+  errorAt(hostUs: number): number {
+    return this.offsetErrorUs + Math.max(0, hostUs - this.#boundedUs) * driftPerUs;
   }
 
   /** The raw stamp `deviceUs` on the host's clock, taken to lie within 35 minutes of `nowUs`. */

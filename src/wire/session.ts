@@ -2,8 +2,10 @@ import { differenceOfSpecs, hashSpec, type Spec } from "../core/spec.ts";
 import { ContractQuery, textAt } from "./contract-query.ts";
 import { DeviceClock } from "./device-clock.ts";
 import { DeviceState } from "./device-state.ts";
-import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "./frame.ts";
+import { type DeviceStats, makeDeviceStats, takeDeviceStats } from "./device-stats.ts";
+import { FrameDecoder, wireBytesMax } from "./frame.ts";
 import { Layout, MessageType, protocolHash } from "./messages.ts";
+import { Requests } from "./requests.ts";
 
 /**
  * How far the handshake is: who are you, do our contracts agree, what is your clock; then `ready`,
@@ -57,8 +59,7 @@ export class Session {
   readonly #clock = new DeviceClock();
   readonly #decoder = new FrameDecoder();
   readonly #in: DataView = new DataView(this.#decoder.frame.buffer);
-  readonly #frame = new Uint8Array(frameBytesMax);
-  readonly #view = new DataView(this.#frame.buffer);
+  readonly #requests = new Requests();
   readonly #state: DeviceState;
   readonly #sentUs = new Float64Array(sentKept).fill(Number.NaN);
   #phase: Phase = "greeting";
@@ -66,13 +67,12 @@ export class Session {
   #deviceSpec: Spec | null = null;
   #deviceName = "";
   #query: ContractQuery | null = null;
+  readonly #stats = makeDeviceStats();
+  #statsTaken = false;
   #bootId = -1;
   #statedContractHash = 0;
-  #sequence = 0;
   #nowUs = never;
   #dueUs = never;
-  #syncToken = 0;
-  #syncSentUs = never;
   #syncsTaken = 0;
   #armResult = -1;
   #armSequence = -1;
@@ -106,6 +106,16 @@ export class Session {
     return this.#deviceName;
   }
 
+  /** Another number after every start of the device; -1 until it has answered. */
+  get bootId(): number {
+    return this.#bootId;
+  }
+
+  /** The newest STATS that was asked for; overwritten by the next, null before the first. */
+  get stats(): DeviceStats | null {
+    return this.#statsTaken ? this.#stats : null;
+  }
+
   /** A `DeviceMode`, as the newest STATE reports it. */
   get deviceMode(): number {
     return this.#state.mode;
@@ -136,7 +146,7 @@ export class Session {
     return this.#clock.offsetUs;
   }
 
-  /** The true offset is within this of `offsetUs`. */
+  /** The true offset was within this of `offsetUs` at the newest exchange. */
   get offsetErrorUs(): number {
     return this.#clock.offsetErrorUs;
   }
@@ -181,25 +191,18 @@ export class Session {
       this.#dueUs = nowUs + repeatUs;
       // The delimiter ends whatever the line held before us.
       out[0] = 0;
-      this.#view.setUint32(Layout.hello.protocolHash, protocolHash, true);
-      return this.#encode(MessageType.hello, Layout.hello.size, out, 1);
+      return this.#requests.hello(out, 1);
     }
     if (this.#phase === "checking") {
       this.#dueUs = nowUs + repeatUs;
       let length = 0;
       for (const { direction, index } of this.#query!.missing().slice(0, queriesAtOnce)) {
-        this.#view.setUint8(Layout.query.direction, direction);
-        this.#view.setUint8(Layout.query.index, index);
-        length = this.#encode(MessageType.query, Layout.query.size, out, length);
+        length = this.#requests.query(direction, index, out, length);
       }
       return length;
     }
     this.#dueUs = nowUs + (this.#phase === "syncing" ? syncWaitUs : syncPeriodUs);
-    // The time as token: no answer to an earlier session, left in a buffer, can carry it.
-    this.#syncToken = Math.floor(nowUs) >>> 0;
-    this.#syncSentUs = nowUs;
-    this.#view.setUint32(Layout.sync.token, this.#syncToken, true);
-    return this.#encode(MessageType.sync, Layout.sync.size, out);
+    return this.#requests.sync(this.#clock.begin(nowUs), out);
   }
 
   /**
@@ -214,58 +217,46 @@ export class Session {
     out: Uint8Array,
     sentUs: number = this.#nowUs,
   ): number {
-    const at = Layout.command;
-    const count = this.#low.length;
     if (this.#phase !== "ready" || !Number.isFinite(validUntilUs) || !this.#permits(action)) {
       this.counts.commandsRefused++;
       return 0;
     }
-    const expiresUs = this.#clock.toDevice(validUntilUs - this.#clock.offsetErrorUs);
-    this.#view.setUint32(at.expiresUs, expiresUs, true);
-    this.#view.setUint8(at.count, count);
-    for (let i = 0; i < count; i++) this.#view.setFloat32(at.action + 4 * i, action[i], true);
+    const expiresUs = this.#clock.toDevice(validUntilUs - this.#clock.errorAt(validUntilUs));
     this.counts.commands++;
-    const length = this.#encode(MessageType.command, at.size + 4 * count, out);
-    this.#sentUs[this.#sequence % sentKept] = sentUs;
+    const length = this.#requests.command(action, expiresUs, out);
+    this.#sentUs[this.#requests.sequence % sentKept] = sentUs;
     return length;
   }
 
   /** Permission to move; the first command must reach the device within 0.9 s. 0 until ready. */
   encodeArm(nowUs: number, out: Uint8Array): number {
     if (this.#phase !== "ready") return 0;
-    const at = Layout.arm;
-    const expiresUs = this.#clock.toDevice(nowUs + armWindowUs - this.#clock.offsetErrorUs);
-    this.#view.setUint32(at.protocolHash, protocolHash, true);
-    this.#view.setUint32(at.contractHash, this.#contractHash, true);
-    this.#view.setUint32(at.expiresUs, expiresUs, true);
+    const untilUs = nowUs + armWindowUs;
+    const expiresUs = this.#clock.toDevice(untilUs - this.#clock.errorAt(untilUs));
     this.#armResult = -1;
-    const length = this.#encode(MessageType.arm, at.size, out);
-    this.#armSequence = this.#sequence;
+    const length = this.#requests.arm(this.#contractHash, expiresUs, out);
+    this.#armSequence = this.#requests.sequence;
     return length;
   }
 
   /** Stop and latch, for a `DeviceReason`. Encoded in every phase. */
   encodeStop(reason: number, out: Uint8Array): number {
-    this.#view.setUint8(Layout.stop.reason, reason);
-    return this.#encode(MessageType.stop, Layout.stop.size, out);
+    return this.#requests.stop(reason, out);
   }
 
   /** Leave `stopped` for `disarmed`. */
   encodeReset(out: Uint8Array): number {
-    return this.#encode(MessageType.reset, Layout.reset.size, out);
+    return this.#requests.reset(out);
   }
 
   /** How often STATE comes unasked: 0 (only after a command) or 1,000 to 1,000,000 us. */
   encodeConfigure(statePeriodUs: number, out: Uint8Array): number {
-    this.#view.setUint32(Layout.configure.statePeriodUs, statePeriodUs, true);
-    return this.#encode(MessageType.configure, Layout.configure.size, out);
+    return this.#requests.configure(statePeriodUs, out);
   }
 
-  #encode(type: number, length: number, out: Uint8Array, at: number = 0): number {
-    this.#sequence = (this.#sequence + 1) & 0xffff;
-    this.#view.setUint8(0, type);
-    this.#view.setUint16(1, this.#sequence, true);
-    return encodeFrame(this.#frame, length, out, at);
+  /** Asks for the device's counters; they come as `stats`. */
+  encodeStatsGet(out: Uint8Array): number {
+    return this.#requests.askStats(out);
   }
 
   #permits(action: Float32Array): boolean {
@@ -290,6 +281,9 @@ export class Session {
       this.#takeState(frame, length, nowUs);
     } else if (type === MessageType.answer && length === Layout.answer.size) {
       this.#takeAnswer(frame);
+    } else if (type === MessageType.stats && length === Layout.stats.size) {
+      takeDeviceStats(frame, this.#stats);
+      this.#statsTaken = true;
     }
   }
 
@@ -319,11 +313,17 @@ export class Session {
       frame.getUint8(at.actionCount),
     );
     this.#enter("checking");
+    // A device without channels has told all already.
+    this.#judge();
   }
 
   #takeChannel(frame: DataView): void {
     if (this.#phase !== "checking") return;
     this.#query!.take(frame);
+    this.#judge();
+  }
+
+  #judge(): void {
     const spec = this.#query!.spec();
     if (spec === null) {
       this.#dueUs = Math.min(this.#dueUs, this.#nowUs + repeatUs / 10);
@@ -344,11 +344,10 @@ export class Session {
       this.#restart();
       return;
     }
-    if (frame.getUint32(at.token, true) !== this.#syncToken || this.#syncSentUs === never) return;
+    const token = frame.getUint32(at.token, true);
     const rxUs = frame.getUint32(at.rxUs, true);
-    this.#clock.add(this.#syncSentUs, rxUs, frame.getUint32(at.txUs, true), nowUs);
-    this.#syncSentUs = never;
-    if (this.#phase !== "syncing") return;
+    const taken = this.#clock.end(token, rxUs, frame.getUint32(at.txUs, true), nowUs);
+    if (!taken || this.#phase !== "syncing") return;
     this.#dueUs = never;
     if (++this.#syncsTaken >= syncsFirst) this.#enter("ready");
   }
@@ -391,9 +390,9 @@ export class Session {
     this.#query = null;
     this.#deviceSpec = null;
     this.#syncsTaken = 0;
-    this.#syncSentUs = never;
     this.#state.clear();
     this.#sentUs.fill(Number.NaN);
+    this.#statsTaken = false;
     this.#enter("greeting");
   }
 }
