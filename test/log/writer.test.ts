@@ -175,8 +175,8 @@ test("what is written is synced every 500 ms, and durable once the sync is done"
     if (done === undefined) return;
     times.push(index);
     const before = writer.written;
-    assert(writer.syncing && writer.durable < before);
-    done(null);
+    assert.ok(writer.syncing && writer.durable < before);
+    done.call(null, null);
     assert.equal(writer.durable, before);
   });
   assert.equal(times.length, 4);
