@@ -20,7 +20,7 @@ function exchange(
   return receivedUs;
 }
 
-test("the stated error always covers the true offset, with uneven trips and 150 ppm of drift", () => {
+test("the stated error covers the true offset, with uneven trips and 150 ppm of drift", () => {
   for (let seed = 1; seed <= 50; seed++) {
     const rng = new Rng(seed);
     const clock = new DeviceClock();

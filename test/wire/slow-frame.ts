@@ -1,5 +1,5 @@
 // A second, slow implementation of the frame, written from the definitions alone: it shares nothing
-// with src/wire, so that agreement means something. Run by itself it writes test/vectors/frames.json:
+// with src/wire, so that agreement means something. Run by itself it writes the vectors:
 //   node dist/test/wire/slow-frame.js
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
