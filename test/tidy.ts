@@ -113,9 +113,11 @@ function functionsOf(lines: readonly string[]): { start: number; length: number 
     const opens = /^( *)(export |async |static |get |set )*(function\b|[#\w]+\(|const \w+ = \()/;
     const indent = opens.exec(line)?.[1];
     if (indent === undefined || /^ *(if|for|while|switch|return|test)\b/.test(line)) return;
-    const close = lines.findIndex((other, at) => at > index && other.startsWith(`${indent}}`));
-    const body = lines.slice(index, close).some((other) => other.endsWith("{"));
-    if (close > index && body) found.push({ start: index + 1, length: close - index + 1 });
+    // A call or a signature ends in ";" where a function's head ends in "{", be it lines later.
+    const head = lines.findIndex((other, at) => at >= index && /[{;]$/.test(other));
+    if (head < 0 || !lines[head].endsWith("{")) return;
+    const close = lines.findIndex((other, at) => at > head && other.startsWith(`${indent}}`));
+    if (close > index) found.push({ start: index + 1, length: close - index + 1 });
   });
   return found;
 }

@@ -21,13 +21,16 @@ export class ProtoWriter {
 
   float(field: number, value: number): this {
     this.#tag(field, 5);
-    this.#view.setFloat32(this.#grow(4), value, true);
+    // Growing replaces the view, so it comes first.
+    const at = this.#grow(4);
+    this.#view.setFloat32(at, value, true);
     return this;
   }
 
   double(field: number, value: number): this {
     this.#tag(field, 1);
-    this.#view.setFloat64(this.#grow(8), value, true);
+    const at = this.#grow(8);
+    this.#view.setFloat64(at, value, true);
     return this;
   }
 

@@ -100,6 +100,15 @@ test("protocol buffers: the documented encodings", () => {
   );
 });
 
+test("protocol buffers: numbers survive the buffer's growth at any place", () => {
+  for (let pad = 0; pad < 600; pad++) {
+    const writer = new ProtoWriter().bytes(1, new Uint8Array(pad)).double(2, Math.PI).float(3, 0.5);
+    const [, double, float] = [...readFields(writer.finish())];
+    assert.equal(Buffer.from(double.bytes).readDoubleLE(0), Math.PI, `after ${pad} bytes`);
+    assert.equal(Buffer.from(float.bytes).readFloatLE(0), 0.5);
+  }
+});
+
 test("protocol buffers: every cut of a message is refused or is whole fields", () => {
   const whole = new ProtoWriter()
     .varint(1, -5)
