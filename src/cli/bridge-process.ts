@@ -11,7 +11,10 @@ export interface BridgeProcess {
   close(): Promise<void>;
 }
 
-/** Starts the bridge and waits until it is ready. Throws `SinewError("port")` with its last words. */
+/**
+ * Starts the bridge and waits until it is ready. Throws `SinewError("port")` with its last
+ * words.
+ */
 export async function startBridgeProcess(
   port: string,
   url: string,

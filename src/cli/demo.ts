@@ -267,11 +267,12 @@ function rowsOf(result: Result): string[][] {
 function filesOf(folder: string, serial: RunReport, mqtt: RunReport): string[] {
   return [
     "",
-    `policy      ${join(folder, "policy.onnx")}      npx sinew inspect ${join(folder, "policy.onnx")}`,
+    `policy      ${join(folder, "policy.onnx")}`,
     `candidate   ${join(folder, "candidate.onnx")}`,
-    `checkpoint  ${join(folder, "checkpoint")}       and TensorBoard events beside it`,
+    `checkpoint  ${join(folder, "checkpoint")}, and TensorBoard events beside it`,
     `robots      ${join(folder, "serial.yaml")}, ${join(folder, "mqtt.yaml")}`,
     `logs        ${serial.logPath}`,
     `            ${mqtt.logPath}`,
+    `next        npx sinew inspect ${join(folder, "policy.onnx")}`,
   ];
 }

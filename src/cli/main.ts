@@ -19,7 +19,10 @@ const program = new Command("sinew")
     `
 Start here:  npm run demo
 
-Exit codes:  0 done   1 done, and the answer is no (a replay differs, a gate says no)   2 could not be done
+Exit codes:
+  0  done
+  1  done, and the answer is no: a replay differs, a gate says no, a run ended by a fault
+  2  could not be done
 
 A software stop is not an emergency stop: keep a switch that cuts the motors' power within reach.`,
   );

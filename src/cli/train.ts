@@ -124,7 +124,8 @@ export function progressLine(progress: Progress): string {
   const left = (seconds / Math.max(1, step)) * (steps - step);
   const best = Number.isFinite(bestReturn) ? bestReturn.toFixed(1) : "-";
   const recent = Number.isFinite(recentReturn) ? recentReturn.toFixed(1) : "-";
-  return `${bar(step / steps)} ${step}/${steps}  return ${recent}  best ${best}  ${left.toFixed(0)} s left`;
+  const returns = `return ${recent}  best ${best}`;
+  return `${bar(step / steps)} ${step}/${steps}  ${returns}  ${left.toFixed(0)} s left`;
 }
 
 function rowsOf({ seconds, engine, best, bestStep, final }: TrainResult): string[][] {

@@ -33,7 +33,10 @@ export function rehearse(board: RehearsalBoard): void {
   }
 }
 
-/** Just enough of a host to be obeyed: it sees the board's emulated clock, so it needs no offset. */
+/**
+ * Just enough of a host to be obeyed: it sees the board's emulated clock, so it needs no
+ * offset.
+ */
 class RehearsalHost {
   readonly #board: RehearsalBoard;
   readonly #decoder = new FrameDecoder();
