@@ -55,7 +55,7 @@ for (const noise of [
   { kind: "gaussian", sigma: 0.2 },
   { kind: "ou", theta: 0.15, sigma: 0.2, dt: 0.1 },
 ] as const) {
-  test(`a run that was cut and resumed ends bit for bit as a whole one: ${noise.kind}`, async () => {
+  test(`cut and resumed, a run ends bit for bit as a whole one: ${noise.kind}`, async () => {
     const settings = { ...short, noise };
     const uninterrupted = noise.kind === "gaussian" ? await whole : await run(settings, "ou");
     const name = `cut-${noise.kind}`;
