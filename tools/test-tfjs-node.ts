@@ -1,8 +1,9 @@
 /**
- * Builds the real tfjs-node in build/tfjs-node and runs the engine contract on it. Its own installer
- * fetches libtensorflow from a host that is often out of reach, so the binding is compiled from the
- * package's sources against the library inside TensorFlow's Python wheel. Linux x64; needs npm, python3
- * with pip, and g++. Usage, from the project's root: node dist/tools/test-tfjs-node.js
+ * Builds the real tfjs-node in build/tfjs-node and runs the engine contract on it. Its own
+ * installer fetches libtensorflow from a host that is often out of reach, so the binding is
+ * compiled from the package's sources against the library inside TensorFlow's Python wheel. Linux
+ * x64; needs npm, python3 with pip, and g++. Usage, from the project's root: node
+ * dist/tools/test-tfjs-node.js
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -68,7 +69,9 @@ function build(): void {
   writeFileSync(done, "");
 }
 
-/** Takes library and headers out of the wheel, which is a zip, and puts them where the build looks. */
+/**
+ * Takes library and headers out of the wheel, which is a zip, and puts them where the build looks.
+ */
 function unpack(): void {
   const name = readdirSync(folder).find((entry) => entry.endsWith(".whl"));
   assert(name !== undefined);

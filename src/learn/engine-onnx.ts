@@ -16,9 +16,10 @@ export async function openOnnxEngine(settings: DdpgSettings, state: LearnerState
 }
 
 /**
- * The file that ONNX Runtime runs. Inputs: `steps` (how many), the four flat vectors of `LearnerState`,
- * `rows` [capacity, width], `indices` and `nextIndices` [steps, batch], `schedules` [steps, 3]. Outputs:
- * the vectors with `.new` behind their names and `history` [steps, 5], the metrics.
+ * The file that ONNX Runtime runs. Inputs: `steps` (how many), the four flat vectors of
+ * `LearnerState`, `rows` [capacity, width], `indices` and `nextIndices` [steps, batch], `schedules`
+ * [steps, 3]. Outputs: the vectors with `.new` behind their names and `history` [steps, 5], the
+ * metrics.
  */
 export function trainer(settings: DdpgSettings): Model {
   const { actor, critic, size } = networksOf(settings.shape);
@@ -54,7 +55,10 @@ export function trainer(settings: DdpgSettings): Model {
   return { irVersion: 8, opset: 17, producer: "sinew", graph, metadata: new Map() };
 }
 
-/** The step as the body of a Loop: takes its batch and schedule by the iteration, `rows` from outside. */
+/**
+ * The step as the body of a Loop: takes its batch and schedule by the iteration, `rows` from
+ * outside.
+ */
 function loopBody(step: Graph): Graph {
   const pick = (from: string, to: string): Node => node("Gather", [from, "iteration"], [to]);
   const state = step.inputs.filter(({ name }) => carried.includes(name));

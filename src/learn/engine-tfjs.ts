@@ -55,7 +55,7 @@ async function loadTensorFlow(importer: string): Promise<{ tf: Tf; name: string 
   }
   try {
     const tf = require("@tensorflow/tfjs") as Tf;
-    // Production mode is also what keeps its greeting off the console.
+    // Production mode is also what keeps its greeting off the terminal.
     tf.enableProdMode();
     await tf.setBackend("cpu");
     return { tf, name: `tfjs ${tf.version["tfjs-core"]}` };
@@ -232,7 +232,9 @@ class TfjsEngineOnTensors implements TfjsEngine {
     return activation;
   }
 
-  /** Gathers here, because sending the whole replay to TensorFlow.js would cost more than the step. */
+  /**
+   * Gathers here, because sending the whole replay to TensorFlow.js would cost more than the step.
+   */
   #batchOf(data: Minibatches, k: number): Batch {
     const tf = this.#tf;
     const { batch, observations, actions } = this.#settings.shape;

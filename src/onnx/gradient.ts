@@ -3,8 +3,8 @@ import type { GraphBuilder, Operation, Value } from "./graph.ts";
 
 /**
  * What a rule is told of one node: `dy[i]` is the derivative with respect to output i (null: zero),
- * `wanted[i]` says whether the derivative with respect to input i is needed. It returns one value for
- * each input; null where that is not wanted or is zero.
+ * `wanted[i]` says whether the derivative with respect to input i is needed. It returns one value
+ * for each input; null where that is not wanted or is zero.
  */
 type Rule = (
   g: GraphBuilder,
@@ -14,10 +14,10 @@ type Rule = (
 ) => (Value | null)[];
 
 /**
- * The derivatives of `scalar` (one element) with respect to each value of `sources`, by reverse mode:
- * adds the nodes to `g` and returns one value of the same sizes for each source. A source counts
- * as independent: what it was itself computed from gets nothing through it. Kinks follow PyTorch
- * (relu and clip), ties in `min` go to the first.
+ * The derivatives of `scalar` (one element) with respect to each value of `sources`, by reverse
+ * mode: adds the nodes to `g` and returns one value of the same sizes for each source. A source
+ * counts as independent: what it was itself computed from gets nothing through it. Kinks follow
+ * PyTorch (relu and clip), ties in `min` go to the first.
  */
 export function gradients(g: GraphBuilder, scalar: Value, sources: readonly Value[]): Value[] {
   assert(scalar.dims.every((size) => size === 1));
@@ -58,7 +58,8 @@ function sumTo(g: GraphBuilder, value: Value, dims: readonly number[]): Value {
     if (axis < lead || (dims[axis - lead] === 1 && size !== 1)) axes.push(axis);
   }
   if (value.dims.length === 2 && axes.length === 1 && axes[0] === 0) {
-    // Sums of columns: ORT multiplies matrices several times as fast as it sums over the first axis.
+    // Sums of columns: ORT multiplies matrices several times as fast as it sums over the first
+    // axis.
     return g.reshape(g.rowTimes(g.constant(1, [value.dims[0]]), value), dims);
   }
   return g.reshape(g.sum(value, axes), dims);

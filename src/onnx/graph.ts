@@ -11,7 +11,9 @@ export interface Value {
   readonly fill: number | null;
 }
 
-/** One node, with typed values in place of names: what is differentiated and what a planner reads. */
+/**
+ * One node, with typed values in place of names: what is differentiated and what a planner reads.
+ */
 export interface Operation {
   readonly op: string;
   readonly inputs: readonly Value[];
@@ -41,8 +43,8 @@ export function elementsOf(dims: readonly number[]): number {
 }
 
 /**
- * Builds an ONNX graph (opset 17) one operation at a time. Sizes and element types are checked as the
- * graph grows, so that a mistake fails at the line that made it. Floats are float32.
+ * Builds an ONNX graph (opset 17) one operation at a time. Sizes and element types are checked as
+ * the graph grows, so that a mistake fails at the line that made it. Floats are float32.
  */
 export class GraphBuilder {
   readonly operations: Operation[] = [];
@@ -174,7 +176,9 @@ export class GraphBuilder {
     return this.#push("Cast", [x], type, x.dims, { to: { int: codes[type] } });
   }
 
-  /** `a b + c`, with `a` or `b` transposed first; `c` is broadcast over the rows. Two dimensions. */
+  /**
+   * `a b + c`, with `a` or `b` transposed first; `c` is broadcast over the rows. Two dimensions.
+   */
   gemm(a: Value, b: Value, c: Value | null = null, transpose: Transpose = {}): Value {
     const { a: transposeA = false, b: transposeB = false } = transpose;
     assert(a.dims.length === 2 && b.dims.length === 2, `gemm of [${a.dims}] and [${b.dims}]`);

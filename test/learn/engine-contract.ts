@@ -41,7 +41,9 @@ function settingsOf(changes: Partial<DdpgSettings> = {}, batch: number = 16): Dd
   };
 }
 
-/** Networks with last layers as large as the others, so that no term of the losses is negligible. */
+/**
+ * Networks with last layers as large as the others, so that no term of the losses is negligible.
+ */
 function lively(settings: DdpgSettings): LearnerState {
   const rng = new Rng(seed, 1);
   const state = initialState(settings.shape, rng);
@@ -226,7 +228,8 @@ async function resumes(open: OpenEngine): Promise<undefined> {
 async function averagesOverTheBatch(open: OpenEngine): Promise<undefined> {
   const small = settingsOf({}, 8);
   const data = transitions(small, 1);
-  // The same transitions four times over: a mean stays what it was, a sum becomes four times as large.
+  // The same transitions four times over: a mean stays what it was, a sum becomes four times as
+  // large.
   const four = (all: Int32Array): Int32Array => Int32Array.of(...all, ...all, ...all, ...all);
   const repeated = { ...data, index: four(data.index), nextIndex: four(data.nextIndex) };
   const one = await learned(open, small, [data]);

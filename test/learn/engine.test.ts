@@ -98,7 +98,7 @@ test("the schedule holds Adam's bias corrections, worked out in double", () => {
   }
 });
 
-test("fresh networks: hidden layers within 1/sqrt(inputs), last layers within 3e-3, targets equal", () => {
+test("fresh networks keep to their bounds, and targets equal online networks", () => {
   const shape = { ...settings.shape, hidden: [64, 64] };
   const state = initialState(shape, new Rng(5));
   assert.deepEqual(state.target, state.online);

@@ -22,8 +22,8 @@ export interface ReferenceMetrics {
 type Trace = Float64Array[];
 
 /**
- * DDPG's gradient step in float64, one transition at a time, derivatives by hand: shares nothing with
- * the engines but the layout of the vectors. The judge of all engines.
+ * DDPG's gradient step in float64, one transition at a time, derivatives by hand: shares nothing
+ * with the engines but the layout of the vectors. The judge of all engines.
  */
 export class Reference {
   readonly state: ReferenceState;

@@ -5,8 +5,9 @@ import { gradients } from "../../src/onnx/gradient.ts";
 import { GraphBuilder, type Value } from "../../src/onnx/graph.ts";
 import { interpret, type Numbers } from "./interpreter.ts";
 
-// Goal: every rule of the differentiator, judged by central differences of the same graph in float64.
-// Method: the op's output is weighted by fixed numbers and summed, so that each element counts.
+// Goal: every rule of the differentiator, judged by central differences of the same graph in
+// float64. Method: the op's output is weighted by fixed numbers and summed, so that each element
+// counts.
 
 interface Case {
   readonly name: string;

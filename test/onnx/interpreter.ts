@@ -10,8 +10,8 @@ export interface Numbers {
 type Evaluate = (node: Node, inputs: readonly Numbers[]) => Numbers | Numbers[];
 
 /**
- * Runs a graph in float64, slowly and plainly: what the gradients and the training step are judged by.
- * Returns every value by name, the outputs among them.
+ * Runs a graph in float64, slowly and plainly: what the gradients and the training step are judged
+ * by. Returns every value by name, the outputs among them.
  */
 export function interpret(
   graph: Graph,

@@ -30,8 +30,8 @@ const roundMs = 400;
 
 export const bench: Bench = {
   title:
-    "DDPG gradient step, one thread, ms per step: sampling from 100,000 transitions, critic, actor, " +
-    "two Adam, two Polyak. Medians of interleaved rounds (lowest to highest; peer over ours).",
+    "DDPG gradient step, one thread, ms per step: sampling from 100,000 transitions, critic, " +
+    "actor, two Adam, two Polyak. Medians of interleaved rounds (lowest to highest; peer/ours).",
   rounds: 7,
   run,
 };

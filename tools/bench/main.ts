@@ -1,8 +1,8 @@
 /**
  * npm run bench -- <name> [--peers] [--json] [--rounds N]
  *
- * Runs one named benchmark: the file of that name beside this one, which exports `bench`. Each result
- * is printed as a line of a table, or with --json as one line
+ * Runs one named benchmark: the file of that name beside this one, which exports `bench`. Each
+ * result is printed as a line of a table, or with --json as one line
  * {"bench","case","value","unit","peers":{"<name>":value}}.
  */
 import { readdirSync } from "node:fs";
@@ -60,35 +60,55 @@ function lineOf(result: BenchResult): string {
   return `${result.case.padEnd(18)} ${result.unit.padEnd(8)} ${parts.join("  ")}`;
 }
 
+interface Arguments {
+  readonly name: string;
+  readonly rounds: number | null;
+  readonly peers: boolean;
+  readonly json: boolean;
+}
+
+/** What the command line asks for, or null where it makes no sense. */
+function argumentsOf(names: readonly string[]): Arguments | null {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        peers: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        rounds: { type: "string" },
+      },
+    });
+    const [name] = positionals;
+    const rounds = values.rounds === undefined ? null : Number(values.rounds);
+    if (positionals.length !== 1 || !names.includes(name)) return null;
+    if (rounds !== null && !(Number.isInteger(rounds) && rounds >= 1)) return null;
+    return { name, rounds, peers: values.peers, json: values.json };
+  } catch {
+    return null;
+  }
+}
+
 async function main(): Promise<void> {
   const names = readdirSync(dirname(fileURLToPath(import.meta.url)))
     .filter((file) => file.endsWith(".js") && file !== "main.js")
     .map((file) => file.slice(0, -3));
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      peers: { type: "boolean", default: false },
-      json: { type: "boolean", default: false },
-      rounds: { type: "string" },
-    },
-  });
-  const [name] = positionals;
-  const rounds = Number(values.rounds ?? 1);
-  if (positionals.length !== 1 || !names.includes(name) || !(rounds >= 1 && rounds % 1 === 0)) {
+  const parsed = argumentsOf(names);
+  if (parsed === null) {
     console.error("usage: npm run bench -- <name> [--peers] [--json] [--rounds N]");
     console.error(`names: ${names.join(", ")}`);
     process.exitCode = 2;
     return;
   }
+  const { name, rounds, peers: withPeers, json } = parsed;
   const { bench } = (await import(`./${name}.js`)) as { bench: Bench };
-  if (!values.json) console.log(bench.title);
+  if (!json) console.log(bench.title);
   const options: BenchOptions = {
-    rounds: values.rounds === undefined ? bench.rounds : rounds,
-    peers: values.peers,
+    rounds: rounds ?? bench.rounds,
+    peers: withPeers,
     note: (line) => console.error(line),
   };
   for await (const result of bench.run(options)) {
-    if (!values.json) {
+    if (!json) {
       console.log(lineOf(result));
       continue;
     }

@@ -12,8 +12,9 @@ const execute = promisify(execFile);
 const packages = ["torch==2.15.0", "jax==0.10.2", "optax==0.2.8"] as const;
 
 /**
- * The Python that has the peers installed: a virtual environment in build/peers, made where it is not
- * there yet. Returns null, and says why, on a machine without Python or without a package index.
+ * The Python that has the peers installed: a virtual environment in build/peers, made where it is
+ * not there yet. Returns null, and says why, on a machine without Python or without a package
+ * index.
  */
 export async function pythonWithPeers(note: (line: string) => void): Promise<string | null> {
   const folder = resolve("build/peers");
