@@ -23,7 +23,8 @@ export interface BoardExit {
 /**
  * An emulated RP2040 in a process of its own, behind a serial port. Its UART0 carries 1 Mbaud
  * towards the board. Its clock follows the host's and never stops: after a stall of the host the
- * last 20 ms are caught up, and before these the core was held while its timers ran on.
+ * last 20 ms are caught up, and before these the core was held while its timers ran on. A board
+ * does not keep this process alive, and ends with it.
  */
 export interface Board {
   /** The serial port, to be opened like that of a real board. */
@@ -36,6 +37,7 @@ export interface Board {
   kill(): void;
   /** Ends the board, hung or not, and waits until it is gone. */
   close(): Promise<void>;
+  /** Settles when the board has ended; waiting for it does not keep this process alive. */
   readonly exited: Promise<BoardExit>;
 }
 
@@ -108,18 +110,27 @@ async function boardOf(child: ChildProcess, path: string): Promise<Board> {
     throw new SinewError("board", `the emulated board did not start: ${first.why ?? first.code}`);
   }
   const pid = child.pid!;
+  // A program that forgot a board may end; the board ends with it.
+  child.unref();
+  child.channel?.unref();
   // A hung board would not notice that this process has gone.
-  const end = (): boolean => child.kill("SIGKILL");
+  const end = (): void => {
+    child.kill("SIGKILL");
+  };
   process.once("exit", end);
+  const kill = (): void => {
+    child.ref();
+    end();
+  };
   exited.then(() => process.off("exit", end)).catch(() => {});
   return {
     path,
     pid,
     pause: () => child.kill("SIGSTOP"),
     resume: () => child.kill("SIGCONT"),
-    kill: end,
+    kill,
     close: async () => {
-      end();
+      kill();
       await exited;
     },
     exited,

@@ -4,9 +4,10 @@ import { randomFillSync } from "node:crypto";
 import { writeSync } from "node:fs";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { ReadStream } from "node:tty";
-import { Simulator } from "rp2040js";
+import { RP2040 } from "rp2040js";
 import { monotonicClock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
+import { BoardClock } from "./board-clock.ts";
 import { flashStart, readImage } from "./image.ts";
 import { rehearse } from "./rehearsal.ts";
 import { UartInput } from "./uart-input.ts";
@@ -15,7 +16,6 @@ import { UartInput } from "./uart-input.ts";
 export type BoardReport = { readonly ready: true } | { readonly failure: string };
 
 const masterFd = 4;
-const cycleNs = 8;
 // Beyond this the core is held while its timers run on, as under a debugger: the board's clock
 // never leaves the host's, so a command that was stuck in a stalled board is late, not fresh.
 const lagMaxNs = 20_000_000;
@@ -31,10 +31,11 @@ class Rp2040 {
   /** What the firmware sent since it was last emptied. */
   readonly output: Uint8Array = new Uint8Array(outputBytesMax);
   outputLength = 0;
-  readonly #simulator: Simulator = new Simulator();
+  readonly #clock: BoardClock = new BoardClock();
+  readonly #rp2040: RP2040 = new RP2040(this.#clock);
 
   constructor(image: Uint8Array) {
-    const { rp2040 } = this.#simulator;
+    const rp2040 = this.#rp2040;
     const fail = (why: string): never => {
       throw new Error(`${why} at 0x${rp2040.core.PC.toString(16)}`);
     };
@@ -45,6 +46,7 @@ class Rp2040 {
     rp2040.flash.set(image, 0);
     rp2040.core.VTOR = flashStart;
     rp2040.core.reset();
+    this.#clock.core = rp2040.core;
     rp2040.uart[0].onByte = (byte) => {
       if (this.outputLength < outputBytesMax) this.output[this.outputLength++] = byte;
     };
@@ -52,44 +54,40 @@ class Rp2040 {
 
   /** Nothing will happen before the next timer. */
   get idle(): boolean {
-    return this.#simulator.rp2040.core.waiting && this.input.length === 0;
+    return this.#rp2040.core.waiting && this.input.length === 0;
   }
 
-  /** Until the next timer; 0 where none runs. */
+  /** Until the next timer; Infinity where none runs. */
   get toTimerNs(): number {
-    return this.#simulator.clock.nanosToNextAlarm;
+    return this.#clock.dueNs - this.#clock.nanos;
   }
 
   /** Runs up to `untilNs`, or for `sliceInstructions`, whichever ends first. */
   run(untilNs: number): void {
-    const { clock, rp2040 } = this.#simulator;
-    const { core } = rp2040;
-    const uart = rp2040.uart[0];
-    if (untilNs - clock.nanos > lagMaxNs) clock.tick(untilNs - lagMaxNs - clock.nanos);
+    const clock = this.#clock;
+    const { core, uart } = this.#rp2040;
+    const lagNs = untilNs - clock.nanos;
+    if (lagNs > lagMaxNs) clock.sleep(Math.floor(lagNs - lagMaxNs));
     let left = sliceInstructions;
-    while (left > 0 && clock.nanos < untilNs) {
-      if (this.input.dueNs <= clock.nanos) uart.feedByte(this.input.take(clock.nanos));
-      if (core.waiting) this.#doze(untilNs);
-      else {
-        clock.tick(core.executeInstruction() * cycleNs);
+    for (let nowNs = clock.nanos; left > 0 && nowNs < untilNs; nowNs = clock.nanos) {
+      if (clock.dueNs <= nowNs) clock.fire();
+      if (this.input.dueNs <= nowNs) uart[0].feedByte(this.input.take(nowNs));
+      if (core.waiting && !this.#wakes()) {
+        clock.sleep(Math.ceil(Math.min(clock.dueNs, this.input.dueNs, untilNs) - nowNs));
+      } else {
+        core.executeInstruction();
         left--;
       }
     }
   }
 
-  /** The core is in WFI: on to whatever comes first. */
-  #doze(untilNs: number): void {
-    const { clock, rp2040 } = this.#simulator;
-    const { core } = rp2040;
-    clock.tick(0);
-    // rp2040js 1.4.1 does not wake WFI for SysTick, nor for what was pending when WFI came.
+  /** rp2040js 1.4.1 wakes neither for SysTick nor for what was pending when WFI came. */
+  #wakes(): boolean {
+    const { core } = this.#rp2040;
     if (core.pendingSystick || (core.pendingInterrupts & core.enabledInterrupts) !== 0) {
       core.waiting = false;
     }
-    if (!core.waiting) return;
-    const timerNs = clock.nanosToNextAlarm || Number.POSITIVE_INFINITY;
-    const stepNs = Math.min(timerNs, this.input.dueNs - clock.nanos, untilNs - clock.nanos);
-    clock.tick(stepNs);
+    return !core.waiting;
   }
 }
 

@@ -13,31 +13,34 @@ interface Chunk {
  */
 export class UartInput {
   readonly #chunks: Chunk[] = [];
-  #freeNs = 0;
+  #takenNs = 0;
   /** Bytes that wait. */
   length = 0;
+  /** When the next byte is complete on the board's clock; Infinity where none waits. */
+  dueNs: number = Number.POSITIVE_INFINITY;
 
   /** Takes bytes that arrived at `arrivedNs` on the board's clock. */
   push(bytes: Uint8Array, arrivedNs: number): void {
     if (bytes.length === 0) return;
     this.#chunks.push({ bytes, arrivedNs, next: 0 });
     this.length += bytes.length;
-  }
-
-  /** When the next byte is complete on the board's clock; Infinity where none waits. */
-  get dueNs(): number {
-    const chunk = this.#chunks[0];
-    if (chunk === undefined) return Number.POSITIVE_INFINITY;
-    return Math.max(chunk.arrivedNs, this.#freeNs) + byteNs;
+    this.#choose();
   }
 
   /** The next byte, which must be due at `nowNs`. */
   take(nowNs: number): number {
     const chunk = this.#chunks[0]!;
-    this.#freeNs = nowNs;
     const byte = chunk.bytes[chunk.next++];
     if (chunk.next === chunk.bytes.length) this.#chunks.shift();
     this.length--;
+    this.#takenNs = nowNs;
+    this.#choose();
     return byte;
+  }
+
+  #choose(): void {
+    const chunk = this.#chunks[0];
+    if (chunk === undefined) this.dueNs = Number.POSITIVE_INFINITY;
+    else this.dueNs = Math.max(chunk.arrivedNs, this.#takenNs) + byteNs;
   }
 }

@@ -1,12 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicClock } from "../../src/core/clock.ts";
 import { hashSpec, type Spec } from "../../src/core/spec.ts";
-import { type Board, startBoard } from "../../src/hil/board.ts";
+import type { Board } from "../../src/hil/board.ts";
 import type { Port } from "../../src/link/port.ts";
 import { openSerialPort } from "../../src/link/serial.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { encodeFrame, FrameDecoder } from "../../src/wire/frame.ts";
-import { DeviceMode, Layout, MessageType, protocolHash } from "../../src/wire/messages.ts";
+import {
+  DeviceMode,
+  DeviceReason,
+  Layout,
+  MessageType,
+  protocolHash,
+} from "../../src/wire/messages.ts";
 import { Session } from "../../src/wire/session.ts";
 
 export const image = "firmware-bridge/images/rp2040-pendulum.bin";
@@ -54,18 +60,12 @@ export class Bench {
     this.port = openSerialPort(board.path);
   }
 
-  /** A board of its own, with a session that is ready, for `body`; all is closed after it. */
-  static async with(body: (bench: Bench) => Promise<void>): Promise<void> {
-    const board = await startBoard({ image });
+  /** A session with `board` that is ready. */
+  static async open(board: Board): Promise<Bench> {
     const bench = new Bench(board, pendulumSpec);
-    try {
-      await bench.until("a session", () => bench.session.phase === "ready");
-      await bench.until("a state", () => bench.states.length > 0);
-      await body(bench);
-    } finally {
-      bench.port.close();
-      await board.close();
-    }
+    await bench.until("a session", () => bench.session.phase === "ready");
+    await bench.until("a state", () => bench.states.length > 0);
+    return bench;
   }
 
   now(): number {
@@ -79,6 +79,11 @@ export class Bench {
 
   get state(): State {
     return this.states.at(-1)!;
+  }
+
+  /** Drops all states but the newest. */
+  forget(): void {
+    this.states.splice(0, this.states.length - 1);
   }
 
   /** Takes in what came and lets the session speak. False once the port is lost. */
@@ -191,10 +196,13 @@ export class Bench {
     return this.state;
   }
 
-  async disarmed(): Promise<void> {
+  /** Brings the device to rest: stopped, reset, disarmed. */
+  async settle(): Promise<void> {
+    await this.stop(DeviceReason.host);
     await this.until("the stop", () => this.state.mode === DeviceMode.stopped);
     await this.reset();
     await this.until("disarmed", () => this.state.mode === DeviceMode.disarmed);
+    this.forget();
   }
 
   #take(): void {
