@@ -113,20 +113,24 @@ export class Loop {
 
   #obey(requests: number, nowUs: number): void {
     const { device, supervisor } = this.#rig;
+    if ((requests & Request.end) !== 0) this.#ending = true;
+    // A stop wins over what was asked for with it.
     if ((requests & Request.stop) !== 0) {
       this.#armUntilUs = never;
       supervisor.tell(Happening.stop, nowUs);
       device.stop(StopReason.request);
-    } else if ((requests & Request.reset) !== 0) {
+      return;
+    }
+    if ((requests & Request.reset) !== 0) {
       // The device may be stopped from an earlier run, of which this supervisor knows nothing.
       if (supervisor.mode !== Mode.disarmed) supervisor.tell(Happening.reset, nowUs);
       if (supervisor.mode === Mode.disarmed) device.reset();
       else this.#status.add(Count.refusedRequests, 1);
-    } else if ((requests & Request.arm) !== 0) {
+    }
+    if ((requests & Request.arm) !== 0) {
       this.#armUntilUs = nowUs + armWithinUs;
       this.#armAgainUs = nowUs;
     }
-    if ((requests & Request.end) !== 0) this.#ending = true;
   }
 
   /** Asks the device to arm until it says that it did; only then is this side armed too. */
@@ -136,7 +140,8 @@ export class Loop {
       this.#armUntilUs = never;
       return;
     }
-    if (nowUs > this.#armUntilUs || supervisor.mode !== Mode.disarmed) {
+    const latched = supervisor.mode !== Mode.disarmed || (device.stopped && !device.resetting);
+    if (nowUs > this.#armUntilUs || latched) {
       this.#armUntilUs = never;
       this.#status.add(Count.refusedRequests, 1);
       return;

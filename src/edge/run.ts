@@ -82,8 +82,12 @@ export class Run {
    * Lets the policy drive. Throws `SinewError("handshake")` where the device or the loop did not.
    */
   async arm(): Promise<void> {
+    const refused = this.status.count(Count.refusedRequests);
     this.status.ask(Request.arm);
-    if (await this.#until(() => this.status.mode === Mode.armed, armMs)) return;
+    const settled = (): boolean =>
+      this.status.mode === Mode.armed || this.status.count(Count.refusedRequests) > refused;
+    await this.#until(settled, armMs);
+    if (this.status.mode === Mode.armed) return;
     this.status.ask(Request.stop);
     throw new SinewError("handshake", `${this.#link.name} did not arm: ${this.#situation()}`);
   }

@@ -58,6 +58,8 @@ const countsAt = 8;
 // An even number of words, for doubles follow; room for every counter.
 const headerWords: number = countsAt + 2 * Object.keys(Count).length;
 const transitionNumbers = 5;
+/** Until the device has told its mode. */
+const unknownMode = -1;
 
 /** The newest cycle, for display. */
 export interface Live {
@@ -213,7 +215,9 @@ export class Status {
 function makeStatus(spec: Spec): SharedArrayBuffer {
   const floats = spec.observation.length + spec.action.length;
   const numbers = transitionsKept * transitionNumbers + 2;
-  return new SharedArrayBuffer(
+  const shared = new SharedArrayBuffer(
     headerWords * 4 + numbers * 8 + measureCount * histogramBytes + floats * 4,
   );
+  new Int32Array(shared)[deviceMode] = unknownMode;
+  return shared;
 }

@@ -105,6 +105,11 @@ export class BridgeDevice implements Device {
     return this.#stopReason !== none;
   }
 
+  /** It was told to leave its stop and has not yet said that it did. */
+  get resetting(): boolean {
+    return this.#resetting;
+  }
+
   /** Why the device stopped, in its own code. */
   get reason(): number {
     return this.#session.deviceReason;

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Rng } from "../../src/core/rng.ts";
+import { Mode, makeStep, type Step } from "../../src/core/step.ts";
+import { replayLog } from "../../src/edge/replay.ts";
+import { type Cycle, tick } from "../../src/edge/tick.ts";
+import { type ClosedLog, openLog } from "../../src/log/log.ts";
+import { readLog } from "../../src/log/reader.ts";
+import { RingProducer } from "../../src/log/ring.ts";
+import { exportPolicy } from "../../src/policy/export.ts";
+import { loadPolicy } from "../../src/policy/policy.ts";
+import { Guard } from "../../src/safety/guard.ts";
+import { limitsOf } from "../../src/safety/limits.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { randomPolicy } from "../policy/random-policy.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sinew-replay-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+/** A run of random inputs, good and bad, in every mode, with `change` made to each logged step. */
+async function recordRun(
+  name: string,
+  bytes: Uint8Array,
+  count: number,
+  change: (step: Step) => void,
+): Promise<ClosedLog> {
+  const limits = limitsOf(pendulumSpec, { action: { pole_torque: { high: 1, rateMax: 12 } } });
+  const metadata = { limits: JSON.stringify(limits), commandTtlUs: "70000", policyId: "x" };
+  const log = await openLog({
+    directory: folder,
+    name,
+    spec: pendulumSpec,
+    metadata,
+    slots: count,
+  });
+  const ring = new RingProducer(log.ring, pendulumSpec);
+  const policy = await loadPolicy(bytes);
+  const rng = new Rng(7);
+  let nowUs = 1e9;
+  let mode: Mode = Mode.disarmed;
+  const modes = Object.values(Mode);
+  const cycle: Cycle = {
+    clock: { now: () => (nowUs = nowUs + rng.uniform(10, 300)) },
+    device: {
+      spec: pendulumSpec,
+      lost: false,
+      read: (observation) => {
+        for (let at = 0; at < 3; at++) observation[at] = rng.uniform(-1, 1);
+        if (rng.below(20) === 0) observation[rng.below(3)] = Number.NaN;
+        return rng.below(20) === 0 ? 150_000 : rng.uniform(0, 5000);
+      },
+      write: () => true,
+      stop: () => {},
+    },
+    policy,
+    guard: new Guard(pendulumSpec, limits),
+    supervisor: {
+      get mode() {
+        return mode;
+      },
+      tell: () => true,
+    },
+    log: {
+      append: (step) => {
+        const copy = structuredClone(step);
+        change(copy);
+        return ring.append(copy);
+      },
+    },
+    meter: { lap: () => {} },
+    ttlUs: 70_000,
+    step: makeStep(pendulumSpec),
+  };
+  for (let seq = 0; seq < count; seq++) {
+    if (rng.below(10) === 0) mode = modes[rng.below(modes.length)];
+    if (rng.below(4) === 0) mode = Mode.armed;
+    await tick(cycle, seq, rng.below(15) === 0);
+  }
+  await policy.close();
+  return log.close();
+}
+
+test("replay: a run in every mode, with faults, comes out byte for byte", async () => {
+  const bytes = await exportPolicy(randomPolicy(3));
+  const { path } = await recordRun("whole", bytes, 2000, () => {});
+  const { equal, steps, samePolicy } = await replayLog(readLog(path), bytes);
+  assert.deepEqual({ equal, steps, samePolicy }, { equal: true, steps: 2000, samePolicy: false });
+});
+
+test("replay: one changed bit is found, and named, and only there", async () => {
+  const bytes = await exportPolicy(randomPolicy(3));
+  const changes: [field: string, change: (step: Step) => void][] = [
+    ["action[0]", ({ action }) => new Uint8Array(action.buffer).fill(1, 0, 1)],
+    ["proposed[0]", ({ proposed }) => new Uint8Array(proposed.buffer).fill(1, 0, 1)],
+    ["validUntilUs", (step) => (step.validUntilUs += 1)],
+    ["verdict", (step) => (step.verdict = step.verdict === 0 ? 1 : 0)],
+  ];
+  for (const [at, [field, change]] of changes.entries()) {
+    const { path } = await recordRun(`changed-${at}`, bytes, 60, (step) => {
+      if (step.seq === 40) change(step);
+    });
+    const { equal, differing, first } = await replayLog(readLog(path), bytes);
+    assert.equal(equal, false, field);
+    assert.equal(first!.field, field);
+    assert.equal(first!.seq, 40);
+    assert.ok(differing <= 2, `${field}: ${differing}`);
+  }
+});
+
+test("replay: another contract is refused, and so is a log that no loop wrote", async () => {
+  const spec = { ...pendulumSpec, periodUs: 20_000 };
+  const bytes = await exportPolicy(randomPolicy(3));
+  const { path } = await recordRun("short", bytes, 3, () => {});
+  const other = await exportPolicy(randomPolicy(3, spec));
+  await assert.rejects(replayLog(readLog(path), other), /does not fit the log: period/);
+  const log = await openLog({ directory: folder, name: "bare", spec: pendulumSpec, metadata: {} });
+  const bare = await log.close();
+  await assert.rejects(replayLog(readLog(bare.path), bytes), /does not say its limits/);
+});
