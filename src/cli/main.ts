@@ -42,7 +42,13 @@ for (const command of [
 }
 
 // Commander would exit with 1 on a wrong flag; here 1 means "the answer is no".
-for (const command of [program, ...program.commands]) command.exitOverride();
+for (const command of [program, ...program.commands]) {
+  command.exitOverride();
+  // An error is one line, its suggestion included.
+  command.configureOutput({
+    outputError: (text, write) => write(`${text.trim().replaceAll(/\s*\n\s*/g, " ")}\n`),
+  });
+}
 
 try {
   await program.parseAsync();

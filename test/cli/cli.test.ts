@@ -1,0 +1,158 @@
+// The command line as a person meets it: the compiled program, in a process of its own.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { exportPolicy } from "../../src/policy/export.ts";
+import { randomPolicy } from "../policy/random-policy.ts";
+
+const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "sinew-cli-"));
+after(() => rmSync(folder, { recursive: true }));
+
+interface Answer {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function sinew(...words: readonly string[]): Promise<Answer> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...words], (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out, err });
+    });
+  });
+}
+
+const verbs = "train evaluate export inspect run bridge replay retrain demo".split(" ");
+
+test("--help names every verb", async () => {
+  const { code, out } = await sinew("--help");
+  assert.equal(code, 0);
+  for (const verb of verbs) assert.match(out, new RegExp(`^  ${verb}\\b`, "m"));
+  assert.match(out, /not an emergency stop/);
+});
+
+test("every verb's --help tells its options, an example, and ends with 0", async () => {
+  const answers = await Promise.all(verbs.map((verb) => sinew(verb, "--help")));
+  answers.forEach(({ code, out }, at) => {
+    assert.equal(code, 0, verbs[at]);
+    assert.match(out, /Options:/);
+    assert.match(out, verbs[at] === "demo" ? /npm run demo/ : new RegExp(`npx sinew ${verbs[at]}`));
+    // An option that takes a value says what it is when it is left out, or that it must be there.
+    for (const line of out.split("\n").filter((text) => /^ {2}--[a-z-]+ </.test(text))) {
+      const rest = out.slice(out.indexOf(line)).split(/\n {2}-/)[0];
+      const required = /--(policy|port|run) </.test(line);
+      assert.ok(required || /default:/.test(rest), `${verbs[at]}: ${line}`);
+    }
+  });
+});
+
+const policy = join(folder, "policy.onnx");
+const ready = exportPolicy(randomPolicy(1)).then((bytes) => writeFileSync(policy, bytes));
+
+const robot = (link: string): string => `robot: r\nlink:\n  ${link}\n`;
+function file(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const bad: readonly [name: string, words: () => readonly string[], told: RegExp][] = [
+  ["no verb of that name", () => ["fly"], /unknown command 'fly'/],
+  ["no such option", () => ["train", "--sped", "3"], /unknown option '--sped'/],
+  ["a word for a number", () => ["train", "--steps", "many"], /whole number from 1/],
+  ["a number out of range", () => ["train", "--gamma", "1.5"], /number from 0 to 1/],
+  ["an unknown environment", () => ["train", "--env", "moon"], /"moon".*pendulum/],
+  ["no checkpoint", () => ["train", "--resume", "--folder", folder], /no run was saved there/],
+  ["a folder that is a file", () => ["train", "--folder", policy], /cannot write/],
+  ["a missing policy", () => ["inspect", join(folder, "none.onnx")], /cannot be read/],
+  ["a policy that is text", () => ["inspect", file("text.onnx", "hello")], /ONNX/],
+  [
+    "a cut policy",
+    () => ["evaluate", file("cut.onnx", readFileSync(policy).subarray(0, 999))],
+    /./,
+  ],
+  ["a missing robot file", () => ["run", "none.yaml", "--policy", policy], /none.yaml/],
+  [
+    "malformed YAML, by line and column",
+    () => ["run", file("bad.yaml", "robot: r\nlink: [\n"), "--policy", policy],
+    /bad\.yaml:\d+:\d+/,
+  ],
+  [
+    "an unknown key, by line and column",
+    () => [
+      "run",
+      file("key.yaml", `${robot("serial: { path: x }")}colour: red\n`),
+      "--policy",
+      policy,
+    ],
+    /key\.yaml:4:\d+.*"colour"/,
+  ],
+  [
+    "a missing port",
+    () => ["run", file("port.yaml", robot("serial: { path: /dev/none }")), "--policy", policy],
+    /\/dev\/none/,
+  ],
+  [
+    "an unreachable broker",
+    () => [
+      "run",
+      file("mqtt.yaml", robot('mqtt: { url: "mqtt://127.0.0.1:1" }')),
+      "--policy",
+      policy,
+    ],
+    /127\.0\.0\.1:1/,
+  ],
+  ["a bridge without its port", () => ["bridge", "--port", "/dev/none"], /\/dev\/none/],
+  [
+    "a log that is not a log",
+    () => ["replay", file("a.mcap", "hi"), "--policy", policy],
+    /a\.mcap/,
+  ],
+  [
+    "retraining without its run",
+    () => ["retrain", file("b.mcap", "hi"), "--run", folder, "--policy", policy],
+    /b\.mcap/,
+  ],
+  ["an export without its run", () => ["export", folder], /no run was saved there/],
+];
+
+for (const [name, words, told] of bad) {
+  test(`one clear line and exit code 2: ${name}`, async () => {
+    await ready;
+    const { code, out, err } = await sinew(...words());
+    assert.equal(code, 2, err);
+    assert.equal(out, "");
+    assert.match(err, told);
+    assert.equal(err.trim().split("\n").length, 1, err);
+  });
+}
+
+test("inspect prints the contract as a table, and as JSON", async () => {
+  await ready;
+  const { code, out } = await sinew("inspect", policy);
+  assert.equal(code, 0);
+  assert.match(out, /observation\[2\] +pole_velocity +rad\/s +-8 +8/);
+  assert.match(out, /action\[0\] +pole_torque +N\*m +-2 +2/);
+  assert.match(out, /holds on this machine/);
+  const { contract, proofError } = JSON.parse((await sinew("inspect", policy, "--json")).out);
+  assert.equal(contract.spec.periodUs, 50_000);
+  assert.ok(proofError <= 1e-5);
+});
+
+test("train, export and evaluate, the whole way through the command line", async () => {
+  const run = join(folder, "run");
+  const flags = ["--steps", "1200", "--warmup", "200", "--folder", run, "--json"];
+  const trained = await sinew("train", ...flags);
+  assert.equal(trained.code, 0, trained.err);
+  const { bestReturn, policy: path } = JSON.parse(trained.out);
+  const out = join(folder, "exported.onnx");
+  assert.equal((await sinew("export", run, "--out", out)).code, 0);
+  assert.deepEqual(readFileSync(out), readFileSync(path));
+  const { mean } = JSON.parse((await sinew("evaluate", out, "--json")).out);
+  assert.equal(mean, bestReturn);
+});
