@@ -1,3 +1,4 @@
+import type { Clock } from "../core/clock.ts";
 import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "../wire/frame.ts";
 import { Layout, MessageType, protocolHash } from "../wire/messages.ts";
 import type { UartInput } from "./uart-input.ts";
@@ -16,6 +17,8 @@ const armMs = 200;
 const commandMs = 10;
 const stopMs = 2000;
 const resetMs = 2300;
+// Firmware that never sleeps would take ten times as long as the rest.
+const hostUsMax = 3_000_000;
 
 /**
  * Plays a whole drive on a board that nobody sees: handshake, arming, commands, stop, reset. A
@@ -23,9 +26,10 @@ const resetMs = 2300;
  * ones come; without this the first drive would stall for some 100 ms in the middle, which no
  * silicon does.
  */
-export function rehearse(board: RehearsalBoard): void {
+export function rehearse(board: RehearsalBoard, clock: Clock): void {
   const host = new RehearsalHost(board);
-  for (let ms = 0; ms < lengthMs; ms += stepMs) {
+  const endUs = clock.now() + hostUsMax;
+  for (let ms = 0; ms < lengthMs && clock.now() < endUs; ms += stepMs) {
     host.speak(ms);
     // A step may need several slices while the emulator is still cold.
     for (let slice = 0; slice < 4; slice++) board.run((ms + stepMs) * 1e6);

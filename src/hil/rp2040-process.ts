@@ -5,7 +5,7 @@ import { writeSync } from "node:fs";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { ReadStream } from "node:tty";
 import { RP2040 } from "rp2040js";
-import { monotonicClock } from "../core/clock.ts";
+import { type Clock, monotonicClock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import { BoardClock } from "./board-clock.ts";
 import { flashStart, readImage } from "./image.ts";
@@ -119,8 +119,7 @@ class HostLine {
   }
 }
 
-async function runBoard(board: Rp2040): Promise<never> {
-  const clock = monotonicClock();
+async function runBoard(board: Rp2040, clock: Clock): Promise<never> {
   const startUs = clock.now();
   const hostNs = (): number => (clock.now() - startUs) * 1000;
   const line = new HostLine();
@@ -164,8 +163,9 @@ function fail(error: unknown): void {
 process.on("disconnect", () => process.exit(0));
 try {
   const image = readImage(process.argv[2]);
-  rehearse(new Rp2040(image));
-  await runBoard(new Rp2040(image));
+  const clock = monotonicClock();
+  rehearse(new Rp2040(image), clock);
+  await runBoard(new Rp2040(image), clock);
 } catch (error) {
   fail(error);
 }
