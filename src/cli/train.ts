@@ -99,7 +99,7 @@ async function act(options: Options): Promise<void> {
   });
   for (const line of table(rowsOf(result))) terminal.line(line);
   terminal.line(`\npolicy      ${result.path}`);
-  terminal.line(`curves      npx tensorboard --logdir ${folder}   (or pip install tensorboard)`);
+  terminal.line(`curves      tensorboard --logdir ${folder}`);
   terminal.line(`next        npx sinew inspect ${result.path}`);
   terminal.result({
     seconds: result.seconds,

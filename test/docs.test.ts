@@ -1,0 +1,70 @@
+// The documents name only commands that there are, with options that they have.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const documents = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  "firmware-bridge/PROTOCOL.md",
+  ...readdirSync("docs")
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join("docs", name)),
+];
+const main = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
+const scripts: Readonly<Record<string, string>> = JSON.parse(
+  readFileSync("package.json", "utf8"),
+).scripts;
+
+/** Command lines of a document: in fenced blocks and in back-quotes, without their comments. */
+function commandsIn(text: string): string[] {
+  const fenced = [...text.matchAll(/```[a-z]*\n([\s\S]*?)```/g)].flatMap(([, body]) =>
+    body.split("\n"),
+  );
+  const quoted = [...text.matchAll(/`([^`\n]+)`/g)].map(([, body]) => body);
+  return [...fenced, ...quoted]
+    .map((line) => line.split("#")[0].trim())
+    .filter((line) => /^(npx sinew|npm run|node dist\/)/.test(line));
+}
+
+const helps = new Map<string, string>();
+function helpOf(verb: string): string {
+  const known = helps.get(verb);
+  if (known !== undefined) return known;
+  const help = execFileSync(process.execPath, [main, verb, "--help"], { encoding: "utf8" });
+  helps.set(verb, help);
+  return help;
+}
+
+function check(command: string): void {
+  const words = command.split(/\s+/);
+  if (words[0] === "node") {
+    const source = words[1].replace(/^dist\//, "").replace(/\.js$/, ".ts");
+    assert.ok(existsSync(source), `${command}: no ${source}`);
+    return;
+  }
+  const script = words[2].replace(/[,;.:]$/, "");
+  if (words[0] === "npm") {
+    assert.ok(script in scripts, `${command}: no such script`);
+    return;
+  }
+  if (script.startsWith("--")) return;
+  for (const flag of words.filter((word) => word.startsWith("--"))) {
+    assert.ok(helpOf(script).includes(`${flag} `), `${command}: no option ${flag}`);
+  }
+}
+
+for (const path of documents) {
+  test(`${path}: its commands and its links are there`, () => {
+    const text = readFileSync(path, "utf8");
+    for (const command of commandsIn(text)) check(command);
+    for (const [, target] of text.matchAll(/\]\(([^)#]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      assert.ok(existsSync(join(dirname(path), target)), `${path}: no ${target}`);
+    }
+  });
+}
