@@ -105,6 +105,16 @@ test("stale: 50 commands held for 2 s in the pty do not reach the motor", async 
   assert.equal(after.commands, before.commands);
   assert.equal(after.expired + after.notArmed - before.expired - before.notArmed, 50);
   assert.equal(host.appliedMax, gentle);
+  // A hung board's port fills up, in the middle of a frame. Nothing may be left broken by that.
+  board.pause();
+  let taken = 0;
+  while (host.device.write(Float32Array.of(2), clock.now() + 100_000)) taken++;
+  assert.ok(taken > 50 && taken < 5000, `${taken} taken`);
+  board.resume();
+  await delay(300);
+  const last = await host.stats();
+  assert.equal(last.broken, after.broken);
+  assert.equal(last.commands, after.commands);
   host.device.close();
   await board.close();
 });

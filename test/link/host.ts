@@ -17,7 +17,7 @@ export const gentle = 0.25;
 
 /** A port that also keeps the newest counters that the firmware tells. */
 export class StatsPort implements Port {
-  stats: Record<"commands" | "expired" | "notArmed" | "oldSequence", number> | null = null;
+  stats: Record<"commands" | "expired" | "notArmed" | "broken", number> | null = null;
   readonly #port: Port;
   readonly #decoder = new FrameDecoder();
 
@@ -61,7 +61,7 @@ export class StatsPort implements Port {
       commands: view.getUint32(at.commands, true),
       expired: view.getUint32(at.expired, true),
       notArmed: view.getUint32(at.notArmed, true),
-      oldSequence: view.getUint32(at.oldSequence, true),
+      broken: view.getUint32(at.badFrame, true) + view.getUint32(at.badCrc, true),
     };
   }
 }
