@@ -231,7 +231,6 @@ static uint8_t arm(struct sinew_session *session, const uint8_t *frame, uint32_t
   sinew_stop_arm(&session->stop, expires_us);
   session->acknowledged = sinew_get_u16(frame + 1);
   session->unused = true;
-  memset(session->applied, 0, sizeof session->applied);
   return SINEW_RESULT_ACCEPTED;
 }
 

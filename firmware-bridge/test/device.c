@@ -12,6 +12,7 @@ uint32_t device_now_us;
 bool device_line_free;
 bool rig_sound;
 float rig_applied[2];
+float rig_history[64];
 
 static struct sinew_decoder decoder;
 static uint8_t replies[TYPES][SINEW_FRAME_MAX];
@@ -42,10 +43,16 @@ static const struct sinew_hal hal = {.now_us = now_us, .tx = tx, .name = "bench"
 static const struct sinew_channel rig_channels[] = {
     {"load", "N", -5.0f, 5.0f}, {"left", "N*m", -1.0f, 3.0f}, {"right", "N*m", 0.0f, 1.0f}};
 
-static void rig_start(void) { rig_sound = true; }
+static uint32_t rig_turns;
+
+static void rig_start(void) {
+  rig_sound = true;
+  rig_turns = 0;
+}
 
 static bool rig_tick(const float *applied) {
   memcpy(rig_applied, applied, sizeof rig_applied);
+  rig_history[rig_turns++ % 64] = applied[0];
   return rig_sound;
 }
 

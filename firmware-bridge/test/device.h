@@ -15,6 +15,8 @@ extern bool device_line_free;
 /* What the two-motor target's tick returns, and what it was last given. */
 extern bool rig_sound;
 extern float rig_applied[2];
+/* What its first motor was given in the newest turns, by their number since the start modulo 64. */
+extern float rig_history[64];
 
 /* Two motors, [-1, 3] and [0, 1], and one observation. */
 extern const struct sinew_target rig;

@@ -38,6 +38,22 @@ static void expiry_trips_to_the_turn(void) {
   }
 }
 
+static void share_stays_within_bounds(void) {
+  struct sinew_stop stop = {0};
+  CHECK(sinew_stop_share(&stop, 0) == 0.0f);
+  for (size_t at = 0; at < FROM; at++) {
+    sinew_stop_arm(&stop, from_us[at] + 1000000u);
+    CHECK(sinew_stop_share(&stop, from_us[at]) == 1.0f);
+    sinew_stop_begin(&stop, SINEW_DEVICE_REASON_HOST, from_us[at]);
+    CHECK(sinew_stop_share(&stop, from_us[at] - 1000u) == 1.0f);
+    CHECK(sinew_stop_share(&stop, from_us[at]) == 1.0f);
+    CHECK(sinew_stop_share(&stop, from_us[at] + 25000u) == 0.75f);
+    CHECK(sinew_stop_share(&stop, from_us[at] + 100000u) == 0.0f);
+    CHECK(sinew_stop_share(&stop, from_us[at] + 100001u) == 0.0f);
+    CHECK(sinew_stop_share(&stop, from_us[at] + 0x7fffffffu) == 0.0f);
+  }
+}
+
 static void state_shows_the_stop(void) {
   moving(0, 1.0f, 50000);
   device_run(100000);
@@ -92,7 +108,10 @@ static void a_late_turn_sees_the_effort_of_its_own_time(void) {
   device_send(SINEW_ASK_STATS, 3, NULL, 0);
   CHECK(device.stop.mode == SINEW_DEVICE_MODE_STOPPING);
   (void)sinew_session_run(&device);
-  CHECK(fabsf(rig_applied[0] - 3.0f * 0.6f) < 1e-6f);
+  for (int turn = 0; turn < 50; turn++) {
+    const int ramped_ms = turn + 1 > 10 ? turn + 1 - 10 : 0;
+    CHECK(fabsf(rig_history[turn] - 3.0f * (1.0f - (float)ramped_ms / 100.0f)) < 1e-6f);
+  }
   CHECK(fabsf(rig_applied[1] - 0.6f) < 1e-6f);
 }
 
@@ -190,6 +209,7 @@ static void commands_keep_it_going(void) {
 
 const struct test stop_tests[] = {
     {"an expired command trips to the turn, ramps in 100 ms and latches", expiry_trips_to_the_turn},
+    {"the share of the effort stays within 0 and 1", share_stays_within_bounds},
     {"STATE shows the stop", state_shows_the_stop},
     {"ARM without a command expires", arm_without_command_expires},
     {"a stall does not outlive the promise", a_stall_does_not_outlive_the_promise},
