@@ -7,7 +7,7 @@ import { ReadStream } from "node:tty";
 import { RP2040 } from "rp2040js";
 import { type Clock, monotonicClock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
-import { BoardClock } from "./board-clock.ts";
+import { BoardClock, cycleNs } from "./board-clock.ts";
 import { flashStart, readImage } from "./image.ts";
 import { rehearse } from "./rehearsal.ts";
 import { UartInput } from "./uart-input.ts";
@@ -21,6 +21,8 @@ const masterFd = 4;
 const lagMaxNs = 20_000_000;
 // About 1 ms of emulation, so that what arrives is seen in time.
 const sliceInstructions = 20_000;
+// Cycles between two looks at the alarms: an interrupt comes at most half a microsecond late.
+const batchCycles = 64;
 const inputBytesMax = 4096;
 const outputBytesMax = 16_384;
 const sleepMaxMs = 10;
@@ -72,11 +74,12 @@ class Rp2040 {
     for (let nowNs = clock.nanos; left > 0 && nowNs < untilNs; nowNs = clock.nanos) {
       if (clock.dueNs <= nowNs) clock.fire();
       if (this.input.dueNs <= nowNs) uart[0].feedByte(this.input.take(nowNs));
+      const aheadNs = Math.min(clock.dueNs, this.input.dueNs, untilNs) - nowNs;
       if (core.waiting && !this.#wakes()) {
-        clock.sleep(Math.ceil(Math.min(clock.dueNs, this.input.dueNs, untilNs) - nowNs));
+        clock.sleep(Math.ceil(aheadNs));
       } else {
-        core.executeInstruction();
-        left--;
+        const stop = core.cycles + Math.min(aheadNs / cycleNs, batchCycles);
+        for (; core.cycles < stop && !core.waiting; left--) core.executeInstruction();
       }
     }
   }
