@@ -14,8 +14,7 @@ const spinUs = 200;
 
 /** The machine's monotonic clock. `until` sleeps, then spins for the last 200 us. */
 export function monotonicClock(): Clock {
-  // performance.now() starts at another moment in each thread; hrtime is one clock for all.
-  const offsetUs = Number(process.hrtime.bigint() / 1000n) - performance.now() * 1000;
+  const offsetUs = offsetOfThread();
   const pillow = new Int32Array(new SharedArrayBuffer(4));
   const now = (): number => performance.now() * 1000 + offsetUs;
   return {
@@ -26,4 +25,23 @@ export function monotonicClock(): Clock {
       while (now() < dueUs);
     },
   };
+}
+
+/**
+ * What turns this thread's performance.now(), which starts at another moment in each thread, into
+ * hrtime, which is one clock for all. A delay between the two readings would be an error of the
+ * offset, so of several pairs the one that was read closest together counts.
+ */
+function offsetOfThread(): number {
+  let offsetUs = Number.NaN;
+  let closestMs = Number.POSITIVE_INFINITY;
+  for (let pair = 0; pair < 16; pair++) {
+    const before = performance.now();
+    const monotonicNs = process.hrtime.bigint();
+    const after = performance.now();
+    if (after - before >= closestMs) continue;
+    closestMs = after - before;
+    offsetUs = Number(monotonicNs) / 1000 - ((before + after) / 2) * 1000;
+  }
+  return offsetUs;
 }
