@@ -28,6 +28,7 @@ const flags: readonly string[] = [
 const core: readonly string[] = [
   "core/frame.c",
   "core/stop.c",
+  "core/reply.c",
   "core/session.c",
   "targets/pendulum.c",
 ];

@@ -129,6 +129,7 @@ int main(void) {
     TIMER_ALARM0 = due_us;
     /* The alarm of a time already past would come only after 71 minutes. An interrupt since the
        last sleep makes WFE return at once, so none is slept through. */
-    if (rx_read == rx_written && !sinew_reached(now_us(), due_us)) __asm volatile("wfe" ::: "memory");
+    const bool idle = rx_read == rx_written && !sinew_reached(now_us(), due_us);
+    if (idle) __asm volatile("wfe" ::: "memory");
   }
 }
