@@ -66,8 +66,10 @@ export class Loop {
     const periodUs = device.spec.periodUs;
     let seq = 0;
     let dueUs = clock.now() + periodUs;
-    while (!this.#ending && !device.lost) {
+    // A link that was lost while idle still gets its last cycle, which logs the loss.
+    for (let lost = false; !lost; lost = device.lost) {
       this.#idleUntil(dueUs);
+      if (this.#ending) break;
       const behind = Math.max(0, Math.floor((clock.now() - dueUs) / periodUs));
       seq += behind;
       dueUs += behind * periodUs;

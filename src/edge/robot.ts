@@ -7,6 +7,7 @@ import { type Limits, limitsOf } from "../safety/limits.ts";
 
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
+const milliseconds = v.pipe(number, v.minValue(1), v.maxValue(1000));
 const topicPart = v.pipe(text, v.regex(/^[^+#\s]+$/, "give a topic without +, # or spaces"));
 
 const limitSchema = v.strictObject({
@@ -29,7 +30,8 @@ const robotSchema = v.strictObject({
   robot: v.pipe(text, v.regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "give a name like arm-1: a-z 0-9 _ -")),
   link: v.strictObject({ serial: v.optional(serialSchema), mqtt: v.optional(mqttSchema) }),
   limits: v.optional(v.record(v.string(), limitSchema), {}),
-  commandTtlMs: v.optional(v.pipe(number, v.minValue(1), v.maxValue(1000))),
+  commandTtlMs: v.optional(milliseconds),
+  observationAgeMs: v.optional(milliseconds),
   log: v.optional(v.strictObject({ directory: v.optional(text, "logs") }), {}),
 });
 
@@ -40,6 +42,8 @@ export interface Robot {
   readonly limits: Readonly<Record<string, { low?: number; high?: number; rateMax?: number }>>;
   /** How long the device may act on one command; undefined for two periods, at most 100 ms. */
   readonly commandTtlMs: number | undefined;
+  /** How old an observation may be; undefined for two periods. */
+  readonly observationAgeMs: number | undefined;
   readonly log: { readonly directory: string };
 }
 
@@ -58,13 +62,14 @@ export function parseRobot(source: string, path: string): Robot {
     const keys = (issue.path ?? []).map((item) => item.key as string);
     return fail(keys, lineOf(keys.join("."), issue));
   }
-  const { robot, link, limits, commandTtlMs, log } = result.output;
+  const { robot, link, limits, commandTtlMs, observationAgeMs, log } = result.output;
   if ((link.serial === undefined) === (link.mqtt === undefined)) {
     return fail(["link"], "link: give either serial or mqtt");
   }
   const choice: LinkChoice =
     link.serial === undefined ? { mqtt: { ...link.mqtt!, robot } } : { serial: link.serial };
-  return { robot, link: choice, limits: limits as Robot["limits"], commandTtlMs, log };
+  const choices = limits as Robot["limits"];
+  return { robot, link: choice, limits: choices, commandTtlMs, observationAgeMs, log };
 }
 
 function lineOf(key: string, issue: v.BaseIssue<unknown>): string {
@@ -78,7 +83,8 @@ function lineOf(key: string, issue: v.BaseIssue<unknown>): string {
  * What the gate may let through on this robot. Throws `SinewError("robot-file")`, see `limitsOf`.
  */
 export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
-  return limitsOf(spec, { action: robot.limits });
+  const { observationAgeMs: ageMs, limits: action } = robot;
+  return limitsOf(spec, ageMs === undefined ? { action } : { action, ageUsMax: ageMs * 1000 });
 }
 
 /** How long the device may act on one command, in microseconds. */

@@ -42,6 +42,12 @@ test("robot: limits are tightened by channel", () => {
   );
   assert.deepEqual(robot.link, { mqtt: { url: "mqtt://h:1", prefix: "sinew", robot: "a" } });
   assert.equal(limitsOfRobot(robot, spec).action[0].high, 1);
+  const patient = parseRobot(
+    "robot: a\nlink: { serial: { path: p } }\ncommandTtlMs: 300\nobservationAgeMs: 250\n",
+    "robot.yaml",
+  );
+  assert.equal(commandTtlUs(patient, spec), 300_000);
+  assert.equal(limitsOfRobot(patient, spec).ageUsMax, 250_000);
   const wrong = parseRobot(
     "robot: a\nlink: { mqtt: { url: 'mqtt://h:1' } }\nlimits: { torqe: { high: 1 } }\n",
     "robot.yaml",

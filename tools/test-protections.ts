@@ -1,0 +1,129 @@
+/**
+ * node dist/tools/test-protections.js [part of a name]
+ *
+ * Deletes each call that test/protections.json lists from a copy of the compiled program, one at a
+ * time, and requires that its test then fails. Ends with a line `N passed, N failed`.
+ */
+import { strict as assert } from "node:assert";
+import { spawn, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** One protection: the text of one call or condition, unique in its file, and who misses it. */
+interface Protection {
+  readonly name: string;
+  readonly file: string;
+  readonly call: string;
+  readonly test: string;
+}
+
+// A test that hangs without its protection has failed; none of them takes a minute by itself.
+const timeoutMs = 120_000;
+
+/** A copy of dist/ that may be broken. */
+class Copy {
+  readonly #folder = mkdtempSync(join(tmpdir(), "sinew-protections-"));
+
+  constructor() {
+    cpSync("dist", join(this.#folder, "dist"), { recursive: true });
+    symlinkSync(resolve("node_modules"), join(this.#folder, "node_modules"));
+    writeFileSync(join(this.#folder, "package.json"), '{"type":"module"}\n');
+  }
+
+  /** Whether the test at `path` (of the source) passes. */
+  passes(path: string): Promise<boolean> {
+    const child = spawn(process.execPath, [this.#compiled(path)], { stdio: "ignore" });
+    const timer = AbortSignal.timeout(timeoutMs);
+    timer.addEventListener("abort", () => child.kill("SIGKILL"));
+    return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0)));
+  }
+
+  /** Deletes the call, runs `body`, and puts the call back. */
+  async without<T>({ file, call }: Protection, body: () => Promise<T>): Promise<T> {
+    const path = this.#compiled(file);
+    const whole = readFileSync(path, "utf8");
+    writeFileSync(path, whole.replace(onlyMatch(whole, call, file), ""));
+    // What is no program at all would turn every test red.
+    assert.equal(spawnSync(process.execPath, ["--check", path]).status, 0, `no program: ${call}`);
+    try {
+      return await body();
+    } finally {
+      writeFileSync(path, whole);
+    }
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #compiled(path: string): string {
+    return join(this.#folder, "dist", path.replace(/\.ts$/, ".js"));
+  }
+}
+
+/** The one place of `text` that reads `call`, but for white space and what only types need. */
+function onlyMatch(text: string, call: string, file: string): string {
+  const pieces = call.replaceAll("]!", "]").split(/\s+/).map(escapeForRegExp);
+  const found = [...text.matchAll(new RegExp(pieces.join("\\s*"), "g"))];
+  assert.equal(found.length, 1, `${file} has ${found.length} times: ${call}`);
+  return found[0][0];
+}
+
+function escapeForRegExp(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+function readProtections(): Protection[] {
+  const part = process.argv[2] ?? "";
+  const all = JSON.parse(readFileSync("test/protections.json", "utf8")) as Protection[];
+  for (const { file, call } of all) onlyMatch(readFileSync(file, "utf8"), call, file);
+  return all.filter(({ name }) => name.includes(part));
+}
+
+/** Works through `jobs` on a copy of its own; returns the names of those that failed. */
+async function work(jobs: (() => Promise<boolean>)[]): Promise<{ passed: number; failed: number }> {
+  const counts = { passed: 0, failed: 0 };
+  for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
+    counts[(await job()) ? "passed" : "failed"]++;
+  }
+  return counts;
+}
+
+async function main(): Promise<void> {
+  const protections = readProtections();
+  const tests = [...new Set(protections.map(({ test }) => test))];
+  const copies: Copy[] = [];
+  const newCopy = (): Copy => {
+    const copy = new Copy();
+    copies.push(copy);
+    return copy;
+  };
+  const whole = newCopy();
+  try {
+    const jobs = [
+      ...tests.map((test) => async (): Promise<boolean> => {
+        const passes = await whole.passes(test);
+        console.log(`${passes ? "ok" : "NOT OK"}   ${test} passes with every protection`);
+        return passes;
+      }),
+      ...protections.map((protection) => async (): Promise<boolean> => {
+        const copy = newCopy();
+        const red = !(await copy.without(protection, () => copy.passes(protection.test)));
+        copy.remove();
+        console.log(`${red ? "ok" : "NOT OK"}   ${protection.name}: ${protection.test} goes red`);
+        return red;
+      }),
+    ];
+    const lanes = Array.from({ length: Math.min(2, availableParallelism()) }, () => work(jobs));
+    const counts = await Promise.all(lanes);
+    const passed = counts.reduce((sum, count) => sum + count.passed, 0);
+    const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+    console.log(`${passed} passed, ${failed} failed`);
+    if (failed > 0) process.exitCode = 1;
+  } finally {
+    for (const copy of copies) copy.remove();
+  }
+}
+
+await main();
