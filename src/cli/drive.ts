@@ -1,7 +1,8 @@
-import { namesOfReasons } from "../core/step.ts";
+import { Mode, namesOfReasons } from "../core/step.ts";
 import type { Run, RunReport } from "../edge/run.ts";
 import { Count, Measure } from "../edge/status.ts";
-import { nameOfHappening } from "../safety/supervisor.ts";
+import { nameOfDeviceReason } from "../link/device.ts";
+import { Happening } from "../safety/supervisor.ts";
 
 /** The line that someone who watches a run sees: the newest cycle and how the loop keeps time. */
 export function liveLine(run: Run, startUs: number): string {
@@ -51,11 +52,21 @@ export function reportRows(report: RunReport): string[][] {
     ["log", `${report.steps} steps, dropped ${report.droppedSteps}: ${report.logPath}`],
   ];
   if (report.logFailure !== null) rows.push(["log ended early", report.logFailure]);
-  for (const { happening, reason } of report.transitions) {
-    const name = nameOfHappening(happening);
-    if (name === "fault") rows.push(["stopped", namesOfReasons(reason).join(", ")]);
-    if (name === "deviceStopped") rows.push(["stopped", `by the device, reason ${reason}`]);
-  }
+  for (const why of reasonsOfStops(report)) rows.push(["stopped", why]);
   rows.push(["device at rest", report.deviceAtRest ? "yes" : "NOT CONFIRMED"]);
   return rows;
+}
+
+/** Why a run stopped without being asked to; empty where nothing stopped it. */
+export function reasonsOfStops(report: RunReport): string[] {
+  const reasons: string[] = [];
+  for (const { to, happening, reason } of report.transitions) {
+    if (to !== Mode.stopped) continue;
+    if (happening === Happening.fault) reasons.push(namesOfReasons(reason).join(", "));
+    if (happening === Happening.deviceStopped) {
+      reasons.push(`by the device itself (${nameOfDeviceReason(reason)})`);
+    }
+  }
+  if (report.linkLost) reasons.push("the link was lost");
+  return reasons;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { SinewError } from "../core/errors.ts";
-import { liveLine, reportRows } from "./drive.ts";
+import { liveLine, reasonsOfStops, reportRows } from "./drive.ts";
 import { numberWithin } from "./option.ts";
 import { readPolicyFile } from "./policy-file.ts";
 import { interrupted } from "./signal.ts";
@@ -40,7 +40,6 @@ Example:
 async function act(path: string, options: Options): Promise<void> {
   const { parseRobot } = await import("../edge/robot.ts");
   const { runPolicy } = await import("../edge/run.ts");
-  const { Happening } = await import("../safety/supervisor.ts");
   const terminal = new Terminal(options);
   const robot = parseRobot(readRobotFile(path), path);
   const policy = { bytes: readPolicyFile(options.policy), path: options.policy };
@@ -63,9 +62,7 @@ async function act(path: string, options: Options): Promise<void> {
   for (const line of table(reportRows(report))) terminal.line(line);
   terminal.line(`\nnext  npx sinew replay ${report.logPath} --policy ${options.policy}`);
   terminal.result(report);
-  const faults: readonly number[] = [Happening.fault, Happening.deviceStopped];
-  const faulted = report.transitions.some(({ happening }) => faults.includes(happening));
-  if (faulted || report.linkLost || !report.deviceAtRest) process.exitCode = 1;
+  if (reasonsOfStops(report).length > 0 || !report.deviceAtRest) process.exitCode = 1;
 }
 
 function readRobotFile(path: string): string {
