@@ -2,30 +2,40 @@ import { Worker } from "node:worker_threads";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import type { LoopWord, LoopWork } from "./worker.ts";
 
+/** How the control thread ended. */
+export interface ThreadEnd {
+  readonly linkLost: boolean;
+  /** What broke it, on one line; null where it ended as it should. */
+  readonly failure: string | null;
+}
+
 /** The main thread's hold on the thread that runs the loop. */
 export class ControlThread {
   /** Settles when the device has accepted the contract; rejects with what the thread threw. */
   readonly ready: Promise<void>;
-  /** Settles when the thread is over: whether that was because the link was lost. */
-  readonly ended: Promise<boolean>;
+  /** Settles when the thread is over. */
+  readonly ended: Promise<ThreadEnd>;
   readonly #worker: Worker;
 
   constructor(work: LoopWork) {
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: work });
     const worker = this.#worker;
-    let linkLost = false;
+    let end: ThreadEnd = { linkLost: false, failure: "the control thread ended early" };
     this.ready = new Promise((resolve, reject) => {
-      const fail = (code: ErrorCode, line: string): void => reject(new SinewError(code, line));
+      const fail = (code: ErrorCode, line: string): void => {
+        end = { linkLost: false, failure: line };
+        reject(new SinewError(code, line));
+      };
       worker.on("message", (said: LoopWord) => {
         if (said.word === "ready") resolve();
-        else if (said.word === "ended") linkLost = said.linkLost;
+        else if (said.word === "ended") end = { linkLost: said.linkLost, failure: null };
         else fail(said.code, said.message);
       });
       worker.on("error", (error) => fail("engine", `the control thread: ${messageOf(error)}`));
-      worker.on("exit", () => fail("engine", "the control thread ended early"));
+      worker.on("exit", () => reject(new SinewError("engine", String(end.failure))));
     });
     this.ended = new Promise((resolve) => {
-      worker.on("exit", () => resolve(linkLost));
+      worker.on("exit", () => resolve(end));
     });
   }
 

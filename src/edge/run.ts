@@ -33,6 +33,8 @@ export interface RunReport {
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
   readonly transitions: readonly Transition[];
   readonly linkLost: boolean;
+  /** What broke the control thread, on one line; null where nothing did. */
+  readonly failure: string | null;
   /** Whether the device itself reported at the end that it does not move. */
   readonly deviceAtRest: boolean;
   readonly logPath: string;
@@ -71,6 +73,8 @@ export class Run {
     this.#link = link;
     this.#log = log;
     this.#thread = thread;
+    // Also where the thread broke and could not say so itself.
+    void thread.ended.then(() => status.setState(State.ended));
   }
 
   /** The loop runs; false once it ended, as it does when the link is lost. */
@@ -116,7 +120,7 @@ export class Run {
       await this.#until(() => this.#deviceMode() === "stopped", stopMs);
     }
     this.status.ask(Request.end);
-    const linkLost = await this.#thread.ended;
+    const { linkLost, failure } = await this.#thread.ended;
     await this.#link.close();
     const closed = await this.#log.close();
     const times = {} as Record<keyof typeof Measure, Percentiles>;
@@ -134,7 +138,9 @@ export class Run {
       times,
       transitions: this.status.transitions(),
       linkLost,
-      deviceAtRest: !linkLost && /^(stopped|disarmed)$/.test(this.#deviceMode()),
+      failure,
+      deviceAtRest:
+        !linkLost && failure === null && /^(stopped|disarmed)$/.test(this.#deviceMode()),
       logPath: closed.path,
       steps: closed.steps,
       droppedSteps: closed.dropped,

@@ -168,6 +168,7 @@ test("run: a board that dies while armed stops the run, which does not start aga
   await until(() => !run.running);
   const report = await run.close();
   assert.ok(report.linkLost);
+  assert.equal(report.failure, null);
   assert.ok(!report.deviceAtRest);
   assert.equal(report.transitions.at(-1)!.to, Mode.stopped);
   assert.ok(report.steps > 0);
