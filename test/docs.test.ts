@@ -47,7 +47,7 @@ function check(command: string): void {
     assert.ok(existsSync(source), `${command}: no ${source}`);
     return;
   }
-  const script = words[2].replace(/[,;.:]$/, "");
+  const script = words.slice(2).find((word) => !word.startsWith("--")) ?? "--";
   if (words[0] === "npm") {
     assert.ok(script in scripts, `${command}: no such script`);
     return;
