@@ -1,7 +1,7 @@
+import type { Segment } from "../log/transitions.ts";
 import { loadPolicy } from "../policy/policy.ts";
 import type { Task } from "../sim/env.ts";
 import { judgedStarts } from "./evaluate.ts";
-import type { Segment } from "./retrain.ts";
 import { judge } from "./train.ts";
 
 /** Whether a retrained policy may go on to the robot, and the numbers that say so. */
@@ -24,10 +24,10 @@ export interface GateDecision {
 }
 
 /**
- * How far a candidate may move the actions on what the robot really saw, rms share of the
- * range.
+ * How far a candidate may move the actions on what the robot really saw, rms share of the range: a
+ * policy that moves them by half of it on the whole is another policy.
  */
-const actionChangeRmsMax = 0.35;
+const actionChangeRmsMax = 0.5;
 
 /**
  * Judges a candidate against the deployed policy: it must not be worse on the same fixed starts (by

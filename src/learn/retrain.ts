@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
+import type { Segment } from "../log/transitions.ts";
 import type { Task } from "../sim/env.ts";
 import { policyFile } from "./artefact.ts";
 import { selectionStarts } from "./evaluate.ts";
@@ -10,16 +11,6 @@ import { lossesOf } from "./settings.ts";
 import { judge } from "./train.ts";
 import { resumedTraining } from "./training.ts";
 
-/**
- * Consecutive cycles of a robot's log, as `log/transitions` gives them: raw observations
- * [count, observations] and the actions that were applied, [count, actions], in physical units.
- */
-export interface Segment {
-  readonly observation: Float32Array;
-  readonly action: Float32Array;
-  readonly count: number;
-}
-
 /** What retraining needs to know. */
 export interface RetrainRequest {
   /** The folder of the run that made the deployed policy; its checkpoint is read, never written. */
@@ -27,8 +18,9 @@ export interface RetrainRequest {
   readonly task: Task;
   /** The policy file that drove the robot: what the gate compares with. */
   readonly deployed: Uint8Array;
+  /** The robot's log, as `segmentsOf` gives it. */
   readonly segments: readonly Segment[];
-  /** Gradient steps; half of each minibatch is the robot's, half the simulator's. */
+  /** Gradient steps; an eighth of each minibatch is the robot's, the rest the simulator's. */
   readonly gradientSteps: number;
   readonly onProgress: (progress: { readonly step: number; readonly steps: number }) => void;
 }
@@ -40,6 +32,12 @@ export interface RetrainResult {
   /** Transitions that the log gave. */
   readonly transitions: number;
 }
+
+/**
+ * One place in so many of a minibatch is the robot's. A drive is short and mostly upright: with
+ * half of each minibatch the networks forget how to swing up.
+ */
+const loggedEvery = 8;
 
 /** Selection evaluations in one retraining; the best of them is the candidate. */
 const evaluations = 4;
@@ -68,7 +66,7 @@ export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
     }
     const logged = (replay.head - first + replay.capacity) % replay.capacity;
     const { shape } = lossesOf(settings, task.spec);
-    const draw = halves(shape.stepsPerCall, shape.batch);
+    const draw = mixture(shape.stepsPerCall, shape.batch);
     const calls = Math.ceil(gradientSteps / shape.stepsPerCall);
     const every = Math.ceil(calls / evaluations);
     let best = { return: Number.NEGATIVE_INFINITY, policy: deployed };
@@ -128,23 +126,20 @@ function scaleAction(spec: Spec, action: Float32Array, into: Float32Array): void
   });
 }
 
-/**
- * Index arrays for K minibatches whose even places are the simulator's and whose odd are the
- * log's.
- */
-function halves(steps: number, batch: number) {
+/** Index arrays for K minibatches of which every eighth place is the log's. */
+function mixture(steps: number, batch: number) {
   const make = (): Sample => ({
     index: new Int32Array(steps * batch),
     nextIndex: new Int32Array(steps * batch),
   });
-  const [simulated, logged, mixture] = [make(), make(), make()];
+  const [simulated, logged, both] = [make(), make(), make()];
   const mixed = (): Sample => {
     for (let i = 0; i < steps * batch; i++) {
-      const from = i % 2 === 0 ? simulated : logged;
-      mixture.index[i] = from.index[i];
-      mixture.nextIndex[i] = from.nextIndex[i];
+      const from = i % loggedEvery === 0 ? logged : simulated;
+      both.index[i] = from.index[i];
+      both.nextIndex[i] = from.nextIndex[i];
     }
-    return mixture;
+    return both;
   };
   return { simulated, logged, mixed };
 }
