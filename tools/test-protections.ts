@@ -1,8 +1,9 @@
 /**
  * node dist/tools/test-protections.js [part of a name]
  *
- * Deletes each call that test/protections.json lists from a copy of the compiled program, one at a
- * time, and requires that its test then fails. Ends with a line `N passed, N failed`.
+ * Deletes each call that test/protections.json lists from a copy of the compiled program, or of the
+ * firmware's C, one at a time, and requires that its test then fails. Ends with a line `N passed, N
+ * failed`.
  */
 import { strict as assert } from "node:assert";
 import { spawn, spawnSync } from "node:child_process";
@@ -18,22 +19,28 @@ interface Protection {
   readonly test: string;
 }
 
+const firmwareTest = "tools/test-firmware.ts";
+
 // A test that hangs without its protection has failed; none of them takes a minute by itself.
 const timeoutMs = 120_000;
 
-/** A copy of dist/ that may be broken. */
+/** A copy of dist/ and of the firmware that may be broken. */
 class Copy {
   readonly #folder = mkdtempSync(join(tmpdir(), "sinew-protections-"));
 
   constructor() {
     cpSync("dist", join(this.#folder, "dist"), { recursive: true });
+    cpSync("firmware-bridge", join(this.#folder, "firmware-bridge"), { recursive: true });
+    cpSync("test/vectors", join(this.#folder, "test/vectors"), { recursive: true });
     symlinkSync(resolve("node_modules"), join(this.#folder, "node_modules"));
     writeFileSync(join(this.#folder, "package.json"), '{"type":"module"}\n');
   }
 
   /** Whether the test at `path` (of the source) passes. */
   passes(path: string): Promise<boolean> {
-    const child = spawn(process.execPath, [this.#compiled(path)], { stdio: "ignore" });
+    // The firmware's tests build the firmware that they find here; all others look at the project.
+    const cwd = path === firmwareTest ? this.#folder : process.cwd();
+    const child = spawn(process.execPath, [this.#compiled(path)], { stdio: "ignore", cwd });
     const timer = AbortSignal.timeout(timeoutMs);
     timer.addEventListener("abort", () => child.kill("SIGKILL"));
     return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0)));
@@ -45,7 +52,7 @@ class Copy {
     const whole = readFileSync(path, "utf8");
     writeFileSync(path, whole.replace(onlyMatch(whole, call, file), ""));
     // What is no program at all would turn every test red.
-    assert.equal(spawnSync(process.execPath, ["--check", path]).status, 0, `no program: ${call}`);
+    assert.equal(this.#builds(path), true, `no program: ${call}`);
     try {
       return await body();
     } finally {
@@ -58,7 +65,15 @@ class Copy {
   }
 
   #compiled(path: string): string {
+    if (path.endsWith(".c")) return join(this.#folder, path);
     return join(this.#folder, "dist", path.replace(/\.ts$/, ".js"));
+  }
+
+  #builds(path: string): boolean {
+    if (path.endsWith(".js")) return spawnSync(process.execPath, ["--check", path]).status === 0;
+    const include = `-I${join(this.#folder, "firmware-bridge/core")}`;
+    const flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", include];
+    return spawnSync("cc", [...flags, path]).status === 0;
   }
 }
 
