@@ -48,21 +48,21 @@ export function elementsOf(dims: readonly number[]): number {
  */
 export class GraphBuilder {
   readonly operations: Operation[] = [];
-  readonly #inputs: Value[] = [];
-  readonly #outputs: { readonly name: string; readonly value: Value }[] = [];
+  readonly inputs: Value[] = [];
+  readonly outputs: { readonly name: string; readonly value: Value }[] = [];
   readonly #constants = new Map<string, Value>();
   readonly #tensors = new Map<Value, Tensor>();
   readonly #counts = new Map<string, number>();
 
   input(name: string, type: ElementType, dims: readonly number[]): Value {
     const value: Value = { name, type, dims, fill: null };
-    this.#inputs.push(value);
+    this.inputs.push(value);
     return value;
   }
 
   /** Publishes `value` under `name`. */
   output(name: string, value: Value): void {
-    this.#outputs.push({ name, value });
+    this.outputs.push({ name, value });
   }
 
   /** A float32 constant: `dims` filled with one number, or given element by element. */
@@ -300,7 +300,7 @@ export class GraphBuilder {
     const published = new Map<Value, string>();
     const nameOf = (value: Value): string => published.get(value) ?? value.name;
     const copies: Node[] = [];
-    for (const { name: as, value } of this.#outputs) {
+    for (const { name: as, value } of this.outputs) {
       // An input, a constant or a value published twice cannot take the name, so it is copied.
       if (computed.has(value) && !published.has(value)) published.set(value, as);
       else copies.push({ op: "Identity", inputs: [nameOf(value)], outputs: [as], attributes: {} });
@@ -315,8 +315,8 @@ export class GraphBuilder {
       name,
       nodes: [...nodes, ...copies],
       initializers: [...this.#tensors.values()],
-      inputs: this.#inputs.map(valueInfo),
-      outputs: this.#outputs.map(({ name: as, value }) => valueInfo({ ...value, name: as })),
+      inputs: this.inputs.map(valueInfo),
+      outputs: this.outputs.map(({ name: as, value }) => valueInfo({ ...value, name: as })),
     };
   }
 
