@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { broadcastDims, elementsOf, reducedDims, sameDims } from "./dims.ts";
 import type { AttributeValue, ElementType, Graph, Node, Tensor, ValueInfo } from "./model.ts";
 
 /** A tensor of the graph: known by its name, typed, with its sizes known. */
@@ -23,24 +24,6 @@ export interface Operation {
 
 /** A value, or a number that stands for a float32 constant without dimensions. */
 export type Operand = Value | number;
-
-/** Sizes of `a` and `b` under numpy's broadcasting rule. */
-export function broadcastDims(a: readonly number[], b: readonly number[]): number[] {
-  const rank = Math.max(a.length, b.length);
-  const dims: number[] = [];
-  for (let axis = 0; axis < rank; axis++) {
-    const left = a[a.length - rank + axis] ?? 1;
-    const right = b[b.length - rank + axis] ?? 1;
-    assert(left === right || left === 1 || right === 1, `cannot broadcast [${a}] and [${b}]`);
-    dims.push(left === 1 ? right : left);
-  }
-  return dims;
-}
-
-/** Number of elements. */
-export function elementsOf(dims: readonly number[]): number {
-  return dims.reduce((product, size) => product * size, 1);
-}
 
 /**
  * Builds an ONNX graph (opset 17) one operation at a time. Sizes and element types are checked as
@@ -79,6 +62,11 @@ export class GraphBuilder {
   integers(values: readonly number[]): Value {
     const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
     return this.#constant("int64", [values.length], data, null);
+  }
+
+  /** The tensor of a constant; undefined for every other value. */
+  constantOf(value: Value): Tensor | undefined {
+    return this.#tensors.get(value);
   }
 
   /** What a constant made by `integers` holds. */
@@ -203,12 +191,14 @@ export class GraphBuilder {
   sum(x: Value, axes: readonly number[] = axesOf(x)): Value {
     if (axes.length === 0) return x;
     const inputs = [x, this.integers(axes)];
-    return this.#push("ReduceSum", inputs, x.type, reducedDims(x, axes), { keepdims: { int: 1 } });
+    return this.#push("ReduceSum", inputs, x.type, reducedDims(x.dims, axes), {
+      keepdims: { int: 1 },
+    });
   }
 
   /** Mean over `axes` (all of them unless given), which stay as sizes of 1. */
   mean(x: Value, axes: readonly number[] = axesOf(x)): Value {
-    return this.#push("ReduceMean", [x], x.type, reducedDims(x, axes), {
+    return this.#push("ReduceMean", [x], x.type, reducedDims(x.dims, axes), {
       axes: { ints: axes },
       keepdims: { int: 1 },
     });
@@ -217,7 +207,7 @@ export class GraphBuilder {
   /** Euclidean norm of all elements; every axis stays as a size of 1. */
   norm(x: Value): Value {
     const axes = axesOf(x);
-    return this.#push("ReduceL2", [x], x.type, reducedDims(x, axes), {
+    return this.#push("ReduceL2", [x], x.type, reducedDims(x.dims, axes), {
       axes: { ints: axes },
       keepdims: { int: 1 },
     });
@@ -378,16 +368,8 @@ export interface Transpose {
   readonly b?: boolean;
 }
 
-function sameDims(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, axis) => size === b[axis]);
-}
-
 function axesOf(x: Value): number[] {
   return x.dims.map((_, axis) => axis);
-}
-
-function reducedDims(x: Value, axes: readonly number[]): number[] {
-  return x.dims.map((size, axis) => (axes.includes(axis) ? 1 : size));
 }
 
 function valueInfo({ name, type, dims }: Value): ValueInfo {
