@@ -165,8 +165,8 @@ function quantileOfSorted(sorted: Float64Array, share: number): number {
   const below = Math.floor(place);
   const above = Math.min(sorted.length - 1, below + 1);
   const [low, high] = [sorted[below], sorted[above]];
-  // Equal neighbours may be infinite, and Infinity - Infinity would be NaN.
-  return low === high ? low : low + (place - below) * (high - low);
+  // The neighbours may be infinite: their difference or its product with 0 would be NaN.
+  return low === high || place === below ? low : low + (place - below) * (high - low);
 }
 
 function sortedOf(values: ArrayLike<number>): Float64Array {
