@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { monotonicClock } from "../src/core/clock.ts";
-import { defaultSettings } from "../src/learn/settings.ts";
+import type { EngineKind } from "../src/learn/engine.ts";
+import { defaultSettings } from "../src/learn/presets.ts";
 import { train } from "../src/learn/train.ts";
 import { taskNamed } from "../src/sim/tasks.ts";
 
@@ -32,7 +33,12 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
       return [name, JSON.parse(value)];
     }),
   );
-  const settings = { ...defaultSettings, seed, steps: Number(values.steps), ...changes };
+  const { engine, steps } = values;
+  const settings = {
+    ...defaultSettings,
+    ...{ seed, steps: Number(steps), engine: engine as EngineKind },
+    ...changes,
+  };
   const result = await train(settings, {
     task,
     folder: join(folder, String(seed)),

@@ -57,8 +57,9 @@ async function main(): Promise<number> {
       algorithm: "random",
       training: { seed: 1 },
     },
-    normaliser: { mean: Float32Array.of(0, 0, 0), scale: Float32Array.of(1, 1, 0.125) },
+    normaliser: { mean: Float32Array.of(0, 0, 0), scale: Float32Array.of(1, 1, 0.125), clip: 5 },
     layers: randomLayers([3, 64, 64, 1]),
+    activation: "relu",
   });
   const directory = mkdtempSync(join(tmpdir(), "sinew-onnx-"));
   try {

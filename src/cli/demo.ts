@@ -93,7 +93,7 @@ async function act(options: Options): Promise<void> {
 
 async function trainPolicy(options: Options, terminal: Terminal): Promise<TrainResult> {
   const { train } = await import("../learn/train.ts");
-  const { defaultSettings } = await import("../learn/settings.ts");
+  const { defaultSettings } = await import("../learn/presets.ts");
   const { taskNamed } = await import("../sim/tasks.ts");
   const { seed, steps } = options;
   const result = await train(

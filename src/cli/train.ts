@@ -1,25 +1,15 @@
 import { join } from "node:path";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { monotonicClock } from "../core/clock.ts";
-import { defaultSettings as defaults, type NoiseSettings } from "../learn/settings.ts";
+import { defaultSettings, presetNames } from "../learn/presets.ts";
+import { faultOf, type Setting, settingTable, type TrainSettings } from "../learn/settings.ts";
 import type { Progress, TrainResult } from "../learn/train.ts";
-import { numberWithin, wholeNumber } from "./option.ts";
 import { bar, Terminal, table } from "./terminal.ts";
 
-interface Options {
+interface Options extends Partial<TrainSettings> {
   readonly env: string;
-  readonly engine: "onnx" | "tfjs";
-  readonly seed: number;
-  readonly steps: number;
-  readonly warmup: number;
-  readonly noise: "gaussian" | "ou";
-  readonly noiseSigma?: number;
-  readonly noiseDt: number;
-  readonly actorRate: number;
-  readonly criticRate: number;
-  readonly gamma: number;
-  readonly tau: number;
-  readonly batch: number;
+  readonly preset?: string;
+  readonly config?: string;
   readonly folder?: string;
   readonly resume: boolean;
   readonly json: boolean;
@@ -27,68 +17,64 @@ interface Options {
 
 /** `sinew train`. */
 export function trainCommand(): Command {
-  return new Command("train")
+  const command = new Command("train")
     .description("Train a policy in a simulator, keep the best by evaluation, export and prove it.")
-    .option("--env <name>", "task to train for", defaults.task)
+    .option("--env <name>", "task to train for", "pendulum")
     .addOption(
-      new Option("--engine <name>", "what runs the gradient steps")
-        .choices(["onnx", "tfjs"])
-        .default(defaults.engine),
+      new Option("--preset <name>", "settings to start from (default: ours)").choices(presetNames),
     )
-    .option("--seed <number>", "seed of everything random", wholeNumber(0, 2 ** 32), 0)
-    .option("--steps <count>", "environment steps in all", wholeNumber(1, 1e9), defaults.steps)
-    .option(
-      "--warmup <count>",
-      "environment steps with uniform actions first",
-      wholeNumber(1, 1e9),
-      defaults.warmupSteps,
-    )
-    .addOption(
-      new Option("--noise <kind>", "exploration noise")
-        .choices(["gaussian", "ou"])
-        .default("gaussian"),
-    )
-    .option(
-      "--noise-sigma <share>",
-      "noise deviation, as a share of half the action's range (default: 0.2)",
-      numberWithin(0, 10),
-    )
-    .option("--noise-dt <periods>", "time step of the ou noise", numberWithin(1e-6, 10), 1)
-    .option("--actor-rate <rate>", "Adam's rate, actor", numberWithin(0, 1), defaults.actorRate)
-    .option("--critic-rate <rate>", "Adam's rate, critic", numberWithin(0, 1), defaults.criticRate)
-    .option("--gamma <discount>", "discount of one step", numberWithin(0, 1), defaults.gamma)
-    .option("--tau <share>", "Polyak share of one gradient step", numberWithin(0, 1), defaults.tau)
-    .option("--batch <count>", "transitions in a minibatch", wholeNumber(1, 65_536), defaults.batch)
+    .option("--config <file>", "YAML file of settings; flags win over it (default: none)")
     .option("--folder <path>", "where the run is kept (default: runs/<env>-<seed>)")
     .option("--resume", "go on from the folder's checkpoint, with its settings", false)
-    .option("--json", "print the result as one JSON object on stdout", false)
+    .option("--json", "print the result as one JSON object on stdout", false);
+  for (const [name, setting] of Object.entries(settingTable)) {
+    if (name !== "task") command.addOption(optionOf(name, setting));
+  }
+  return command
     .addHelpText(
       "after",
-      "\nExample:\n  npx sinew train --env pendulum --seed 1 --folder runs/mine",
+      "\nWhat is not given is the preset's.\n" +
+        "\nExample:\n  npx sinew train --env pendulum --seed 1 --folder runs/mine",
     )
     .action(act);
 }
 
+/** The flag of a setting: `--actor-rate <number>`. */
+function optionOf(name: string, setting: Setting<unknown>): Option {
+  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const { kind, choices } = setting;
+  const usual = defaultSettings[name as keyof TrainSettings];
+  const help = `${setting.help} (default: the preset's, on pendulum ${usual})`;
+  if (kind === "flag") return new Option(flag, setting.help);
+  if (choices !== undefined) {
+    return new Option(`${flag} <kind>`, help).choices(choices as string[]);
+  }
+  const parse = (text: string): unknown => {
+    const value = kind === "widths" ? text.split(",").map(Number) : Number(text);
+    const why = text.trim() === "" ? "give a number" : faultOf(setting, value);
+    if (why !== null) throw new InvalidArgumentError(`${why}.`);
+    return value;
+  };
+  const shown = kind === "widths" ? "widths" : kind === "whole" ? "count" : "number";
+  return new Option(`${flag} <${shown}>`, help).argParser(parse);
+}
+
 async function act(options: Options): Promise<void> {
+  const { readConfig } = await import("../learn/config.ts");
+  const { settingsOf } = await import("../learn/presets.ts");
   const { taskNamed } = await import("../sim/tasks.ts");
   const { train } = await import("../learn/train.ts");
   const terminal = new Terminal(options);
   const task = taskNamed(options.env);
-  const folder = options.folder ?? join("runs", `${task.name}-${options.seed}`);
-  const settings = {
-    ...defaults,
-    task: task.name,
-    engine: options.engine,
-    seed: options.seed,
-    steps: options.steps,
-    warmupSteps: Math.min(options.warmup, options.steps),
-    noise: noiseOf(options),
-    actorRate: options.actorRate,
-    criticRate: options.criticRate,
-    gamma: options.gamma,
-    tau: options.tau,
-    batch: options.batch,
-  };
+  const config =
+    options.config === undefined ? { changes: {} } : readConfig(options.config, task.name);
+  const flags = Object.entries(options).filter(([name]) => name in settingTable);
+  const preset = options.preset ?? config.preset ?? "ours";
+  const settings = settingsOf(preset, task.name, {
+    ...config.changes,
+    ...Object.fromEntries(flags),
+  });
+  const folder = options.folder ?? join("runs", `${task.name}-${settings.seed}`);
   const result = await train(settings, {
     task,
     folder,
@@ -111,13 +97,6 @@ async function act(options: Options): Promise<void> {
   });
 }
 
-function noiseOf({ noise, noiseSigma, noiseDt }: Options): NoiseSettings {
-  const sigma = noiseSigma ?? 0.2;
-  return noise === "gaussian"
-    ? { kind: "gaussian", sigma }
-    : { kind: "ou", theta: 0.15, sigma, dt: noiseDt };
-}
-
 /** The line that a waiting person watches. */
 export function progressLine(progress: Progress): string {
   const { step, steps, seconds, recentReturn, bestReturn } = progress;
@@ -133,7 +112,11 @@ function rowsOf({ seconds, engine, best, bestStep, final }: TrainResult): string
   return [
     ["trained", `${seconds.toFixed(1)} s`, `engine ${engine}`],
     ["best", best.mean.toFixed(2), `+- ${error.toFixed(2)}, step ${bestStep}: this one is kept`],
-    ["final", final.mean.toFixed(2), "the last step's, on the same 1,000 starts, noise off"],
+    [
+      "final",
+      final.mean.toFixed(2),
+      `the last step's, on the same ${best.returns.length} starts, noise off`,
+    ],
     ["middle half", best.interquartileMean.toFixed(2), `worst start ${best.worst.toFixed(1)}`],
   ];
 }

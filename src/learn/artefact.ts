@@ -1,34 +1,63 @@
 import type { Spec } from "../core/spec.ts";
+import { type Layer, normEpsilon } from "../policy/actor.ts";
 import { exportPolicy } from "../policy/export.ts";
-import { networksOf } from "./networks.ts";
+import type { ObservationScale } from "./actor-forward.ts";
+import { type Network, networksOf } from "./networks.ts";
 import { lossesOf, type TrainSettings } from "./settings.ts";
 
+/** An actor as it stands. */
+export interface TrainedActor {
+  /** Flat, as `networksOf` lays it out. */
+  readonly parameters: Float32Array;
+  /** Running statistics of batch normalisation; empty without it. */
+  readonly statistics: Float32Array;
+  readonly observation: ObservationScale;
+}
+
 /**
- * The policy file of an actor as it stands: contract, normaliser, layers, scale and proof. The same
- * settings, parameters and step give the same bytes. `online` is flat, as in `LearnerState`.
+ * The policy file of an actor: contract, normaliser (frozen), layers, scale and proof. The same
+ * settings, actor and origin give the same bytes.
  */
 export function policyFile(
   settings: TrainSettings,
   spec: Spec,
-  online: Float32Array,
+  { parameters, statistics, observation }: TrainedActor,
   origin: Readonly<Record<string, string | number>>,
 ): Promise<Uint8Array> {
-  const { shape, observationMean, observationScale } = lossesOf(settings, spec);
-  const layers = networksOf(shape).actor.layers.map(({ inputs, outputs, at, biasAt }) => ({
-    inputs,
-    outputs,
-    weights: online.slice(at, biasAt),
-    bias: online.slice(biasAt, biasAt + outputs),
-  }));
+  const { actor } = networksOf(lossesOf(settings, spec).shape);
+  const { mean, scale, clip } = observation;
   return exportPolicy({
     contract: {
       format: 1,
       task: settings.task,
       spec,
-      algorithm: "ddpg",
+      algorithm: settings.twin ? "td3" : "ddpg",
       training: { seed: settings.seed, steps: settings.steps, ...origin },
     },
-    normaliser: { mean: observationMean, scale: observationScale },
-    layers,
+    normaliser: { mean: mean.slice(), scale: scale.slice(), clip },
+    layers: layersOf(actor, parameters, statistics),
+    activation: actor.activation,
+  });
+}
+
+/** The layers as a policy file holds them: batch normalisation is worked into the weights. */
+function layersOf(actor: Network, parameters: Float32Array, statistics: Float32Array): Layer[] {
+  let seen = 0;
+  return actor.layers.map(({ inputs, outputs, at, biasAt, gainAt }) => {
+    const weights = parameters.slice(at, biasAt);
+    const bias = parameters.slice(biasAt, biasAt + outputs);
+    if (gainAt < 0) return { inputs, outputs, weights, bias };
+    const gain = parameters.slice(gainAt, gainAt + outputs);
+    const shift = parameters.slice(gainAt + outputs, gainAt + 2 * outputs);
+    if (actor.norm === "layer") {
+      return { inputs, outputs, weights, bias, norm: { gain, shift } };
+    }
+    for (let j = 0; j < outputs; j++) {
+      const factor = gain[j] / Math.sqrt(statistics[seen + outputs + j] + normEpsilon);
+      for (let i = 0; i < inputs; i++) weights[i * outputs + j] *= factor;
+      bias[j] = (bias[j] - statistics[seen + j]) * factor + shift[j];
+    }
+    seen += 2 * outputs;
+    return { inputs, outputs, weights, bias };
   });
 }

@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } f
 import { crc32c } from "../core/crc.ts";
 import { SinewError } from "../core/errors.ts";
 
-const magic = "SINEWCP1";
+const magic = "SINEWCP2";
 
 type Values = Float32Array | Float64Array | Uint8Array | Uint32Array;
 

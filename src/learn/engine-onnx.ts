@@ -1,159 +1,146 @@
 import assert from "node:assert/strict";
 import { messageOf, SinewError } from "../core/errors.ts";
+import { elementsOf } from "../onnx/dims.ts";
+import type { Value } from "../onnx/graph.ts";
 import { encodeModel, type Graph, type Model, type Node, type ValueInfo } from "../onnx/model.ts";
 import { createSession, type OrtSession, type OrtTensor } from "../policy/ort.ts";
-import { buildGradientStep, metricNames, scheduleColumns, scheduleOf } from "./ddpg.ts";
-import type { DdpgSettings, Engine, LearnerState, Minibatches, StepMetrics } from "./engine.ts";
-import { networksOf } from "./networks.ts";
+import type { Carried, Engine, Kept } from "./engine.ts";
+import type { Arrays, Program } from "./program.ts";
 
-const vectors = ["online", "target", "firstMoment", "secondMoment"] as const;
-const nets = ["actor", "critic"] as const;
-const carried = nets.flatMap((net) => vectors.map((vector) => `${net}.${vector}`));
-
-/** The gradient step as one ONNX graph, K times in a Loop, run by ONNX Runtime on one thread. */
-export async function openOnnxEngine(settings: DdpgSettings, state: LearnerState): Promise<Engine> {
-  return new OnnxEngine(settings, state, await createSession(encodeModel(trainer(settings))));
+/** The program's rounds as one ONNX graph with a Loop, run by ONNX Runtime on one thread. */
+export async function openOnnxEngine(program: Program, start: Carried): Promise<Engine> {
+  return new OnnxEngine(program, start, await createSession(encodeModel(looped(program))));
 }
 
 /**
- * The file that ONNX Runtime runs. Inputs: `steps` (how many), the four flat vectors of
- * `LearnerState`, `rows` [capacity, width], `indices` and `nextIndices` [steps, batch], `schedules`
- * [steps, 3]. Outputs: the vectors with `.new` behind their names and `history` [steps, 5], the
- * metrics.
+ * The file that ONNX Runtime runs. Inputs: `rounds` (how many), the carried and shared values by
+ * name, the inputs of each round as `NAME.all` [rounds, ...]. Outputs: the carried values as
+ * `NAME.new`, the kept ones as `NAME.all`.
  */
-export function trainer(settings: DdpgSettings): Model {
-  const { actor, critic, size } = networksOf(settings.shape);
-  const { batch, observations, actions } = settings.shape;
-  const step = buildGradientStep(settings).toGraph("gradient step");
-  const sizes = int64("sizes", [actor.size, critic.size]);
-  const cut = vectors.map((vector) =>
-    node("Split", [vector, "sizes"], [`actor.${vector}.start`, `critic.${vector}.start`]),
-  );
+export function looped(program: Program): Model {
+  const { carried, shared, each, kept } = program;
+  const round = program.graph.toGraph("round");
   const loop: Node = {
     op: "Loop",
-    inputs: ["steps", "", ...carried.map((name) => `${name}.start`)],
-    outputs: [...carried.map((name) => `${name}.end`), "history"],
-    attributes: { body: { graph: loopBody(step) } },
+    inputs: ["rounds", "", ...carried.map(({ name }) => name)],
+    outputs: [
+      ...carried.map(({ name }) => `${name}.new`),
+      ...kept.map(({ name }) => `${name}.all`),
+    ],
+    attributes: { body: { graph: loopBody(program, round) } },
   };
-  const join = vectors.map((vector) =>
-    node("Concat", [`actor.${vector}.end`, `critic.${vector}.end`], [`${vector}.new`]),
-  );
+  const float32 = (name: string, dims: readonly (number | string)[]): ValueInfo => ({
+    name,
+    type: "float32",
+    dims,
+  });
   const inputs: ValueInfo[] = [
-    { name: "steps", type: "int64", dims: [] },
-    ...vectors.map((name) => float32(name, [size])),
-    float32("rows", ["capacity", observations + actions + 2]),
-    { name: "indices", type: "int32", dims: ["steps", batch] },
-    { name: "nextIndices", type: "int32", dims: ["steps", batch] },
-    float32("schedules", ["steps", scheduleColumns.length]),
+    { name: "rounds", type: "int64", dims: [] },
+    ...carried.map(({ name, dims }) => float32(name, dims)),
+    ...shared.map(({ name, type, dims }) => ({
+      name,
+      type,
+      dims: dims.map((size, axis) => (size < 0 ? `${name}_${axis}` : size)),
+    })),
+    ...each.map(({ name, type, dims }) => ({
+      name: `${name}.all`,
+      type,
+      dims: ["rounds", ...dims],
+    })),
   ];
   const outputs = [
-    ...vectors.map((name) => float32(`${name}.new`, [size])),
-    float32("history", ["steps", metricNames.length]),
+    ...carried.map(({ name, dims }) => float32(`${name}.new`, dims)),
+    ...kept.map(({ name, dims }) => float32(`${name}.all`, ["rounds", ...dims])),
   ];
-  const nodes = [...cut, loop, ...join];
-  const graph: Graph = { name: "trainer", nodes, initializers: [sizes], inputs, outputs };
+  const graph: Graph = { name: "learner", nodes: [loop], initializers: [], inputs, outputs };
   return { irVersion: 8, opset: 17, producer: "sinew", graph, metadata: new Map() };
 }
 
-/**
- * The step as the body of a Loop: takes its batch and schedule by the iteration, `rows` from
- * outside.
- */
-function loopBody(step: Graph): Graph {
-  const pick = (from: string, to: string): Node => node("Gather", [from, "iteration"], [to]);
-  const state = step.inputs.filter(({ name }) => carried.includes(name));
-  const after = (name: string) => step.outputs.find((output) => output.name === name)!;
+/** The round as the body of a Loop: its own inputs by iteration, the shared ones from outside. */
+function loopBody({ carried, each, kept }: Program, round: Graph): Graph {
+  const outputs = (name: string) => round.outputs.find((output) => output.name === name)!;
+  const picks = each.map(
+    ({ name }): Node => ({
+      op: "Gather",
+      inputs: [`${name}.all`, "iteration"],
+      outputs: [name],
+      attributes: { axis: { int: 0 } },
+    }),
+  );
+  const inside = new Map(carried.map(({ name }) => [name, `${name}.now`]));
+  const nodes = round.nodes.map((node) => ({
+    ...node,
+    inputs: node.inputs.map((name) => inside.get(name) ?? name),
+  }));
   return {
     name: "loop body",
     nodes: [
-      pick("indices", "index"),
-      pick("nextIndices", "nextIndex"),
-      pick("schedules", "schedule"),
-      ...step.nodes,
+      ...picks,
+      ...nodes,
       { op: "Identity", inputs: ["more"], outputs: ["more.next"], attributes: {} },
     ],
-    initializers: step.initializers,
+    initializers: round.initializers,
     inputs: [
       { name: "iteration", type: "int64", dims: [] },
       { name: "more", type: "bool", dims: [] },
-      ...carried.map((name) => state.find((input) => input.name === name)!),
+      ...carried.map(({ name, type, dims }) => ({ name: inside.get(name)!, type, dims })),
     ],
     outputs: [
       { name: "more.next", type: "bool", dims: [] },
-      ...carried.map((name) => after(`${name}.next`)),
-      after("metrics"),
+      ...carried.map(({ name }) => outputs(`${name}.next`)),
+      ...kept.map(({ name }) => outputs(name)),
     ],
   };
 }
 
-function node(op: "Split" | "Concat" | "Gather", inputs: string[], outputs: string[]): Node {
-  return { op, inputs, outputs, attributes: { axis: { int: 0 } } };
-}
-
-function float32(name: string, dims: readonly (number | string)[]): ValueInfo {
-  return { name, type: "float32", dims };
-}
-
-function int64(name: string, values: readonly number[]): Graph["initializers"][number] {
-  const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-  return { name, type: "int64", dims: [values.length], data };
-}
-
-type Vectors = Readonly<Record<(typeof vectors)[number], Float32Array>>;
-
 class OnnxEngine implements Engine {
   readonly name = "onnx";
-  readonly #settings: DdpgSettings;
+  readonly #program: Program;
   readonly #session: OrtSession;
-  // Two sets of buffers: a call reads one and writes the other.
-  #now: Vectors;
-  #next: Vectors;
-  #steps: number;
+  // Two sets of buffers: a run reads one and writes the other.
+  #now: Record<string, Float32Array>;
+  #next: Record<string, Float32Array>;
   #busy = false;
 
-  constructor(settings: DdpgSettings, state: LearnerState, session: OrtSession) {
-    const { size } = networksOf(settings.shape);
-    for (const vector of vectors) assert.equal(state[vector].length, size, vector);
-    this.#settings = settings;
+  constructor(program: Program, start: Carried, session: OrtSession) {
+    this.#program = program;
     this.#session = session;
-    this.#now = copyOf(state);
-    this.#next = copyOf(state);
-    this.#steps = state.steps;
+    const copy = () =>
+      Object.fromEntries(
+        program.carried.map(({ name, dims }) => {
+          assert.equal(start[name]?.length, elementsOf(dims), name);
+          return [name, start[name].slice()];
+        }),
+      );
+    this.#now = copy();
+    this.#next = copy();
   }
 
-  get state(): LearnerState {
-    return { ...this.#now, steps: this.#steps };
+  carried(name: string): Float32Array {
+    const values = this.#now[name];
+    assert(values !== undefined, name);
+    return values;
   }
 
-  async learn(data: Minibatches): Promise<StepMetrics> {
-    assert(!this.#busy, "one call of learn at a time");
-    const { batch, observations, actions, stepsPerCall } = this.#settings.shape;
-    const count = data.index.length / batch;
-    assert(Number.isInteger(count) && count >= 1 && count <= stepsPerCall, `${count} steps`);
-    assert.equal(data.nextIndex.length, data.index.length);
-    const vector = (values: Float32Array): OrtTensor => ({
-      type: "float32",
-      data: values,
-      dims: [values.length],
-    });
+  async run(rounds: number, inputs: Arrays): Promise<Kept> {
+    assert(!this.#busy, "one run at a time");
+    assert(Number.isInteger(rounds) && rounds >= 1);
+    const { carried, shared, each, kept } = this.#program;
     const feeds: Record<string, OrtTensor> = {
-      steps: { type: "int64", data: BigInt64Array.of(BigInt(count)), dims: [] },
-      rows: { type: "float32", data: data.rows, dims: [data.capacity, observations + actions + 2] },
-      indices: { type: "int32", data: data.index, dims: [count, batch] },
-      nextIndices: { type: "int32", data: data.nextIndex, dims: [count, batch] },
-      schedules: {
-        type: "float32",
-        data: scheduleOf(this.#settings, this.#steps, count),
-        dims: [count, scheduleColumns.length],
-      },
+      rounds: { type: "int64", data: BigInt64Array.of(BigInt(rounds)), dims: [] },
     };
-    const history = new Float32Array(count * metricNames.length);
-    const fetches: Record<string, OrtTensor> = {
-      history: { type: "float32", data: history, dims: [count, metricNames.length] },
-    };
-    for (const name of vectors) {
-      feeds[name] = vector(this.#now[name]);
-      fetches[`${name}.new`] = vector(this.#next[name]);
+    const fetches: Record<string, OrtTensor> = {};
+    for (const { name, dims } of carried) {
+      feeds[name] = { type: "float32", data: this.#now[name], dims };
+      fetches[`${name}.new`] = { type: "float32", data: this.#next[name], dims };
+    }
+    for (const value of shared) feeds[value.name] = tensorOf(value, inputs, null);
+    for (const value of each) feeds[`${value.name}.all`] = tensorOf(value, inputs, rounds);
+    const results: Record<string, Float32Array> = {};
+    for (const { name, dims } of kept) {
+      const data = new Float32Array(rounds * elementsOf(dims));
+      results[name] = data;
+      fetches[`${name}.all`] = { type: "float32", data, dims: [rounds, ...dims] };
     }
     this.#busy = true;
     try {
@@ -166,8 +153,7 @@ class OnnxEngine implements Engine {
       this.#busy = false;
     }
     [this.#now, this.#next] = [this.#next, this.#now];
-    this.#steps += count;
-    return columnsOf(history, count);
+    return results;
   }
 
   close(): Promise<void> {
@@ -175,25 +161,16 @@ class OnnxEngine implements Engine {
   }
 }
 
-function copyOf({ online, target, firstMoment, secondMoment }: LearnerState): Vectors {
-  return {
-    online: online.slice(),
-    target: target.slice(),
-    firstMoment: firstMoment.slice(),
-    secondMoment: secondMoment.slice(),
-  };
-}
-
-function columnsOf(history: Float32Array, count: number): StepMetrics {
-  const column = (name: keyof StepMetrics): Float32Array => {
-    const at = metricNames.indexOf(name);
-    return Float32Array.from({ length: count }, (_, k) => history[k * metricNames.length + at]);
-  };
-  return {
-    criticLoss: column("criticLoss"),
-    actorLoss: column("actorLoss"),
-    q: column("q"),
-    criticGradientNorm: column("criticGradientNorm"),
-    actorGradientNorm: column("actorGradientNorm"),
-  };
+/** An input as ONNX Runtime takes it; an axis of -1 is as long as the data makes it. */
+function tensorOf({ name, type, dims }: Value, inputs: Arrays, rounds: number | null): OrtTensor {
+  const data = inputs[name];
+  assert(data !== undefined, `no input ${name}`);
+  assert(type === "float32" || type === "int32");
+  const fixed = elementsOf(dims.filter((size) => size >= 0));
+  const sizes = dims.map((size) => (size < 0 ? data.length / fixed : size));
+  const whole = rounds === null ? sizes : [rounds, ...sizes];
+  assert.equal(data.length, elementsOf(whole), `${name} has the wrong length`);
+  return type === "float32"
+    ? { type, data: data as Float32Array, dims: whole }
+    : { type, data: data as Int32Array, dims: whole };
 }

@@ -3,21 +3,14 @@ import { createRequire } from "node:module";
 import util from "node:util";
 import type * as TensorFlow from "@tensorflow/tfjs";
 import { messageOf, SinewError } from "../core/errors.ts";
-import { metricNames } from "./ddpg.ts";
-import {
-  copyState,
-  type DdpgSettings,
-  type Engine,
-  type LearnerState,
-  type Minibatches,
-  type StepMetrics,
-} from "./engine.ts";
-import { type Network, networksOf } from "./networks.ts";
+import { elementsOf } from "../onnx/dims.ts";
+import type { GraphBuilder, Operation, Value } from "../onnx/graph.ts";
+import type { Carried, Engine, Kept } from "./engine.ts";
+import type { Arrays, Program } from "./program.ts";
 
 type Tf = typeof TensorFlow;
-type Scalar = TensorFlow.Scalar;
+type Tensor = TensorFlow.Tensor;
 type Matrix = TensorFlow.Tensor2D;
-type Weights = TensorFlow.Tensor[];
 
 /** What the tfjs engine offers beside `Engine`. */
 export interface TfjsEngine extends Engine {
@@ -26,20 +19,20 @@ export interface TfjsEngine extends Engine {
 }
 
 /**
- * The same losses differentiated by TensorFlow.js: a second, independent implementation of the onnx
- * engine's. Uses `@tensorflow/tfjs-node` where it is installed and loads, else `@tensorflow/tfjs`
- * with its plain JavaScript backend. Throws `SinewError("engine")` where neither is there.
+ * The program run operation by operation by TensorFlow.js, on any of its backends. Uses
+ * `@tensorflow/tfjs-node` where it is installed and loads, else `@tensorflow/tfjs` with its plain
+ * JavaScript backend. Throws `SinewError("engine")` where neither is there.
  *
  * `importer` is the path or URL of the file from which the two packages are looked up: this one,
  * unless they are installed in another folder.
  */
 export async function openTfjsEngine(
-  settings: DdpgSettings,
-  state: LearnerState,
+  program: Program,
+  start: Carried,
   importer: string = import.meta.url,
 ): Promise<TfjsEngine> {
   const { tf, name } = await loadTensorFlow(importer);
-  return new TfjsEngineOnTensors(tf, name, settings, state);
+  return new TfjsEngineOnTensors(tf, name, program, start);
 }
 
 async function loadTensorFlow(importer: string): Promise<{ tf: Tf; name: string }> {
@@ -76,211 +69,193 @@ function mendNode23(): void {
   old.isArray ??= Array.isArray;
 }
 
-/** A network that learns, layer by layer: weights, bias, weights, bias, ... */
-interface Learner {
-  readonly network: Network;
-  online: Weights;
-  target: Weights;
-  firstMoment: Weights;
-  secondMoment: Weights;
-}
-
-interface Batch {
-  readonly s: Matrix;
-  readonly a: Matrix;
-  readonly r: Matrix;
-  readonly terminated: Matrix;
-  readonly sNext: Matrix;
-}
-
-const vectors = ["online", "target", "firstMoment", "secondMoment"] as const;
-
 class TfjsEngineOnTensors implements TfjsEngine {
   readonly name: string;
   readonly #tf: Tf;
-  readonly #settings: DdpgSettings;
-  readonly #state: LearnerState;
-  readonly #actor: Learner;
-  readonly #critic: Learner;
-  readonly #mean: TensorFlow.Tensor1D;
-  readonly #scale: TensorFlow.Tensor1D;
+  readonly #program: Program;
+  readonly #carried: Record<string, Float32Array>;
 
-  constructor(tf: Tf, name: string, settings: DdpgSettings, state: LearnerState) {
+  constructor(tf: Tf, name: string, program: Program, start: Carried) {
     this.#tf = tf;
     this.name = name;
-    this.#settings = settings;
-    this.#state = copyState(state);
-    const { actor, critic, size } = networksOf(settings.shape);
-    assert.equal(state.online.length, size);
-    this.#actor = this.#upload(actor, 0);
-    this.#critic = this.#upload(critic, actor.size);
-    this.#mean = tf.tensor1d(settings.observationMean);
-    this.#scale = tf.tensor1d(settings.observationScale);
+    this.#program = program;
+    this.#carried = Object.fromEntries(
+      program.carried.map(({ name: key, dims }) => {
+        assert.equal(start[key]?.length, elementsOf(dims), key);
+        return [key, start[key].slice()];
+      }),
+    );
   }
 
-  get state(): LearnerState {
-    return this.#state;
+  carried(name: string): Float32Array {
+    const values = this.#carried[name];
+    assert(values !== undefined, name);
+    return values;
   }
 
-  async learn(data: Minibatches): Promise<StepMetrics> {
-    const { batch, stepsPerCall } = this.#settings.shape;
-    const count = data.index.length / batch;
-    assert(Number.isInteger(count) && count >= 1 && count <= stepsPerCall, `${count} steps`);
-    const metrics = Object.fromEntries(
-      metricNames.map((name) => [name, new Float32Array(count)]),
-    ) as unknown as StepMetrics;
-    for (let k = 0; k < count; k++) {
-      const values = this.#tf.tidy(() => this.#step(this.#batchOf(data, k)));
-      for (const [i, name] of metricNames.entries()) metrics[name][k] = values[i];
+  async run(rounds: number, inputs: Arrays): Promise<Kept> {
+    const kept = Object.fromEntries(
+      this.#program.kept.map(({ name, dims }) => [
+        name,
+        new Float32Array(rounds * elementsOf(dims)),
+      ]),
+    );
+    for (let round = 0; round < rounds; round++) {
+      const results = this.#tf.tidy(() => this.#round(inputs, round));
+      for (const { name, dims } of this.#program.kept) {
+        kept[name].set(results[name], round * elementsOf(dims));
+      }
+      for (const { name } of this.#program.carried) {
+        this.#carried[name] = results[`${name}.next`];
+      }
     }
-    this.#download(this.#actor, 0);
-    this.#download(this.#critic, this.#actor.network.size);
-    return metrics;
+    return kept;
   }
 
-  async close(): Promise<void> {
-    const { dispose } = this.#tf;
-    for (const learner of [this.#actor, this.#critic]) {
-      for (const vector of vectors) dispose(learner[vector]);
-    }
-    dispose([this.#mean, this.#scale]);
-  }
+  async close(): Promise<void> {}
 
   tensorCount(): number {
     return this.#tf.memory().numTensors;
   }
 
-  /** One gradient step; returns the metrics in the order of `metricNames`. */
-  #step({ s, a, r, terminated, sNext }: Batch): number[] {
+  /** One round; returns every output by its name. */
+  #round(inputs: Arrays, round: number): Record<string, Float32Array> {
     const tf = this.#tf;
-    const { gamma, tau, criticRate, actorRate } = this.#settings;
-    const [actor, critic] = [this.#actor, this.#critic];
-    const mu = (weights: Weights, observation: Matrix): Matrix =>
-      tf.tanh(this.#perceptron(weights, observation));
-    const Q = (weights: Weights, observation: Matrix, action: Matrix): Matrix =>
-      this.#perceptron(weights, tf.concat2d([observation, action], 1));
-    this.#state.steps++;
-
-    const qNext = Q(critic.target, sNext, mu(actor.target, sNext));
-    const y = tf.add(r, tf.mul(tf.mul(tf.sub(1, terminated), gamma), qNext));
-    const q = Q(critic.online, s, a);
-    const mse = (...weights: Weights): Scalar =>
-      tf.mean(tf.square(tf.sub(Q(weights, s, a), y))) as Scalar;
-    const criticStep = tf.valueAndGrads(mse)(critic.online);
-    this.#adam(critic, criticStep.grads, criticRate);
-
-    const minusQ = (...weights: Weights): Scalar =>
-      tf.neg(tf.mean(Q(critic.online, s, mu(weights, s)))) as Scalar;
-    const actorStep = tf.valueAndGrads(minusQ)(actor.online);
-    this.#adam(actor, actorStep.grads, actorRate);
-
-    for (const learner of [actor, critic]) {
-      this.#replace(learner, "target", (target, i) =>
-        tf.add(target, tf.mul(tf.sub(learner.online[i], target), tau)),
-      );
-    }
-    const norm = (grads: Weights): TensorFlow.Tensor =>
-      tf.sqrt(tf.addN(grads.map((grad) => tf.sum(tf.square(grad)))));
-    const metrics: Record<keyof StepMetrics, TensorFlow.Tensor> = {
-      criticLoss: criticStep.value,
-      actorLoss: actorStep.value,
-      q: tf.mean(q),
-      criticGradientNorm: norm(criticStep.grads),
-      actorGradientNorm: norm(actorStep.grads),
+    const { graph, carried, shared, each } = this.#program;
+    const values = new Map<Value, Tensor>();
+    const put = (value: Value, data: Float32Array | Int32Array): void => {
+      const { type, dims } = value;
+      assert(type === "float32" || type === "int32");
+      values.set(value, tf.tensor(data, [...dims], type));
     };
-    return metricNames.map((name) => metrics[name].dataSync()[0]);
-  }
-
-  /** Adam by tensors, because `tf.train.adam` adds its epsilon before the bias correction. */
-  #adam(learner: Learner, grads: Weights, rate: number): void {
-    const tf = this.#tf;
-    const { beta1, beta2, epsilon } = this.#settings;
-    const t = this.#state.steps;
-    const [c1, c2] = [1 - beta1 ** t, 1 - beta2 ** t];
-    this.#replace(learner, "firstMoment", (m, i) =>
-      tf.add(tf.mul(m, beta1), tf.mul(grads[i], 1 - beta1)),
-    );
-    this.#replace(learner, "secondMoment", (v, i) =>
-      tf.add(tf.mul(v, beta2), tf.mul(tf.square(grads[i]), 1 - beta2)),
-    );
-    this.#replace(learner, "online", (parameters, i) => {
-      const root = tf.div(tf.sqrt(learner.secondMoment[i]), Math.sqrt(c2));
-      const direction = tf.div(learner.firstMoment[i], tf.add(root, epsilon));
-      return tf.sub(parameters, tf.mul(direction, rate / c1));
-    });
-  }
-
-  /** Puts new tensors in the place of old ones; they outlive the step's `tidy`. */
-  #replace(
-    learner: Learner,
-    vector: (typeof vectors)[number],
-    next: (old: TensorFlow.Tensor, i: number) => TensorFlow.Tensor,
-  ): void {
-    const fresh = learner[vector].map((old, i) => this.#tf.keep(next(old, i)));
-    this.#tf.dispose(learner[vector]);
-    learner[vector] = fresh;
-  }
-
-  #perceptron(weights: Weights, x: Matrix): Matrix {
-    const tf = this.#tf;
-    let activation = x;
-    for (let i = 0; i < weights.length; i += 2) {
-      if (i > 0) activation = tf.relu(activation);
-      const product = tf.matMul(activation, weights[i] as Matrix);
-      activation = tf.add(product, weights[i + 1]);
+    for (const value of carried) put(value, this.#carried[value.name]);
+    for (const value of each) {
+      const size = elementsOf(value.dims);
+      put(value, inputs[value.name].slice(round * size, (round + 1) * size));
     }
-    return activation;
-  }
-
-  /**
-   * Gathers here, because sending the whole replay to TensorFlow.js would cost more than the step.
-   */
-  #batchOf(data: Minibatches, k: number): Batch {
-    const tf = this.#tf;
-    const { batch, observations, actions } = this.#settings.shape;
-    const width = observations + actions + 2;
-    const taken = new Float32Array(batch * width);
-    const following = new Float32Array(batch * observations);
-    for (let i = 0; i < batch; i++) {
-      const from = data.index[k * batch + i] * width;
-      taken.set(data.rows.subarray(from, from + width), i * width);
-      const next = data.nextIndex[k * batch + i] * width;
-      following.set(data.rows.subarray(next, next + observations), i * observations);
+    for (const value of shared) {
+      // A replay stays here: to send it whole would cost more than the round.
+      if (!value.dims.includes(-1)) put(value, inputs[value.name]);
     }
-    const normalised = (raw: Matrix): Matrix => tf.mul(tf.sub(raw, this.#mean), this.#scale);
-    const table = tf.tensor2d(taken, [batch, width]);
-    const pieces = tf.split(table, [observations, actions, 1, 1], 1);
-    const [s, a, r, terminated] = pieces as [Matrix, Matrix, Matrix, Matrix];
-    const sNext = tf.tensor2d(following, [batch, observations]);
-    return { s: normalised(s), a, r, terminated, sNext: normalised(sNext) };
-  }
-
-  #upload(network: Network, start: number): Learner {
-    const tensors = (values: Float32Array): Weights =>
-      network.layers.flatMap(({ inputs, outputs, at, biasAt }) => {
-        const bias = start + biasAt;
-        return [
-          this.#tf.tensor2d(values.slice(start + at, bias), [inputs, outputs]),
-          this.#tf.tensor1d(values.slice(bias, bias + outputs)),
-        ];
-      });
-    const { online, target, firstMoment, secondMoment } = this.#state;
-    return {
-      network,
-      online: tensors(online),
-      target: tensors(target),
-      firstMoment: tensors(firstMoment),
-      secondMoment: tensors(secondMoment),
+    const lookUp = (value: Value): Tensor => {
+      const known = values.get(value) ?? constantOf(tf, graph, value);
+      assert(known !== undefined, value.name);
+      values.set(value, known);
+      return known;
     };
-  }
-
-  #download(learner: Learner, start: number): void {
-    for (const vector of vectors) {
-      let at = start;
-      for (const tensor of learner[vector]) {
-        this.#state[vector].set(tensor.dataSync(), at);
-        at += tensor.size;
-      }
+    for (const operation of graph.operations) {
+      const table = operation.op === "Gather" ? operation.inputs[0] : undefined;
+      const results = table?.dims.includes(-1)
+        ? [gathered(tf, table, inputs[table.name] as Float32Array, lookUp(operation.inputs[1]))]
+        : execute(tf, graph, operation, lookUp);
+      for (const [i, output] of operation.outputs.entries()) values.set(output, results[i]);
     }
+    return Object.fromEntries(
+      graph.outputs.map(({ name, value }) => [name, lookUp(value).dataSync() as Float32Array]),
+    );
   }
+}
+
+function constantOf(tf: Tf, graph: GraphBuilder, value: Value): Tensor | undefined {
+  const tensor = graph.constantOf(value);
+  if (tensor?.type !== "float32") return undefined;
+  return tf.tensor(new Float32Array(tensor.data.slice().buffer), [...tensor.dims]);
+}
+
+/** Rows of a table that is not on the backend. */
+function gathered(tf: Tf, { dims }: Value, table: Float32Array, index: Tensor): Tensor {
+  const width = elementsOf(dims.slice(1));
+  const rows = index.dataSync();
+  const taken = new Float32Array(rows.length * width);
+  for (const [i, row] of rows.entries()) {
+    taken.set(table.subarray(row * width, (row + 1) * width), i * width);
+  }
+  return tf.tensor(taken, [rows.length, ...dims.slice(1)]);
+}
+
+/** One operation of the graph, as ONNX defines it. */
+function execute(
+  tf: Tf,
+  graph: GraphBuilder,
+  { op, inputs, outputs, attributes }: Operation,
+  lookUp: (value: Value) => Tensor,
+): Tensor[] {
+  const x = (i: number): Tensor => lookUp(inputs[i]);
+  const number = (name: string): number => (attributes[name] as { int: number }).int;
+  const axes = (): number[] => [...(attributes["axes"] as { ints: number[] }).ints];
+  const dims = [...outputs[0].dims];
+  switch (op) {
+    case "Add":
+      return [tf.add(x(0), x(1))];
+    case "Sub":
+      return [tf.sub(x(0), x(1))];
+    case "Mul":
+      return [tf.mul(x(0), x(1))];
+    case "Div":
+      return [tf.div(x(0), x(1))];
+    case "Min":
+      return [tf.minimum(x(0), x(1))];
+    case "Greater":
+      return [tf.greater(x(0), x(1))];
+    case "Equal":
+      return [tf.equal(x(0), x(1))];
+    case "Where":
+      return [tf.where(x(0).broadcastTo(dims), x(1).broadcastTo(dims), x(2).broadcastTo(dims))];
+    case "Neg":
+      return [tf.neg(x(0))];
+    case "Relu":
+      return [tf.relu(x(0))];
+    case "Tanh":
+      return [tf.tanh(x(0))];
+    case "Sign":
+      return [tf.sign(x(0))];
+    case "Sqrt":
+      return [tf.sqrt(x(0))];
+    case "Clip":
+      return [tf.clipByValue(x(0), x(1).dataSync()[0], x(2).dataSync()[0])];
+    case "Gemm": {
+      const flip = (name: string): boolean => attributes[name] !== undefined;
+      const product = tf.matMul(x(0) as Matrix, x(1) as Matrix, flip("transA"), flip("transB"));
+      return [inputs.length > 2 ? tf.add(product, x(2)) : product];
+    }
+    case "MatMul":
+      return [tf.reshape(tf.matMul(tf.reshape(x(0), [1, -1]) as Matrix, x(1) as Matrix), dims)];
+    case "ReduceSum":
+      return [tf.sum(x(0), graph.integersOf(inputs[1]), true)];
+    case "ReduceMean":
+      return [tf.mean(x(0), axes(), true)];
+    case "ReduceL2":
+      return [tf.sqrt(tf.sum(tf.square(x(0)), axes(), true))];
+    case "Reshape":
+      return [tf.reshape(x(0), dims)];
+    case "Transpose":
+      return [tf.transpose(x(0))];
+    case "Expand":
+      return [tf.broadcastTo(x(0), dims)];
+    case "Concat":
+      return [tf.concat(inputs.map(lookUp), number("axis"))];
+    case "Split":
+      return tf.split(x(0), graph.integersOf(inputs[1]), number("axis"));
+    case "Slice":
+      return [sliced(tf, graph, x(0), inputs, dims)];
+    case "Gather":
+      return [tf.gather(x(0), x(1).toInt() as TensorFlow.Tensor1D)];
+    default:
+      throw new SinewError("engine", `the tfjs engine has no ${op}`);
+  }
+}
+
+function sliced(
+  tf: Tf,
+  graph: GraphBuilder,
+  x: Tensor,
+  inputs: readonly Value[],
+  dims: number[],
+): Tensor {
+  const [start, , axis] = inputs.slice(1).map((bound) => graph.integersOf(bound)[0]);
+  return tf.slice(
+    x,
+    dims.map((_, i) => (i === axis ? start : 0)),
+    dims,
+  );
 }

@@ -12,10 +12,14 @@ export interface Starts {
 }
 
 /** The fixed starts of a published number. */
-export const judgedStarts: Starts = { first: 1_000_000, count: 1000 };
+export function judgedStarts(task: Task): Starts {
+  return { first: 1_000_000, count: task.judgedStarts };
+}
 
 /** The fixed starts by which training picks its best policy. */
-export const selectionStarts: Starts = { first: 2_000_000, count: 200 };
+export function selectionStarts(task: Task): Starts {
+  return { first: 2_000_000, count: task.selectionStarts };
+}
 
 /** Undiscounted returns of one episode a start, noise off. */
 export interface Evaluation {

@@ -40,8 +40,8 @@ export async function decide(
   task: Task,
   segments: readonly Segment[],
 ): Promise<GateDecision> {
-  const now = await judge(deployed, task, judgedStarts);
-  const then = await judge(candidate, task, judgedStarts);
+  const now = await judge(deployed, task, judgedStarts(task));
+  const then = await judge(candidate, task, judgedStarts(task));
   const gains = then.returns.map((value, i) => value - now.returns[i]);
   const gain = then.mean - now.mean;
   const squares = gains.reduce((sum, value) => sum + (value - gain) ** 2, 0);

@@ -1,6 +1,26 @@
-import assert from "node:assert/strict";
 import type { Rng } from "../core/rng.ts";
-import type { DdpgShape } from "./engine.ts";
+
+/** What stands between an affine layer and its activation. */
+export type Norm = "none" | "layer" | "batch";
+
+/** What makes a hidden layer bend. */
+export type Activation = "relu" | "tanh";
+
+/** Sizes and kinds of actor and critic. */
+export interface NetworkShape {
+  readonly observations: number;
+  readonly actions: number;
+  /** Widths of the hidden layers, at least one. */
+  readonly actorHidden: readonly number[];
+  readonly criticHidden: readonly number[];
+  readonly activation: Activation;
+  readonly actorNorm: Norm;
+  readonly criticNorm: Norm;
+  /** The critic's layer that the action enters: 0 beside the observation, 1 a layer later. */
+  readonly actionLayer: number;
+  /** Critics that learn side by side: 1, or 2 of which the smaller value counts. */
+  readonly critics: 1 | 2;
+}
 
 /** One fully connected layer: where it lies in its network's flat vector. */
 export interface Layer {
@@ -9,113 +29,100 @@ export interface Layer {
   /** Weights [inputs, outputs], row-major, from here; the bias [outputs] follows them. */
   readonly at: number;
   readonly biasAt: number;
+  /** Gain [outputs], then shift [outputs], of a normalised layer; -1 of every other. */
+  readonly gainAt: number;
+  /** Where the next layer begins. */
+  readonly end: number;
 }
 
 /** A network's layers in order, and the length of its flat vector. */
 export interface Network {
   readonly layers: readonly Layer[];
+  readonly norm: Norm;
+  readonly activation: Activation;
   readonly size: number;
 }
 
-/**
- * The actor: observation, relu layers, tanh, so actions in [-1, 1]. The critic: observation and
- * action
- * side by side, relu layers, one number Q. The flat vector of both is the actor's, then the
- * critic's.
- */
+/** One actor, and one critic of which `NetworkShape.critics` copies lie one behind the other. */
 export interface Networks {
   readonly actor: Network;
   readonly critic: Network;
-  readonly size: number;
 }
 
-/** Layout of both networks. */
-export function networksOf(shape: DdpgShape): Networks {
-  const { observations, actions, hidden } = shape;
-  const actor = networkOf([observations, ...hidden, actions]);
-  const critic = networkOf([observations + actions, ...hidden, 1]);
-  return { actor, critic, size: actor.size + critic.size };
+/** Layout of the networks: actor observation -> actions (before tanh), critic (s, a) -> Q. */
+export function networksOf(shape: NetworkShape): Networks {
+  const { observations, actions, activation, actorNorm, criticNorm, actionLayer } = shape;
+  const actorWidths = [observations, ...shape.actorHidden, actions];
+  const criticWidths = [observations, ...shape.criticHidden, 1];
+  return {
+    actor: networkOf(actorWidths, -1, 0, actorNorm, activation),
+    critic: networkOf(criticWidths, actionLayer, actions, criticNorm, activation),
+  };
 }
 
-function networkOf(widths: readonly number[]): Network {
+/** `extra` more inputs enter at the layer `extraAt`. */
+function networkOf(
+  widths: readonly number[],
+  extraAt: number,
+  extra: number,
+  norm: Norm,
+  activation: Activation,
+): Network {
   const layers: Layer[] = [];
   let at = 0;
   for (let i = 0; i + 1 < widths.length; i++) {
-    const [inputs, outputs] = [widths[i], widths[i + 1]];
+    const inputs = widths[i] + (i === extraAt ? extra : 0);
+    const outputs = widths[i + 1];
     const biasAt = at + inputs * outputs;
-    layers.push({ inputs, outputs, at, biasAt });
-    at = biasAt + outputs;
+    const normalised = norm !== "none" && i + 2 < widths.length;
+    const gainAt = normalised ? biasAt + outputs : -1;
+    const end = biasAt + outputs * (normalised ? 3 : 1);
+    layers.push({ inputs, outputs, at, biasAt, gainAt, end });
+    at = end;
   }
-  return { layers, size: at };
+  return { layers, norm, activation, size: at };
 }
 
 /**
- * Random parameters, flat. Hidden layers: uniform within 1 / sqrt(inputs), weights and bias (what
- * PyTorch's Linear does, and Lillicrap et al. 2016 section 7). Last layers: uniform within 3e-3.
+ * Random parameters of one network, flat. Hidden layers: uniform within 1 / sqrt(inputs), weights
+ * and bias (what PyTorch's Linear does, and Lillicrap et al. 2016 section 7). Last layer: uniform
+ * within `finalBound`, or as the others where that is 0. Gains are 1, shifts 0.
  */
-export function initialParameters(shape: DdpgShape, rng: Rng): Float32Array {
-  const { actor, critic, size } = networksOf(shape);
-  const parameters = new Float32Array(size);
-  let start = 0;
-  for (const { layers, size: length } of [actor, critic]) {
-    for (const { inputs, outputs, at, biasAt } of layers) {
-      const bound = biasAt + outputs === length ? 3e-3 : 1 / Math.sqrt(inputs);
-      for (let i = start + at; i < start + biasAt + outputs; i++) {
-        parameters[i] = rng.uniform(-bound, bound);
-      }
-    }
-    start += length;
+export function initialParameters(network: Network, finalBound: number, rng: Rng): Float32Array {
+  const parameters = new Float32Array(network.size);
+  for (const { inputs, outputs, at, biasAt, gainAt, end } of network.layers) {
+    const last = end === network.size;
+    const bound = last && finalBound > 0 ? finalBound : 1 / Math.sqrt(inputs);
+    for (let i = at; i < biasAt + outputs; i++) parameters[i] = rng.uniform(-bound, bound);
+    if (gainAt >= 0) parameters.fill(1, gainAt, gainAt + outputs);
   }
   return parameters;
 }
 
 /**
- * The actor for one observation at a time, in plain TypeScript: for rollouts. Allocates
- * nothing.
+ * Length of the running statistics of a batch-normalised network: mean [outputs], then variance
+ * [outputs], of each hidden layer in order; 0 for every other network.
  */
-export class ActorForward {
-  readonly #layers: readonly Layer[];
-  readonly #mean: Float32Array;
-  readonly #scale: Float32Array;
-  readonly #activations: readonly Float64Array[];
-
-  /** The network sees (observation - mean) * scale, as in `DdpgSettings`. */
-  constructor(shape: DdpgShape, mean: Float32Array, scale: Float32Array) {
-    assert(mean.length === shape.observations && scale.length === shape.observations);
-    this.#layers = networksOf(shape).actor.layers;
-    this.#mean = mean;
-    this.#scale = scale;
-    const widths = [shape.observations, ...shape.hidden, shape.actions];
-    this.#activations = widths.map((width) => new Float64Array(width));
-  }
-
-  /**
-   * Writes mu(observation), in [-1, 1], to `action`. `parameters` is flat and starts with the
-   * actor's.
-   */
-  act(parameters: Float32Array, observation: Float32Array, action: Float32Array): void {
-    const first = this.#activations[0];
-    for (let i = 0; i < first.length; i++) {
-      first[i] = (observation[i] - this.#mean[i]) * this.#scale[i];
-    }
-    const last = this.#layers.length - 1;
-    for (let i = 0; i <= last; i++) {
-      const y = this.#activations[i + 1];
-      affine(parameters, this.#layers[i], this.#activations[i], y);
-      if (i < last) for (let j = 0; j < y.length; j++) y[j] = y[j] > 0 ? y[j] : 0;
-      else for (let j = 0; j < y.length; j++) action[j] = Math.tanh(y[j]);
-    }
-  }
+export function statisticsSize({ layers, norm }: Network): number {
+  if (norm !== "batch") return 0;
+  return layers.slice(0, -1).reduce((sum, { outputs }) => sum + 2 * outputs, 0);
 }
 
-/** y = x W + b, row by row of W, so that memory is read in order. */
-function affine(parameters: Float32Array, layer: Layer, x: Float64Array, y: Float64Array): void {
-  const { inputs, outputs, at, biasAt } = layer;
-  for (let j = 0; j < outputs; j++) y[j] = parameters[biasAt + j];
-  for (let i = 0; i < inputs; i++) {
-    const xi = x[i];
-    if (xi === 0) continue;
-    const row = at + i * outputs;
-    for (let j = 0; j < outputs; j++) y[j] += xi * parameters[row + j];
+/** Running statistics before the first batch: means 0, variances 1. */
+export function initialStatistics(network: Network): Float32Array {
+  const statistics = new Float32Array(statisticsSize(network));
+  let at = 0;
+  if (statistics.length === 0) return statistics;
+  for (const { outputs } of network.layers.slice(0, -1)) {
+    statistics.fill(1, at + outputs, at + 2 * outputs);
+    at += 2 * outputs;
   }
+  return statistics;
+}
+
+/** 1 at each weight (no bias, no gain) of every layer but the last, else 0: [size]. */
+export function hiddenWeights(network: Network): Float32Array {
+  const mask = new Float32Array(network.size);
+  for (const { at, biasAt } of network.layers.slice(0, -1)) mask.fill(1, at, biasAt);
+  return mask;
 }

@@ -14,6 +14,21 @@ export interface Noise {
   restore(state: readonly number[]): void;
 }
 
+/** No noise: the actor alone, for a task that is noisy enough. */
+export class NoNoise implements Noise {
+  sample(_scale: number, into: Float32Array): void {
+    into.fill(0);
+  }
+
+  reset(): void {}
+
+  save(): number[] {
+    return [];
+  }
+
+  restore(): void {}
+}
+
 /** Uncorrelated, zero-mean normal noise with the standard deviation `sigma` in each dimension. */
 export class GaussianNoise implements Noise {
   readonly #sigma: number;

@@ -1,24 +1,34 @@
 import assert from "node:assert";
 import type { Rng } from "../core/rng.ts";
+import type { Priorities } from "./priorities.ts";
 
 /**
- * Minibatches drawn from a replay: which rows to learn from, and where each one's next
- * observation is.
+ * Minibatches drawn from a replay: which rows to learn from, and where the observation is that each
+ * one's value is taken from.
  */
 export interface Sample {
-  /** Rows that hold s, a, r and the terminated flag: [steps * batch]. */
+  /** Rows that hold s, a, the return and the discount: [draws]. */
   readonly index: Int32Array;
-  /** Rows whose observation part is s': [steps * batch]. */
+  /** Rows whose observation part is the one to bootstrap from: [draws]. */
   readonly nextIndex: Int32Array;
 }
 
+/** A replay as a checkpoint holds it. */
+export interface ReplayState {
+  readonly rows: Float32Array;
+  readonly span: Uint8Array;
+  readonly head: number;
+  readonly pending: number;
+}
+
 /**
- * The replay buffer: a ring of float32 rows `observation | action in [-1, 1] | reward |
- * terminated`.
+ * The replay buffer: a ring of float32 rows `observation | action in [-1, 1] | return | discount`.
  *
- * Each observation is stored once: the next observation of a row is the observation of the row
- * behind it. An episode's end, terminated or truncated, adds one row that holds only the final
- * observation, so a truncated episode can bootstrap from where it was cut.
+ * Each observation is stored once: a transition from row i leads to the observation of row i + its
+ * span, where the span is n steps (Sutton 1988), fewer at an episode's end. The return is r0 +
+ * gamma r1 + ... over the span; the discount is gamma^span, and 0 where the episode terminated. An
+ * episode's end adds one row that holds only the final observation, so a truncated episode
+ * bootstraps from where it was cut.
  */
 export class Replay {
   readonly observations: number;
@@ -26,23 +36,42 @@ export class Replay {
   readonly capacity: number;
   readonly width: number;
   readonly rows: Float32Array;
-  /** 1 for a row that holds a whole transition. */
-  readonly #whole: Uint8Array;
+  readonly #gamma: number;
+  readonly #steps: number;
+  /** Steps that the row's transition spans; 0 for a row without one. */
+  readonly #span: Uint8Array;
+  readonly #priorities: Priorities | null;
   #head = 0;
   #filled = 0;
   #transitions = 0;
-  /** Whether the row behind the head still waits for the observation that follows it. */
-  #open = false;
+  /** Rows before the head that still wait for rewards and observations to come, at most n. */
+  #pending = 0;
+  #terminated = false;
 
-  /** `capacity` counts rows, at least 2: one a transition and one more an episode. */
-  constructor(observations: number, actions: number, capacity: number) {
-    assert(Number.isInteger(capacity) && capacity >= 2);
+  /**
+   * `capacity` counts rows: one a transition and one more an episode. `gamma` is the discount of
+   * one step, `steps` the n of the n-step returns, 1 to 255. With `priorities`, as many rows long,
+   * transitions are drawn by them.
+   */
+  constructor(
+    observations: number,
+    actions: number,
+    capacity: number,
+    gamma: number,
+    steps: number = 1,
+    priorities: Priorities | null = null,
+  ) {
+    assert(Number.isInteger(steps) && steps >= 1 && steps <= 255);
+    assert(Number.isInteger(capacity) && capacity > steps);
     this.observations = observations;
     this.actions = actions;
     this.capacity = capacity;
     this.width = observations + actions + 2;
     this.rows = new Float32Array(capacity * this.width);
-    this.#whole = new Uint8Array(capacity);
+    this.#gamma = gamma;
+    this.#steps = steps;
+    this.#span = new Uint8Array(capacity);
+    this.#priorities = priorities;
   }
 
   /** Transitions that can be drawn now. */
@@ -58,18 +87,28 @@ export class Replay {
   add(observation: Float32Array, action: Float32Array, reward: number, terminated: boolean): void {
     assert(observation.length === this.observations && action.length === this.actions);
     const row = this.#push(observation);
-    const at = row * this.width + this.observations;
-    this.rows.set(action, at);
-    this.rows[at + this.actions] = reward;
-    this.rows[at + this.actions + 1] = terminated ? 1 : 0;
-    this.#open = true;
+    this.rows.set(action, row * this.width + this.observations);
+    this.#pending = Math.min(this.#pending + 1, this.#steps);
+    let factor = 1;
+    for (let back = 0; back < this.#pending; back++) {
+      this.rows[this.#before(row, back) * this.width + this.width - 2] += factor * reward;
+      factor *= this.#gamma;
+    }
+    this.#terminated = terminated;
   }
 
   /** Closes the episode with its final observation, whether it terminated or was truncated. */
   endEpisode(final: Float32Array): void {
-    assert(this.#open, "an episode ends after a step");
-    this.#push(final);
-    this.#open = false;
+    assert(this.#pending > 0, "an episode ends after a step");
+    // The push completes the oldest row; the others end here too, on a shorter way.
+    const row = this.#push(final);
+    const open = Math.min(this.#pending, this.#steps);
+    for (let span = 1; span <= open; span++) {
+      const discount = this.#terminated ? 0 : this.#gamma ** span;
+      this.#complete(this.#before(row, span), span, discount);
+    }
+    this.#pending = 0;
+    this.#terminated = false;
   }
 
   /** Where the next row goes. */
@@ -78,15 +117,20 @@ export class Replay {
   }
 
   /**
-   * Overwrites all of `into` with transitions, each equally likely, drawn with replacement. The
-   * cost does not depend on how full the replay is.
+   * Overwrites all of `into` with transitions, drawn with replacement: each equally likely, or by
+   * the priorities. The cost does not depend on how full the replay is.
    */
   sample(rng: Rng, into: Sample): void {
-    this.sampleRows(rng, into, 0, this.#filled);
+    if (this.#priorities === null) {
+      this.sampleRows(rng, into, 0, this.#filled);
+      return;
+    }
+    this.#priorities.draw(rng, into.index);
+    for (let i = 0; i < into.index.length; i++) into.nextIndex[i] = this.following(into.index[i]);
   }
 
   /**
-   * As `sample`, from the `count` rows that begin at `first`, of which one must be a
+   * Draws with equal chance from the `count` rows that begin at `first`, of which one must be a
    * transition.
    */
   sampleRows(rng: Rng, into: Sample, first: number, count: number): void {
@@ -94,42 +138,55 @@ export class Replay {
     for (let i = 0; i < into.index.length; i++) {
       let row = -1;
       do row = (first + rng.below(count)) % this.capacity;
-      while (this.#whole[row] === 0);
+      while (this.#span[row] === 0);
       into.index[i] = row;
-      into.nextIndex[i] = row + 1 === this.capacity ? 0 : row + 1;
+      into.nextIndex[i] = this.following(row);
     }
   }
 
-  /** The ring as it stands, for a checkpoint: the filled rows and where the next one goes. */
-  save(): { rows: Float32Array; whole: Uint8Array; head: number; open: boolean } {
+  /** The row whose observation the transition of `row` leads to. */
+  following(row: number): number {
+    const next = row + this.#span[row];
+    return next < this.capacity ? next : next - this.capacity;
+  }
+
+  /** Whether `row` holds a transition that can be drawn. */
+  holds(row: number): boolean {
+    return this.#span[row] > 0;
+  }
+
+  /** The ring as it stands, for a checkpoint; views, so write them before the next `add`. */
+  save(): ReplayState {
     return {
-      rows: this.rows.slice(0, this.#filled * this.width),
-      whole: this.#whole.slice(0, this.#filled),
+      rows: this.rows.subarray(0, this.#filled * this.width),
+      span: this.#span.subarray(0, this.#filled),
       head: this.#head,
-      open: this.#open,
+      pending: this.#pending,
     };
   }
 
   /** Takes up what `save` gave. */
-  restore(saved: { rows: Float32Array; whole: Uint8Array; head: number; open: boolean }): void {
+  restore(saved: ReplayState): void {
     assert(saved.rows.length <= this.rows.length && saved.rows.length % this.width === 0);
     this.rows.set(saved.rows);
-    this.#whole.fill(0);
-    this.#whole.set(saved.whole);
-    this.#filled = saved.whole.length;
+    this.#span.fill(0);
+    this.#span.set(saved.span);
+    this.#filled = saved.span.length;
     this.#head = saved.head;
-    this.#open = saved.open;
-    this.#transitions = saved.whole.reduce((sum, flag) => sum + flag, 0);
+    this.#pending = saved.pending;
+    this.#transitions = saved.span.reduce((sum, span) => sum + (span > 0 ? 1 : 0), 0);
   }
 
-  /** Writes an observation at the head, which completes the row before it. */
+  #before(row: number, back: number): number {
+    return row >= back ? row - back : row - back + this.capacity;
+  }
+
+  /** Writes an observation at the head, which completes the row n steps before it. */
   #push(observation: Float32Array): number {
     const row = this.#head;
-    this.#forget(row);
-    if (this.#open) {
-      const before = (row === 0 ? this.capacity : row) - 1;
-      this.#whole[before] = 1;
-      this.#transitions++;
+    if (this.#span[row] > 0) this.#forget(row);
+    if (this.#pending === this.#steps) {
+      this.#complete(this.#before(row, this.#steps), this.#steps, this.#gamma ** this.#steps);
     }
     this.rows.fill(0, row * this.width, (row + 1) * this.width);
     this.rows.set(observation, row * this.width);
@@ -139,9 +196,17 @@ export class Replay {
   }
 
   #forget(row: number): void {
-    if (this.#whole[row] === 1) {
-      this.#whole[row] = 0;
-      this.#transitions--;
+    this.#transitions--;
+    this.#span[row] = 0;
+    this.#priorities?.leave(row);
+  }
+
+  #complete(row: number, span: number, discount: number): void {
+    if (this.#span[row] === 0) {
+      this.#transitions++;
+      this.#priorities?.enter(row);
     }
+    this.#span[row] = span;
+    this.rows[row * this.width + this.width - 1] = discount;
   }
 }

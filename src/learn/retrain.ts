@@ -3,13 +3,11 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Segment } from "../log/transitions.ts";
 import type { Task } from "../sim/env.ts";
-import { policyFile } from "./artefact.ts";
 import { selectionStarts } from "./evaluate.ts";
 import { decide, type GateDecision } from "./gate.ts";
 import type { Replay, Sample } from "./replay.ts";
-import { lossesOf } from "./settings.ts";
 import { judge } from "./train.ts";
-import { resumedTraining } from "./training.ts";
+import { policyOf, resumedTraining } from "./training.ts";
 
 /** What retraining needs to know. */
 export interface RetrainRequest {
@@ -52,12 +50,13 @@ const evaluations = 4;
  */
 export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
   const { task, deployed, segments, gradientSteps } = request;
-  const { settings, run } = await resumedTraining(join(request.folder, "checkpoint"), task);
+  const training = await resumedTraining(join(request.folder, "checkpoint"), task);
+  const { settings, run } = training;
   try {
-    const { engine, replay, rng } = run;
+    const { learner, replay, rng } = run;
     const simulated = Math.min(replay.transitions, replay.capacity);
     const first = replay.head;
-    const transitions = addSegments(replay, segments, task, settings.rewardScale);
+    const transitions = addSegments(replay, segments, task);
     if (transitions === 0) {
       throw new SinewError(
         "log-file",
@@ -65,24 +64,26 @@ export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
       );
     }
     const logged = (replay.head - first + replay.capacity) % replay.capacity;
-    const { shape } = lossesOf(settings, task.spec);
-    const draw = mixture(shape.stepsPerCall, shape.batch);
-    const calls = Math.ceil(gradientSteps / shape.stepsPerCall);
+    const draw = mixture(settings.gradientSteps, settings.batch);
+    const calls = Math.ceil(gradientSteps / settings.gradientSteps);
     const every = Math.ceil(calls / evaluations);
     let best = { return: Number.NEGATIVE_INFINITY, policy: deployed };
     for (let call = 1; call <= calls; call++) {
       replay.sample(rng, draw.simulated);
       replay.sampleRows(rng, draw.logged, first, logged);
       const sample = simulated > 0 ? draw.mixed() : draw.logged;
-      await engine.learn({ rows: replay.rows, capacity: replay.capacity, ...sample });
+      await learner.learn({
+        rows: replay.rows,
+        ...sample,
+        ...(run.priorities !== null && { weight: draw.weight }),
+        observation: run.normaliser,
+        rewardScale: run.rewardScale.value,
+        rateShare: 1,
+      });
       if (call % every === 0 || call === calls) {
-        const origin = {
-          step: run.step,
-          engine: engine.name,
-          retrainSteps: call * shape.stepsPerCall,
-        };
-        const policy = await policyFile(settings, task.spec, engine.state.online, origin);
-        const { mean } = await judge(policy, task, selectionStarts);
+        const retrainSteps = call * settings.gradientSteps;
+        const policy = await policyOf(training, task, { retrainSteps });
+        const { mean } = await judge(policy, task, selectionStarts(task));
         if (mean > best.return) best = { return: mean, policy };
       }
       request.onProgress({ step: call, steps: calls });
@@ -90,17 +91,12 @@ export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
     const decision = await decide(best.policy, deployed, task, segments);
     return { candidate: best.policy, decision, transitions };
   } finally {
-    await run.engine.close();
+    await run.learner.engine.close();
   }
 }
 
 /** Adds the log's transitions, judged by the task, and returns how many they are. */
-function addSegments(
-  replay: Replay,
-  segments: readonly Segment[],
-  task: Task,
-  rewardScale: number,
-): number {
+function addSegments(replay: Replay, segments: readonly Segment[], task: Task): number {
   const { observation, action } = task.spec;
   const scaled = new Float32Array(action.length);
   let transitions = 0;
@@ -111,7 +107,7 @@ function addSegments(
       const a = segment.action.subarray(i * action.length, (i + 1) * action.length);
       const reward = task.reward(o(i), a, o(i + 1));
       scaleAction(task.spec, a, scaled);
-      replay.add(o(i), scaled, reward * rewardScale, false);
+      replay.add(o(i), scaled, reward, false);
       transitions++;
     }
     if (segment.count > 1) replay.endEpisode(o(segment.count - 1));
@@ -141,5 +137,5 @@ function mixture(steps: number, batch: number) {
     }
     return both;
   };
-  return { simulated, logged, mixed };
+  return { simulated, logged, mixed, weight: new Float32Array(steps * batch).fill(1) };
 }

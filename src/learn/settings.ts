@@ -1,131 +1,232 @@
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
-import type { DdpgSettings } from "./engine.ts";
+import { type EngineKind, engineKinds } from "./engine.ts";
+import type { Losses } from "./losses.ts";
 
-/**
- * The random process that is added to actions while training, in units of half the action's
- * range.
- */
-export type NoiseSettings =
-  | { readonly kind: "gaussian"; readonly sigma: number }
-  | { readonly kind: "ou"; readonly theta: number; readonly sigma: number; readonly dt: number };
+/** One setting: what it may be, in words that a message can quote, and what it does. */
+export interface Setting<T> {
+  readonly kind: "number" | "whole" | "choice" | "widths" | "text" | "flag";
+  readonly help: string;
+  /** Inclusive limits of a number. */
+  readonly low?: number;
+  readonly high?: number;
+  readonly choices?: readonly T[];
+}
 
-/** Everything that decides a training run, beside the machine it runs on. */
+const number = (low: number, high: number, help: string): Setting<number> => ({
+  kind: "number",
+  low,
+  high,
+  help,
+});
+const whole = (low: number, high: number, help: string): Setting<number> => ({
+  ...number(low, high, help),
+  kind: "whole",
+});
+const choice = <T extends string>(choices: readonly T[], help: string): Setting<T> => ({
+  kind: "choice",
+  choices,
+  help,
+});
+const widths = (help: string): Setting<readonly number[]> => ({ kind: "widths", help });
+const flag = (help: string): Setting<boolean> => ({ kind: "flag", help });
+const text = (help: string): Setting<string> => ({ kind: "text", help });
+
+/** All settings of a run; `settingTable` says of each what it does and what it may be. */
 export interface TrainSettings {
   readonly task: string;
-  readonly engine: "onnx" | "tfjs";
+  readonly engine: EngineKind;
   readonly seed: number;
-  /** Environment steps in all; each is one gradient step too, once the warm-up is over. */
   readonly steps: number;
-  /** Environment steps with uniform actions before the first gradient step. */
-  readonly warmupSteps: number;
-  /** Widths of the hidden layers of actor and critic. */
-  readonly hidden: readonly number[];
-  /** Transitions in a minibatch. */
-  readonly batch: number;
-  /** Gradient steps in one call of the engine, after as many environment steps. */
-  readonly stepsPerCall: number;
-  /** Discount of one step. */
+  readonly randomSteps: number;
+  readonly learnAfter: number;
+  readonly collectSteps: number;
+  readonly gradientSteps: number;
+  readonly noise: "none" | "gaussian" | "ou";
+  readonly noiseSigma: number;
+  readonly noiseTheta: number;
+  readonly noiseDt: number;
+  readonly noiseDecay: "linear" | "exponential";
+  readonly finalNoiseShare: number;
+  readonly randomShare: number;
+  readonly parameterNoise: number;
+  readonly actorHidden: readonly number[];
+  readonly criticHidden: readonly number[];
+  readonly activation: "relu" | "tanh";
+  readonly actorNorm: "none" | "layer" | "batch";
+  readonly criticNorm: "none" | "layer" | "batch";
+  readonly actionLayer: number;
+  readonly finalBound: number;
   readonly gamma: number;
-  /** Share of the online network that a target takes up at each gradient step. */
-  readonly tau: number;
+  readonly nSteps: number;
+  readonly batch: number;
   readonly actorRate: number;
   readonly criticRate: number;
-  /** The share of its rate at which each optimiser ends; in between it falls linearly. */
   readonly finalRateShare: number;
-  /** Rewards are multiplied by this before they are stored; returns are told unscaled. */
+  readonly adamEpsilon: number;
+  readonly tau: number;
+  readonly targetEvery: number;
+  readonly twin: boolean;
+  readonly policyDelay: number;
+  readonly targetNoise: number;
+  readonly targetNoiseClip: number;
+  readonly criticDecay: number;
+  readonly decayKind: "l2" | "decoupled";
+  readonly gradientClip: number;
+  readonly actionPenalty: number;
+  readonly smoothTemporal: number;
+  readonly smoothSpatial: number;
+  readonly smoothSigma: number;
+  readonly observationNorm: "spec" | "running" | "none";
+  readonly observationClip: number;
   readonly rewardScale: number;
-  /** Rows of the replay. */
+  readonly returnNorm: "none" | "running" | "popart";
+  readonly statisticsShare: number;
   readonly replayRows: number;
-  readonly noise: NoiseSettings;
-  /** The share of the noise that is left at the last step; in between it falls linearly. */
-  readonly finalNoiseShare: number;
-  /** Environment steps between two evaluations on the selection starts. */
-  readonly evaluateEverySteps: number;
-  /** Environment steps between two checkpoints, each at the first episode's end after it. */
-  readonly checkpointEverySteps: number;
+  readonly replay: "uniform" | "prioritised";
+  readonly priorityExponent: number;
+  readonly priorityCorrection: number;
+  readonly mirror: boolean;
+  readonly hindsight: number;
+  readonly evaluateEvery: number;
+  readonly checkpointEvery: number;
+  readonly targetReturn: number;
 }
-
-/** What `sinew train` does when it is told nothing: solves Pendulum within seconds. */
-export const defaultSettings: TrainSettings = {
-  task: "pendulum",
-  engine: "onnx",
-  seed: 0,
-  steps: 20_000,
-  warmupSteps: 1_000,
-  hidden: [64, 64],
-  batch: 64,
-  stepsPerCall: 8,
-  gamma: 0.98,
-  tau: 0.01,
-  actorRate: 1e-3,
-  criticRate: 1e-3,
-  finalRateShare: 0.1,
-  rewardScale: 0.1,
-  replayRows: 200_000,
-  noise: { kind: "gaussian", sigma: 0.2 },
-  finalNoiseShare: 0.25,
-  evaluateEverySteps: 1_000,
-  checkpointEverySteps: 5_000,
-};
 
 /**
- * Centre and reciprocal half-range of each observation channel, so that networks see [-1, 1]; a
- * channel without finite limits passes unchanged.
+ * Everything that decides a training run, beside the machine it runs on. The names are those of the
+ * flags (`--actor-rate`) and of the keys in a YAML file (`actorRate`) too.
  */
-export function normaliserOf(spec: Spec): { mean: Float32Array; scale: Float32Array } {
-  const mean = new Float32Array(spec.observation.length);
-  const scale = new Float32Array(spec.observation.length).fill(1);
-  spec.observation.forEach(({ low, high }, at) => {
-    if (!Number.isFinite(low) || !Number.isFinite(high)) return;
-    mean[at] = (low + high) / 2;
-    scale[at] = 2 / (high - low);
-  });
-  return { mean, scale };
-}
+export const settingTable: {
+  readonly [name in keyof TrainSettings]: Setting<TrainSettings[name]>;
+} = {
+  task: text("task to train for"),
+  engine: choice(engineKinds, "what runs the gradient steps"),
+  seed: whole(0, 2 ** 32, "seed of everything random"),
+  steps: whole(1, 1e9, "environment steps in all"),
 
-/** The part of the settings that the engine needs, for a task of the shape of `spec`. */
-export function lossesOf(settings: TrainSettings, spec: Spec): DdpgSettings {
-  const { mean, scale } = normaliserOf(spec);
-  const { hidden, batch, stepsPerCall, gamma, tau, actorRate, criticRate } = settings;
+  randomSteps: whole(0, 1e9, "environment steps with uniform actions at first"),
+  learnAfter: whole(1, 1e9, "environment steps before the first gradient step"),
+  collectSteps: whole(1, 1e6, "environment steps from one round of learning to the next"),
+  gradientSteps: whole(1, 1e6, "gradient steps (of the critic) in each round of learning"),
+
+  noise: choice(["none", "gaussian", "ou"], "exploration noise"),
+  noiseSigma: number(0, 10, "its deviation, as a share of half the action's range"),
+  noiseTheta: number(0, 10, "pull of the ou noise to zero, per unit of noise-dt"),
+  noiseDt: number(1e-6, 10, "time step of the ou noise: 1 is nearly white, 0.01 is slow"),
+  noiseDecay: choice(["linear", "exponential"], "how noise and random-share fall"),
+  finalNoiseShare: number(0, 1, "share of them that is left at the last step"),
+  randomShare: number(0, 1, "share of uniform actions among the noisy ones"),
+  parameterNoise: number(0, 10, "distance of actions that adaptive parameter noise holds; 0: none"),
+
+  actorHidden: widths("widths of the actor's hidden layers"),
+  criticHidden: widths("widths of the critic's hidden layers"),
+  activation: choice(["relu", "tanh"], "what bends the hidden layers"),
+  actorNorm: choice(["none", "layer", "batch"], "norm of the actor's hidden layers"),
+  criticNorm: choice(["none", "layer", "batch"], "norm of the critic's hidden layers"),
+  actionLayer: whole(0, 8, "critic's layer that the action enters; 0: beside the observation"),
+  finalBound: number(0, 1, "last layers start uniform within this; 0: like the others"),
+
+  gamma: number(0, 1, "discount of one step"),
+  nSteps: whole(1, 255, "steps whose rewards a target counts before it bootstraps"),
+  batch: whole(1, 65_536, "transitions in a minibatch"),
+  actorRate: number(0, 1, "Adam's rate, actor"),
+  criticRate: number(0, 1, "Adam's rate, critic"),
+  finalRateShare: number(0, 1, "share of both rates that is left at the last step"),
+  adamEpsilon: number(0, 1, "Adam's epsilon"),
+  tau: number(0, 1, "share of the online network that a target takes up"),
+  targetEvery: whole(1, 1e6, "actor steps between updates of the targets"),
+  twin: flag("two critics, of which the smaller value counts"),
+  policyDelay: whole(1, 100, "critic steps to one step of actor and targets"),
+  targetNoise: number(0, 10, "deviation of the noise on the target's action"),
+  targetNoiseClip: number(0, 10, "that noise is cut off beyond this"),
+  criticDecay: number(0, 10, "decay of the critic's hidden weights"),
+  decayKind: choice(["l2", "decoupled"], "whether it goes through Adam (l2) or past it"),
+  gradientClip: number(0, 1e6, "longest gradient of each network; 0: no limit"),
+  actionPenalty: number(0, 1e3, "weight of the actor's squared outputs before tanh"),
+  smoothTemporal: number(0, 1e3, "CAPS: weight of the change of action from s to s'"),
+  smoothSpatial: number(0, 1e3, "CAPS: weight of the change of action from s to a neighbour"),
+  smoothSigma: number(0, 10, "CAPS: deviation of that neighbour, normalised"),
+
+  observationNorm: choice(["spec", "running", "none"], "scale of the observations"),
+  observationClip: number(0, 1e6, "normalised observations are cut off beyond this; 0: never"),
+  rewardScale: number(1e-9, 1e9, "rewards are multiplied by this for the critic"),
+  returnNorm: choice(["none", "running", "popart"], "how returns are normalised"),
+  statisticsShare: number(1e-6, 1, "share of a batch that batch norm and PopArt take up"),
+
+  replayRows: whole(300, 1e8, "rows of the replay"),
+  replay: choice(["uniform", "prioritised"], "how minibatches are drawn"),
+  priorityExponent: number(0, 1, "prioritised: alpha, 0 is uniform"),
+  priorityCorrection: number(0, 1, "prioritised: beta at the first step, 1 at the last"),
+  mirror: flag("store the mirror image of each episode too, where the task has one"),
+  hindsight: whole(0, 16, "HER: goals achieved later that each transition is stored with too"),
+
+  evaluateEvery: whole(1, 1e9, "environment steps between two evaluations"),
+  checkpointEvery: whole(1, 1e9, "environment steps between two checkpoints, at episode ends"),
+  targetReturn: number(-1e12, 1e12, "stop once an evaluation reaches this"),
+};
+
+/** What the gradient step needs of the settings, for a task of the shape of `spec`. */
+export function lossesOf(settings: TrainSettings, spec: Spec): Losses {
+  const { twin, adamEpsilon, returnNorm, replay } = settings;
   return {
+    ...settings,
     shape: {
+      ...settings,
       observations: spec.observation.length,
       actions: spec.action.length,
-      hidden,
-      batch,
-      stepsPerCall,
+      critics: twin ? 2 : 1,
     },
-    gamma,
-    tau,
-    actorRate,
-    criticRate,
     beta1: 0.9,
     beta2: 0.999,
-    epsilon: 1e-8,
-    observationMean: mean,
-    observationScale: scale,
+    epsilon: adamEpsilon,
+    popArt: returnNorm === "popart",
+    weighted: replay === "prioritised",
   };
 }
 
 /** Throws `SinewError("usage")` that names the first setting that cannot be. */
 export function checkSettings(settings: TrainSettings): void {
-  const within = (name: keyof TrainSettings, low: number, high: number): void => {
-    const value = settings[name] as number;
-    if (!(value >= low && value <= high)) {
-      throw new SinewError("usage", `${name} is ${value}: give a number from ${low} to ${high}`);
+  for (const name of Object.keys(settingTable) as (keyof TrainSettings)[]) {
+    const why = faultOf(settingTable[name], settings[name]);
+    if (why !== null) throw new SinewError("usage", `${name} is ${settings[name]}: ${why}`);
+  }
+  if (settings.gradientSteps % settings.policyDelay !== 0) {
+    const { gradientSteps, policyDelay } = settings;
+    throw new SinewError(
+      "usage",
+      `gradientSteps is ${gradientSteps}: give a multiple of policyDelay, ${policyDelay}`,
+    );
+  }
+  if (settings.actionLayer > settings.criticHidden.length) {
+    const { actionLayer, criticHidden } = settings;
+    throw new SinewError(
+      "usage",
+      `actionLayer is ${actionLayer}: the critic has the layers 0 to ${criticHidden.length}`,
+    );
+  }
+}
+
+/** What a value must be that is not, or null. */
+export function faultOf(setting: Setting<unknown>, value: unknown): string | null {
+  const { kind, low = 0, high = 0, choices = [] } = setting;
+  switch (kind) {
+    case "number":
+    case "whole": {
+      const fits = typeof value === "number" && value >= low && value <= high;
+      if (fits && (kind === "number" || Number.isInteger(value))) return null;
+      return `give a ${kind === "whole" ? "whole " : ""}number from ${low} to ${high}`;
     }
-  };
-  within("steps", 1, 1e9);
-  within("warmupSteps", 1, settings.steps);
-  within("batch", 1, 65_536);
-  within("stepsPerCall", 1, 1_000);
-  within("gamma", 0, 1);
-  within("tau", 0, 1);
-  within("actorRate", 0, 1);
-  within("criticRate", 0, 1);
-  within("replayRows", 2, 1e8);
-  if (settings.hidden.length === 0 || settings.hidden.some((width) => !(width >= 1))) {
-    throw new SinewError("usage", `hidden is [${settings.hidden}]: give at least one width`);
+    case "choice":
+      return choices.includes(value) ? null : `give one of ${choices.join(", ")}`;
+    case "widths": {
+      const list = Array.isArray(value) ? (value as unknown[]) : [];
+      const fits = list.every((one) => Number.isInteger(one) && Number(one) >= 1);
+      return list.length > 0 && fits ? null : "give the width of at least one layer, as in 64,64";
+    }
+    case "text":
+      return typeof value === "string" && value !== "" ? null : "give a name";
+    case "flag":
+      return typeof value === "boolean" ? null : "give true or false";
   }
 }

@@ -4,9 +4,7 @@ import type { Clock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import { loadPolicy } from "../policy/policy.ts";
 import type { Task } from "../sim/env.ts";
-import { policyFile } from "./artefact.ts";
 import { ddpg } from "./ddpg.ts";
-import type { StepMetrics } from "./engine.ts";
 import {
   type Evaluation,
   evaluate,
@@ -14,9 +12,16 @@ import {
   type Starts,
   selectionStarts,
 } from "./evaluate.ts";
-import { lossesOf, type TrainSettings } from "./settings.ts";
+import type { StepMetrics } from "./losses.ts";
+import type { TrainSettings } from "./settings.ts";
 import { EventFile } from "./tensorboard.ts";
-import { freshTraining, resumedTraining, saveTraining, type Training } from "./training.ts";
+import {
+  freshTraining,
+  policyOf,
+  resumedTraining,
+  saveTraining,
+  type Training,
+} from "./training.ts";
 
 /** What someone who waits wants to see. */
 export interface Progress {
@@ -77,8 +82,7 @@ export async function train(settings: TrainSettings, context: TrainContext): Pro
   const seconds = (): number => (clock.now() - startUs) / 1e6;
   const { run } = training;
   try {
-    const losses = lossesOf(training.settings, task.spec);
-    for await (const report of ddpg(run, losses, training.settings)) {
+    for await (const report of ddpg(run, training.settings)) {
       const { settings } = training;
       if (report.kind === "episode") {
         training.recentReturns = [...training.recentReturns.slice(-9), report.return];
@@ -86,15 +90,16 @@ export async function train(settings: TrainSettings, context: TrainContext): Pro
           "rollout/ep_rew_mean": meanOf(training.recentReturns),
           "time/steps_per_second": (run.step - startStep) / seconds(),
         });
-        if (run.step >= training.savedStep + settings.checkpointEverySteps) {
+        if (run.step >= training.savedStep + settings.checkpointEvery) {
           saveTraining(checkpoint, training);
         }
         context.onProgress(progressOf(training, seconds()));
       } else {
         events.scalars(run.step, context.wallSeconds(), scalarsOf(report.metrics));
-        if (run.step >= training.evaluatedStep + settings.evaluateEverySteps) {
+        if (run.step >= training.evaluatedStep + settings.evaluateEvery) {
           const mean = await select(training, task);
           events.scalars(run.step, context.wallSeconds(), { "eval/mean_reward": mean });
+          if (mean >= settings.targetReturn) break;
         }
       }
     }
@@ -108,13 +113,13 @@ export async function train(settings: TrainSettings, context: TrainContext): Pro
       path,
       seconds: seconds(),
       bestStep: training.best.step,
-      best: await judge(training.best.policy, task, judgedStarts),
-      final: await judge(last, task, judgedStarts),
-      engine: run.engine.name,
+      best: await judge(training.best.policy, task, judgedStarts(task)),
+      final: await judge(last, task, judgedStarts(task)),
+      engine: run.learner.engine.name,
     };
   } finally {
     events.close();
-    await run.engine.close();
+    await run.learner.engine.close();
   }
 }
 
@@ -129,16 +134,11 @@ function makeFolder(folder: string): void {
 /** Evaluates the policy as it stands on the selection starts, and keeps it where it is the best. */
 async function select(training: Training, task: Task): Promise<number> {
   const policy = await policyOf(training, task);
-  const { mean } = await judge(policy, task, selectionStarts);
+  const { mean } = await judge(policy, task, selectionStarts(task));
   const { step } = training.run;
   training.evaluatedStep = step;
   if (mean > training.best.return) training.best = { step, return: mean, policy };
   return mean;
-}
-
-function policyOf({ settings, run }: Training, task: Task): Promise<Uint8Array> {
-  const origin = { step: run.step, engine: run.engine.name };
-  return policyFile(settings, task.spec, run.engine.state.online, origin);
 }
 
 /** Loads a policy file, proof and all, and evaluates that very file. */
@@ -156,7 +156,7 @@ function progressOf(training: Training, seconds: number): Progress {
   return {
     step: run.step,
     steps: settings.steps,
-    episodes: run.episode,
+    episodes: run.episodes,
     seconds,
     recentReturn: meanOf(recentReturns),
     bestReturn: best.return,
@@ -169,11 +169,13 @@ function progressOf(training: Training, seconds: number): Progress {
  */
 function scalarsOf(metrics: StepMetrics): Record<string, number> {
   return {
-    "train/critic_loss": metrics.criticLoss.at(-1)!,
+    "train/critic_loss": metrics.msbe.at(-1)!,
+    "train/msbe": metrics.msbe.at(-1)!,
     "train/actor_loss": metrics.actorLoss.at(-1)!,
     "train/q": metrics.q.at(-1)!,
     "train/critic_gradient_norm": metrics.criticGradientNorm.at(-1)!,
     "train/actor_gradient_norm": metrics.actorGradientNorm.at(-1)!,
+    "train/saturation": metrics.saturation.at(-1)!,
   };
 }
 

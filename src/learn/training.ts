@@ -5,8 +5,13 @@ import { taskNamed } from "../sim/tasks.ts";
 import { policyFile } from "./artefact.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { Run } from "./ddpg.ts";
-import { initialState, type LearnerState, openEngine } from "./engine.ts";
-import { GaussianNoise, type Noise, OrnsteinUhlenbeckNoise } from "./noise.ts";
+import { openEngine } from "./engine.ts";
+import { Episode } from "./episode.ts";
+import { Explorer } from "./explorer.ts";
+import { gradientStep } from "./gradient-step.ts";
+import { initialState, Learner, type LearnerState } from "./learner.ts";
+import { Normaliser, RewardScale } from "./normaliser.ts";
+import { Priorities } from "./priorities.ts";
 import { Replay } from "./replay.ts";
 import { checkSettings, lossesOf, type TrainSettings } from "./settings.ts";
 
@@ -34,34 +39,35 @@ interface Facts {
   readonly settings: TrainSettings;
   readonly engine: string;
   readonly step: number;
-  readonly episode: number;
+  readonly episodes: number;
   readonly gradientSteps: number;
-  readonly noise: readonly number[];
-  readonly replay: { readonly head: number; readonly open: boolean };
+  readonly explorer: ReturnType<Explorer["save"]>;
+  readonly replay: { readonly head: number; readonly pending: number };
   readonly best: { readonly step: number; readonly return: number };
   readonly recentReturns: readonly number[];
   readonly evaluatedStep: number;
 }
 
-/** The arrays of a checkpoint. */
+/** The arrays of a checkpoint, beside the learner's own (`learner/` and their names). */
 interface Arrays {
-  readonly online: Float32Array;
-  readonly target: Float32Array;
-  readonly firstMoment: Float32Array;
-  readonly secondMoment: Float32Array;
   readonly rng: Uint32Array;
+  readonly learnerRng: Uint32Array;
   readonly replayRows: Float32Array;
-  readonly replayWhole: Uint8Array;
+  readonly replaySpan: Uint8Array;
+  readonly priorities: Float64Array;
+  readonly observationSums: Float64Array;
+  readonly rewardSums: Float64Array;
   readonly bestPolicy: Uint8Array;
 }
 
 /** A run at its first step. Throws `SinewError("usage")` for settings that cannot be. */
 export async function freshTraining(settings: TrainSettings, task: Task): Promise<Training> {
   checkSettings(settings);
-  const { shape } = lossesOf(settings, task.spec);
+  const losses = lossesOf(settings, task.spec);
+  const state = initialState(losses, settings.finalBound, new Rng(settings.seed, 1));
   return {
     settings,
-    run: await openRun(settings, task, initialState(shape, new Rng(settings.seed, 1))),
+    run: await openRun(settings, task, state),
     best: { step: 0, return: Number.NEGATIVE_INFINITY, policy: new Uint8Array(0) },
     recentReturns: [],
     evaluatedStep: 0,
@@ -78,20 +84,25 @@ export async function resumedTraining(path: string, task: Task): Promise<Trainin
   if (facts.settings.task !== task.name) {
     throw new SinewError("checkpoint", `${path} is of the task ${facts.settings.task}`);
   }
-  const { online, target, firstMoment, secondMoment } = arrays;
-  const state = { online, target, firstMoment, secondMoment, steps: facts.gradientSteps };
-  const run = await openRun(facts.settings, task, state);
-  if (run.engine.name !== facts.engine) {
-    await run.engine.close();
-    const engines = `${facts.engine}, and this machine has ${run.engine.name}`;
+  const run = await openRun(facts.settings, task, {
+    carried: learnerArrays(arrays),
+    steps: facts.gradientSteps,
+  });
+  const { engine } = run.learner;
+  if (engine.name !== facts.engine) {
+    await engine.close();
+    const engines = `${facts.engine}, and this machine has ${engine.name}`;
     throw new SinewError("checkpoint", `${path} was trained by the engine ${engines}`);
   }
   run.step = facts.step;
-  run.episode = facts.episode;
-  run.noise.restore(facts.noise);
+  run.episodes = facts.episodes;
+  run.explorer.restore(facts.explorer);
   run.rng.state.set(arrays.rng);
-  const { replayRows: rows, replayWhole: whole } = arrays;
-  run.replay.restore({ rows, whole, ...facts.replay });
+  run.learner.chance.set(arrays.learnerRng);
+  run.replay.restore({ rows: arrays.replayRows, span: arrays.replaySpan, ...facts.replay });
+  run.priorities?.restore(arrays.priorities);
+  run.normaliser.restore(arrays.observationSums);
+  run.rewardScale.restore(arrays.rewardSums);
   return {
     settings: facts.settings,
     run,
@@ -110,51 +121,77 @@ export async function resumedTraining(path: string, task: Task): Promise<Trainin
 /** Writes the checkpoint of a run that is between two episodes. */
 export function saveTraining(path: string, training: Training): void {
   const { settings, run, best } = training;
-  const { state } = run.engine;
-  const replay = run.replay.save();
+  const { carried, steps } = run.learner.state;
+  const { rows, span, head, pending } = run.replay.save();
   const facts: Facts = {
     settings,
-    engine: run.engine.name,
+    engine: run.learner.engine.name,
     step: run.step,
-    episode: run.episode,
-    gradientSteps: state.steps,
-    noise: run.noise.save(),
-    replay: { head: replay.head, open: replay.open },
+    episodes: run.episodes,
+    gradientSteps: steps,
+    explorer: run.explorer.save(),
+    replay: { head, pending },
     best: { step: best.step, return: best.return },
     recentReturns: training.recentReturns,
     evaluatedStep: training.evaluatedStep,
   };
   const arrays: Arrays = {
-    online: state.online,
-    target: state.target,
-    firstMoment: state.firstMoment,
-    secondMoment: state.secondMoment,
     rng: run.rng.state,
-    replayRows: replay.rows,
-    replayWhole: replay.whole,
+    learnerRng: run.learner.chance,
+    replayRows: rows,
+    replaySpan: span,
+    priorities: run.priorities?.save(span.length) ?? new Float64Array(0),
+    observationSums: run.normaliser.save(),
+    rewardSums: run.rewardScale.save(),
     bestPolicy: best.policy,
   };
-  writeCheckpoint(path, { facts, arrays });
+  const learner = Object.entries(carried).map(([name, values]) => [`learner/${name}`, values]);
+  writeCheckpoint(path, { facts, arrays: { ...arrays, ...Object.fromEntries(learner) } });
   training.savedStep = run.step;
+}
+
+function learnerArrays(arrays: Arrays): Record<string, Float32Array> {
+  const entries = Object.entries(arrays as unknown as Record<string, Float32Array>);
+  return Object.fromEntries(
+    entries
+      .filter(([name]) => name.startsWith("learner/"))
+      .map(([name, values]) => [name.slice("learner/".length), values]),
+  );
 }
 
 async function openRun(settings: TrainSettings, task: Task, state: LearnerState): Promise<Run> {
   const losses = lossesOf(settings, task.spec);
+  const { seed, gamma, nSteps, replayRows, priorityExponent } = settings;
   const { observations, actions } = losses.shape;
+  const program = gradientStep(losses);
+  const engine = await openEngine(settings.engine, program, state.carried);
+  const normaliser = new Normaliser(task.spec, settings.observationNorm, settings.observationClip);
+  const priorities =
+    settings.replay === "prioritised" ? new Priorities(replayRows, priorityExponent) : null;
   return {
     env: task.makeEnv(),
-    engine: await openEngine(settings.engine, losses, state),
-    replay: new Replay(observations, actions, settings.replayRows),
-    noise: noiseOf(settings, actions),
-    rng: new Rng(settings.seed),
+    learner: new Learner(engine, losses, program, state.steps, seed),
+    replay: new Replay(observations, actions, replayRows, gamma, nSteps, priorities),
+    priorities,
+    explorer: new Explorer(settings, losses.shape, normaliser),
+    normaliser,
+    rewardScale: new RewardScale(settings.rewardScale, gamma, settings.returnNorm === "running"),
+    episode: new Episode(task, settings),
+    rng: new Rng(seed),
     step: 0,
-    episode: 0,
+    episodes: 0,
   };
 }
 
-function noiseOf({ noise, seed }: TrainSettings, actions: number): Noise {
-  if (noise.kind === "gaussian") return new GaussianNoise(noise.sigma, seed);
-  return new OrnsteinUhlenbeckNoise(actions, noise.theta, noise.sigma, noise.dt, seed);
+/** The policy file of a run's actor as it stands; `more` is added to what it says of its origin. */
+export function policyOf(
+  { settings, run }: Training,
+  task: Task,
+  more: Readonly<Record<string, number>> = {},
+): Promise<Uint8Array> {
+  const { learner, normaliser: observation, step } = run;
+  const actor = { parameters: learner.actor, statistics: learner.actorStatistics, observation };
+  return policyFile(settings, task.spec, actor, { step, engine: learner.engine.name, ...more });
 }
 
 /**
@@ -163,11 +200,21 @@ function noiseOf({ noise, seed }: TrainSettings, actions: number): Noise {
  */
 export async function exportFromCheckpoint(path: string, last: boolean): Promise<Uint8Array> {
   const { facts, arrays } = readCheckpoint<Facts, Arrays>(path);
-  if (last) {
-    const { spec } = taskNamed(facts.settings.task);
-    const origin = { step: facts.step, engine: facts.engine };
-    return await policyFile(facts.settings, spec, arrays.online, origin);
+  if (!last) {
+    if (arrays.bestPolicy.length > 0) return arrays.bestPolicy;
+    throw new SinewError(
+      "checkpoint",
+      `${path} was written before the first evaluation: add --last`,
+    );
   }
-  if (arrays.bestPolicy.length > 0) return arrays.bestPolicy;
-  throw new SinewError("checkpoint", `${path} was written before the first evaluation: add --last`);
+  const { settings, step, engine } = facts;
+  const { spec } = taskNamed(settings.task);
+  const { observationNorm, observationClip } = settings;
+  const observation = new Normaliser(spec, observationNorm, observationClip);
+  observation.restore(arrays.observationSums);
+  const learner = learnerArrays(arrays);
+  const parameters = learner["actor.online"]!;
+  const statistics = learner["actor.statistics"] ?? new Float32Array(0);
+  const actor = { parameters, statistics, observation };
+  return await policyFile(settings, spec, actor, { step, engine });
 }

@@ -1,7 +1,7 @@
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Graph, Node, Tensor } from "../onnx/model.ts";
-import { type Actor, assertShapes, type Layer } from "./actor.ts";
+import { type Actor, assertShapes, type Layer, normEpsilon } from "./actor.ts";
 
 /** Name of the graph's input, [batch, observation channels] float32, in physical units. */
 export const inputName = "observation";
@@ -9,7 +9,8 @@ export const inputName = "observation";
 export const outputName = "action";
 
 /**
- * An actor as an ONNX graph: Sub and Mul (normaliser), Gemm and Relu by turns, Tanh, Mul and Add
+ * An actor as an ONNX graph: Sub, Mul and perhaps Clip (normaliser), then for each hidden layer
+ * Gemm, perhaps LayerNormalization, and Relu or Tanh, the last layer's Gemm, Tanh, Mul and Add
  * (range of the actuators), Max and Min (limits, exact in float32, each channel its own).
  */
 export function graphOfActor(spec: Spec, actor: Actor): Graph {
@@ -22,20 +23,33 @@ export function graphOfActor(spec: Spec, actor: Actor): Graph {
     return name;
   };
   const apply = (op: string, output: string, ...others: readonly string[]): void => {
-    nodes.push({ op, inputs: [value, ...others], outputs: [output], attributes: {} });
+    const attributes = op === "LayerNormalization" ? { epsilon: { float: normEpsilon } } : {};
+    nodes.push({ op, inputs: [value, ...others], outputs: [output], attributes });
     value = output;
   };
   const ofActions = (name: string, number: (low: number, high: number) => number): string => {
     const data = Float32Array.from(spec.action, ({ low, high }) => number(low, high));
     return constant(name, [data.length], data);
   };
-  const { mean, scale } = actor.normaliser;
+  const { mean, scale, clip } = actor.normaliser;
   apply("Sub", "centred", constant("observation_mean", [mean.length], mean));
   apply("Mul", "normalised", constant("observation_scale", [scale.length], scale));
-  actor.layers.forEach(({ weights, bias, inputs, outputs }, depth) => {
+  if (clip > 0) {
+    const limits = [-clip, clip].map((limit, i) =>
+      constant(`observation_limit_${i}`, [], Float32Array.of(limit)),
+    );
+    apply("Clip", "clipped", ...limits);
+  }
+  actor.layers.forEach(({ weights, bias, inputs, outputs, norm }, depth) => {
     const matrix = constant(`weights_${depth}`, [inputs, outputs], weights);
     apply("Gemm", `sum_${depth}`, matrix, constant(`bias_${depth}`, [outputs], bias));
-    if (depth < actor.layers.length - 1) apply("Relu", `hidden_${depth}`);
+    if (norm !== undefined) {
+      const gain = constant(`gain_${depth}`, [outputs], norm.gain);
+      const shift = constant(`shift_${depth}`, [outputs], norm.shift);
+      apply("LayerNormalization", `normed_${depth}`, gain, shift);
+    }
+    const bend = actor.activation === "relu" ? "Relu" : "Tanh";
+    if (depth < actor.layers.length - 1) apply(bend, `hidden_${depth}`);
   });
   apply("Tanh", "unit_action");
   apply(
@@ -89,11 +103,18 @@ export function actorOfGraph(spec: Spec, graph: Graph): Actor {
   for (let depth = 0; tensors.has(`weights_${depth}`); depth++) {
     const bias = read(`bias_${depth}`, -1);
     const outputs = bias.length;
-    layers.push({ weights: read(`weights_${depth}`, inputs, outputs), bias, inputs, outputs });
+    const weights = read(`weights_${depth}`, inputs, outputs);
+    const norm = tensors.has(`gain_${depth}`)
+      ? { gain: read(`gain_${depth}`, outputs), shift: read(`shift_${depth}`, outputs) }
+      : undefined;
+    layers.push({ weights, bias, inputs, outputs, ...(norm !== undefined && { norm }) });
     inputs = outputs;
   }
   if (layers.length === 0 || inputs !== spec.action.length) throw refusal("its layers do not fit");
-  const actor = { normaliser: { mean, scale }, layers };
+  const clip = tensors.has("observation_limit_1") ? read("observation_limit_1")[0] : 0;
+  const hidden = graph.nodes.find(({ outputs }) => outputs[0] === "hidden_0");
+  const activation = hidden?.op === "Tanh" ? "tanh" : "relu";
+  const actor: Actor = { normaliser: { mean, scale, clip }, layers, activation };
   // The graph is ours where it is what we would write for this actor.
   if (textOf(graphOfActor(spec, actor)) !== textOf(graph)) throw refusal("its nodes are others");
   return actor;

@@ -1,24 +1,35 @@
 import assert from "node:assert/strict";
 import type { Spec } from "../core/spec.ts";
 
+/** Added to a variance before its root is taken (Ba et al. 2016); a float32, as ONNX holds it. */
+export const normEpsilon: number = Math.fround(1e-5);
+
 /** A fully connected layer: `weights` [inputs, outputs] row-major, `bias` [outputs]. */
 export interface Layer {
   readonly weights: Float32Array;
   readonly bias: Float32Array;
   readonly inputs: number;
   readonly outputs: number;
+  /** Layer normalisation of the sums, [outputs] each; absent where the layer has none. */
+  readonly norm?: { readonly gain: Float32Array; readonly shift: Float32Array };
 }
 
 /** What the network sees is (observation - mean) * scale; one number of each per channel. */
 export interface Normaliser {
   readonly mean: Float32Array;
   readonly scale: Float32Array;
+  /** It is cut off beyond this, to either side; 0: never. */
+  readonly clip: number;
 }
 
-/** A deterministic actor: relu between its layers, tanh last, then the range of the actuators. */
+/** What bends the hidden layers. */
+export type Activation = "relu" | "tanh";
+
+/** A deterministic actor: hidden layers, tanh last, then the range of the actuators. */
 export interface Actor {
   readonly normaliser: Normaliser;
   readonly layers: readonly Layer[];
+  readonly activation: Activation;
 }
 
 /** Asserts that an actor's arrays have the sizes that `spec` and its layers ask for. */
@@ -26,8 +37,10 @@ export function assertShapes(spec: Spec, { normaliser, layers }: Actor): void {
   let width = spec.observation.length;
   assert.equal(normaliser.mean.length, width);
   assert.equal(normaliser.scale.length, width);
-  for (const { weights, bias, inputs, outputs } of layers) {
+  for (const { weights, bias, inputs, outputs, norm } of layers) {
     assert.equal(inputs, width);
+    assert.equal(norm?.gain.length ?? outputs, outputs);
+    assert.equal(norm?.shift.length ?? outputs, outputs);
     assert.equal(weights.length, inputs * outputs);
     assert.equal(bias.length, outputs);
     width = outputs;
@@ -41,7 +54,7 @@ export function assertShapes(spec: Spec, { normaliser, layers }: Actor): void {
  */
 export function evaluateActor(
   spec: Spec,
-  { normaliser, layers }: Actor,
+  { normaliser, layers, activation }: Actor,
   observation: Float32Array,
   arrays: typeof Float64Array | typeof Float32Array = Float64Array,
 ): Float64Array | Float32Array {
@@ -49,17 +62,20 @@ export function evaluateActor(
   for (let i = 0; i < input.length; i++) {
     input[i] = observation[i] - normaliser.mean[i];
     input[i] *= normaliser.scale[i];
+    const { clip } = normaliser;
+    if (clip > 0) input[i] = Math.min(clip, Math.max(-clip, input[i]));
   }
-  layers.forEach(({ weights, bias, inputs, outputs }, depth) => {
+  layers.forEach(({ weights, bias, inputs, outputs, norm }, depth) => {
     const sums = new arrays(outputs);
     for (let i = 0; i < inputs; i++) {
       const from = input[i];
       for (let j = 0; j < outputs; j++) sums[j] += from * weights[i * outputs + j];
     }
-    const last = depth === layers.length - 1;
+    for (let j = 0; j < outputs; j++) sums[j] += bias[j];
+    if (norm !== undefined) standardise(sums, norm.gain, norm.shift);
+    const bent = depth === layers.length - 1 ? "tanh" : activation;
     for (let j = 0; j < outputs; j++) {
-      sums[j] += bias[j];
-      sums[j] = last ? Math.tanh(sums[j]) : Math.max(0, sums[j]);
+      sums[j] = bent === "tanh" ? Math.tanh(sums[j]) : Math.max(0, sums[j]);
     }
     input = sums;
   });
@@ -69,4 +85,24 @@ export function evaluateActor(
     input[j] = Math.min(Math.fround(high), Math.max(Math.fround(low), input[j]));
   });
   return input;
+}
+
+/** Layer normalisation, in the precision of the array. */
+function standardise(
+  sums: Float64Array | Float32Array,
+  gain: Float32Array,
+  shift: Float32Array,
+): void {
+  const count = sums.length;
+  let mean = 0;
+  for (let j = 0; j < count; j++) mean += sums[j] / count;
+  let variance = 0;
+  for (let j = 0; j < count; j++) variance += (sums[j] - mean) ** 2 / count;
+  const root = Math.sqrt(variance + normEpsilon);
+  for (let j = 0; j < count; j++) {
+    sums[j] -= mean;
+    sums[j] /= root;
+    sums[j] *= gain[j];
+    sums[j] += shift[j];
+  }
 }

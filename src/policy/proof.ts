@@ -78,9 +78,11 @@ function checkFinite({ normaliser, layers }: Actor): void {
   const named: [name: string, numbers: Float32Array][] = [
     ["the normaliser's mean", normaliser.mean],
     ["the normaliser's scale", normaliser.scale],
-    ...layers.flatMap(({ weights, bias }, depth): [string, Float32Array][] => [
+    ...layers.flatMap(({ weights, bias, norm }, depth): [string, Float32Array][] => [
       [`the weights of layer ${depth}`, weights],
       [`the bias of layer ${depth}`, bias],
+      [`the gain of layer ${depth}`, norm?.gain ?? weights],
+      [`the shift of layer ${depth}`, norm?.shift ?? bias],
     ]),
   ];
   for (const [name, numbers] of named) {

@@ -27,6 +27,12 @@ export const pendulumTask: Task = {
   name: "pendulum",
   spec: pendulumSpec,
   episodeStepsMax,
+  selectionStarts: 200,
+  judgedStarts: 1000,
+  mirror: {
+    observation: { from: [0, 1, 2], sign: [1, -1, -1] },
+    action: { from: [0], sign: [-1] },
+  },
   makeEnv: () => new Pendulum(),
   reward(observation, action) {
     const theta = Math.atan2(observation[1], observation[0]);

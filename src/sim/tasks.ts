@@ -2,10 +2,35 @@ import { SinewError } from "../core/errors.ts";
 import type { Task } from "./env.ts";
 import { pendulumTask } from "./pendulum.ts";
 
-/** Every task that can be trained for by name. */
+/** How each named task is opened; what it needs is loaded no sooner. */
+const openers: Readonly<Record<string, () => Promise<Task>>> = {
+  pendulum: async () => pendulumTask,
+  "inverted-pendulum": async () => (await import("./inverted-pendulum.ts")).openInvertedPendulum(),
+  reacher: async () => (await import("./reacher.ts")).openReacher(),
+  "half-cheetah": async () => (await import("./half-cheetah.ts")).openHalfCheetah(),
+  hopper: async () => (await import("./hopper.ts")).openHopper(),
+  walker2d: async () => (await import("./walker2d.ts")).openWalker2d(),
+};
+
+/** Every task that can be opened by name. */
+export const taskNames: readonly string[] = Object.keys(openers);
+
+/**
+ * The task of that name, ready to make worlds. Each call gives worlds that share nothing with those
+ * of another. Throws `SinewError("environment")` that lists the names there are.
+ */
+export async function openTask(name: string): Promise<Task> {
+  if (!Object.hasOwn(openers, name)) {
+    const why = `no task is named "${name}": there is ${taskNames.join(", ")}`;
+    throw new SinewError("environment", why);
+  }
+  return openers[name]();
+}
+
+/** Every task that needs nothing loaded. */
 export const tasks: readonly Task[] = [pendulumTask];
 
-/** The task of that name. Throws `SinewError("environment")` that lists the names there are. */
+/** As `openTask`, for the tasks that need nothing loaded. */
 export function taskNamed(name: string): Task {
   const task = tasks.find((each) => each.name === name);
   if (task !== undefined) return task;

@@ -146,7 +146,7 @@ test("inspect prints the contract as a table, and as JSON", async () => {
 
 test("train, export and evaluate, the whole way through the command line", async () => {
   const run = join(folder, "run");
-  const flags = ["--steps", "1200", "--warmup", "200", "--folder", run, "--json"];
+  const flags = ["--steps", "1200", "--learn-after", "200", "--folder", run, "--json"];
   const trained = await sinew("train", ...flags);
   assert.equal(trained.code, 0, trained.err);
   const { bestReturn, policy: path } = JSON.parse(trained.out);

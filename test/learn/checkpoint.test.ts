@@ -44,7 +44,7 @@ test("a checkpoint that is cut or has one flipped bit is refused", () => {
 test("a checkpoint of another version says so, and a missing one too", () => {
   writeCheckpoint(path, content);
   const other = readFileSync(path);
-  other[7] = "2".charCodeAt(0);
+  other[7] = "1".charCodeAt(0);
   writeFileSync(join(folder, "bad"), other);
   assert.throws(() => readCheckpoint(join(folder, "bad")), /another version/);
   assert.throws(() => readCheckpoint(join(folder, "none")), /no run was saved there/);

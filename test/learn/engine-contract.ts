@@ -1,19 +1,18 @@
 import assert from "node:assert/strict";
 import { Rng } from "../../src/core/rng.ts";
-import {
-  copyState,
-  type DdpgSettings,
-  type Engine,
-  initialState,
-  type LearnerState,
-  type Minibatches,
-  type StepMetrics,
-} from "../../src/learn/engine.ts";
+import { initialState, type Minibatches } from "../../src/learn/learner.ts";
+import type { Losses, StepMetrics } from "../../src/learn/losses.ts";
 import { networksOf } from "../../src/learn/networks.ts";
+import {
+  type Flat,
+  flatOf,
+  type OpenEngine,
+  openLearner,
+  plainLosses,
+  stateOf,
+  vectors,
+} from "./problem.ts";
 import { Reference, type ReferenceMetrics, relativeErrors } from "./reference.ts";
-
-/** Opens the engine under test, from a copy of `state`. */
-export type OpenEngine = (settings: DdpgSettings, state: LearnerState) => Promise<Engine>;
 
 /** One clause of the contract: fails by throwing. Returns what it measured, if anything. */
 export interface Clause {
@@ -22,31 +21,25 @@ export interface Clause {
 }
 
 const seed = 20160229;
-const vectors = ["online", "target", "firstMoment", "secondMoment"] as const;
+const gamma = 0.98;
 
-/** A small problem with every feature in it: a normaliser, two actions, terminated transitions. */
-function settingsOf(changes: Partial<DdpgSettings> = {}, batch: number = 16): DdpgSettings {
-  return {
-    shape: { observations: 4, actions: 2, hidden: [24, 16], batch, stepsPerCall: 10 },
-    gamma: 0.98,
-    tau: 0.01,
-    actorRate: 1e-3,
-    criticRate: 2e-3,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    observationMean: Float32Array.of(0.5, -0.25, 0, 3),
-    observationScale: Float32Array.of(1, 2, 0.5, 0.25),
-    ...changes,
-  };
+/** A normaliser that shifts and stretches every channel in another way. */
+const observation = {
+  mean: Float32Array.of(0.5, -0.25, 0, 3),
+  scale: Float32Array.of(1, 2, 0.5, 0.25),
+  clip: 0,
+};
+
+function settingsOf(changes: Partial<Losses> = {}, batch: number = 16): Losses {
+  return { ...plainLosses, batch, ...changes };
 }
 
 /**
  * Networks with last layers as large as the others, so that no term of the losses is negligible.
  */
-function lively(settings: DdpgSettings): LearnerState {
+function lively(settings: Losses): Flat {
   const rng = new Rng(seed, 1);
-  const state = initialState(settings.shape, rng);
+  const state = flatOf(initialState(settings, 3e-3, rng));
   for (let i = 0; i < state.online.length; i++) {
     state.online[i] += rng.uniform(-0.2, 0.2);
     state.target[i] = state.online[i] + rng.uniform(-0.05, 0.05);
@@ -55,9 +48,10 @@ function lively(settings: DdpgSettings): LearnerState {
 }
 
 /** Random rows; `terminated` in every fourth transition unless told. */
-function transitions(settings: DdpgSettings, steps: number, terminated?: number): Minibatches {
+function transitions(settings: Losses, steps: number, terminated?: number): Minibatches {
   const rng = new Rng(seed, 2);
-  const { observations, actions, batch } = settings.shape;
+  const { batch } = settings;
+  const { observations, actions } = settings.shape;
   const capacity = 200;
   const width = observations + actions + 2;
   const rows = new Float32Array(capacity * width);
@@ -66,25 +60,27 @@ function transitions(settings: DdpgSettings, steps: number, terminated?: number)
     for (let i = 0; i < actions + 1; i++) {
       rows[row * width + observations + i] = rng.uniform(-1, 1);
     }
-    rows[(row + 1) * width - 1] = terminated ?? (row % 4 === 0 ? 1 : 0);
+    const over = terminated ?? (row % 4 === 0 ? 1 : 0);
+    rows[(row + 1) * width - 1] = over === 1 ? 0 : gamma;
   }
   const index = Int32Array.from({ length: steps * batch }, () => rng.below(capacity));
-  return { rows, capacity, index, nextIndex: index.map((row) => (row + 1) % capacity) };
+  const nextIndex = index.map((row) => (row + 1) % capacity);
+  return { rows, index, nextIndex, observation, rewardScale: 1, rateShare: 1 };
 }
 
 async function learned(
   open: OpenEngine,
-  settings: DdpgSettings,
+  settings: Losses,
   calls: readonly Minibatches[],
-  state: LearnerState = lively(settings),
-): Promise<{ state: LearnerState; metrics: StepMetrics[] }> {
-  const engine = await open(settings, state);
+  state: Flat = lively(settings),
+): Promise<{ state: Flat; metrics: StepMetrics[] }> {
+  const learner = await openLearner(open, settings, stateOf(settings, state));
   try {
     const metrics: StepMetrics[] = [];
-    for (const data of calls) metrics.push(await engine.learn(data));
-    return { state: copyState(engine.state), metrics };
+    for (const data of calls) metrics.push((await learner.learn(data)).metrics);
+    return { state: flatOf(learner.state), metrics };
   } finally {
-    await engine.close();
+    await learner.engine.close();
   }
 }
 
@@ -94,7 +90,7 @@ function part(data: Minibatches, batch: number, from: number, to: number): Minib
   return { ...data, index: cut(data.index), nextIndex: cut(data.nextIndex) };
 }
 
-function assertSame(actual: LearnerState, expected: LearnerState, what: string): void {
+function assertSame(actual: Flat, expected: Flat, what: string): void {
   assert.equal(actual.steps, expected.steps, what);
   for (const vector of vectors) {
     const bits = (values: Float32Array): Uint32Array => new Uint32Array(values.slice().buffer);
@@ -108,7 +104,7 @@ function assertClose(actual: number, expected: number, tolerance: number, what: 
 }
 
 /** Every difference of 10 steps to the float64 reference, under the given settings. */
-async function compareToReference(open: OpenEngine, settings: DdpgSettings): Promise<number> {
+async function compareToReference(open: OpenEngine, settings: Losses): Promise<number> {
   const data = transitions(settings, 10);
   const start = lively(settings);
   const reference = new Reference(settings, start);
@@ -158,7 +154,7 @@ async function terminatedDoesNotBootstrap(open: OpenEngine): Promise<undefined> 
   const alive = transitions(settings, 1, 0);
   const one = await learned(open, settings, [alive]);
   const two = await learned(open, settings, [{ ...alive, nextIndex: elsewhere.nextIndex }]);
-  assert.notEqual(one.metrics[0].criticLoss[0], two.metrics[0].criticLoss[0]);
+  assert.notEqual(one.metrics[0].msbe[0], two.metrics[0].msbe[0]);
 }
 
 async function isolatesGradients(open: OpenEngine): Promise<undefined> {
@@ -183,7 +179,7 @@ async function isolatesGradients(open: OpenEngine): Promise<undefined> {
   // The critic's moments hold its own gradient only: the same whatever the actor learns.
   const slow = await learned(open, settingsOf({ actorRate: 0 }), [part(data, 16, 0, 1)], start);
   const fast = await learned(open, settingsOf({ actorRate: 0.1 }), [part(data, 16, 0, 1)], start);
-  const moments = ({ firstMoment }: LearnerState) => firstMoment.subarray(...parts.critic);
+  const moments = ({ firstMoment }: Flat) => firstMoment.subarray(...parts.critic);
   assert.deepEqual(moments(fast.state), moments(slow.state));
 }
 
@@ -212,7 +208,7 @@ async function splitsCalls(open: OpenEngine): Promise<undefined> {
   const byParts = await learned(open, settings, uneven);
   assertSame(byParts.state, whole.state, "calls of 3 and 7 steps");
   for (let k = 0; k < 10; k++) {
-    assert.equal(byOne.metrics[k].criticLoss[0], whole.metrics[0].criticLoss[k]);
+    assert.equal(byOne.metrics[k].msbe[0], whole.metrics[0].msbe[k]);
   }
 }
 
@@ -240,15 +236,16 @@ async function averagesOverTheBatch(open: OpenEngine): Promise<undefined> {
 }
 
 async function seesTheWholeActionBox(open: OpenEngine): Promise<undefined> {
-  // gamma 0 and a critic of known weights: the loss at (s, a) tells Q(s, a) for any a.
-  const settings = settingsOf({ gamma: 0, criticRate: 0, actorRate: 0 }, 1);
+  // No bootstrap and a critic of known weights: the loss at (s, a) tells Q(s, a) for any a.
+  const settings = settingsOf({ criticRate: 0, actorRate: 0 }, 1);
   const { observations, actions } = settings.shape;
   const start = lively(settings);
   const q = async (action: readonly number[]): Promise<number> => {
-    const rows = Float32Array.of(1, -1, 0.5, 2, ...action, 0, 1);
+    const rows = Float32Array.of(1, -1, 0.5, 2, ...action, 0, 0);
     assert.equal(rows.length, observations + actions + 2);
     const zero = Int32Array.of(0);
-    const data = { rows, capacity: 1, index: zero, nextIndex: zero };
+    const once = { index: zero, nextIndex: zero, rewardScale: 1, rateShare: 1 };
+    const data = { rows, observation, ...once };
     const { metrics } = await learned(open, settings, [data], start);
     return metrics[0].q[0];
   };

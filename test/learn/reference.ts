@@ -1,7 +1,9 @@
-import type { DdpgSettings, LearnerState, Minibatches } from "../../src/learn/engine.ts";
+import type { Minibatches } from "../../src/learn/learner.ts";
+import type { Losses } from "../../src/learn/losses.ts";
 import { type Network, networksOf } from "../../src/learn/networks.ts";
+import type { Flat } from "./problem.ts";
 
-/** The learner's vectors in float64, laid out as in `LearnerState`. */
+/** The learner's vectors in float64, laid out as in `Flat`. */
 export interface ReferenceState {
   readonly online: Float64Array;
   readonly target: Float64Array;
@@ -11,11 +13,12 @@ export interface ReferenceState {
 }
 
 export interface ReferenceMetrics {
-  readonly criticLoss: number;
+  readonly msbe: number;
   readonly actorLoss: number;
   readonly q: number;
   readonly criticGradientNorm: number;
   readonly actorGradientNorm: number;
+  readonly saturation: number;
 }
 
 /** Activations of one transition: [0] the input, [i] the output of layer i before any relu. */
@@ -27,11 +30,11 @@ type Trace = Float64Array[];
  */
 export class Reference {
   readonly state: ReferenceState;
-  readonly #settings: DdpgSettings;
+  readonly #settings: Losses;
   readonly #actor: Network;
   readonly #critic: Network;
 
-  constructor(settings: DdpgSettings, state: LearnerState) {
+  constructor(settings: Losses, state: Flat) {
     this.#settings = settings;
     this.state = {
       online: Float64Array.from(state.online),
@@ -54,11 +57,12 @@ export class Reference {
     const { tau } = this.#settings;
     for (let i = 0; i < online.length; i++) target[i] = (1 - tau) * target[i] + tau * online[i];
     return {
-      criticLoss: critic.loss,
+      msbe: critic.loss,
       actorLoss: actor.loss,
       q: critic.q,
       criticGradientNorm: normOf(critic.gradient),
       actorGradientNorm: normOf(actor.gradient),
+      saturation: actor.saturation,
     };
   }
 
@@ -73,47 +77,49 @@ export class Reference {
   }
 
   #criticGradient(data: Minibatches, k: number) {
-    const { shape, gamma } = this.#settings;
+    const { batch } = this.#settings;
     const gradient = new Float64Array(this.#critic.size);
     let [loss, meanQ] = [0, 0];
-    for (let i = k * shape.batch; i < (k + 1) * shape.batch; i++) {
-      const { s, a, r, terminated, sNext } = this.#transition(data, i);
+    for (let i = k * batch; i < (k + 1) * batch; i++) {
+      const { s, a, r, discount, sNext } = this.#transition(data, i);
       const { online, target } = this.state;
       const aNext = this.actor(target, sNext).action;
       const qNext = this.critic(target, sNext, aNext).at(-1)![0];
-      const y = terminated === 1 ? r : r + gamma * qNext;
+      const y = discount === 0 ? r : r + discount * qNext;
       const trace = this.critic(online, s, a);
       const q = trace.at(-1)![0];
-      loss += (q - y) ** 2 / shape.batch;
-      meanQ += q / shape.batch;
-      const dq = Float64Array.of((2 * (q - y)) / shape.batch);
+      loss += (q - y) ** 2 / batch;
+      meanQ += q / batch;
+      const dq = Float64Array.of((2 * (q - y)) / batch);
       backward(this.#critic, online, this.#actor.size, trace, dq, gradient);
     }
     return { gradient, loss, q: meanQ };
   }
 
   #actorGradient(data: Minibatches, k: number) {
-    const { shape } = this.#settings;
+    const { batch, shape } = this.#settings;
     const gradient = new Float64Array(this.#actor.size);
-    let loss = 0;
-    for (let i = k * shape.batch; i < (k + 1) * shape.batch; i++) {
+    let [loss, saturation] = [0, 0];
+    for (let i = k * batch; i < (k + 1) * batch; i++) {
       const { s } = this.#transition(data, i);
       const { online } = this.state;
       const { trace, action } = this.actor(online, s);
       const q = this.critic(online, s, action);
-      loss -= q.at(-1)![0] / shape.batch;
-      const dq = Float64Array.of(-1 / shape.batch);
+      loss -= q.at(-1)![0] / batch;
+      const dq = Float64Array.of(-1 / batch);
       const dInput = backward(this.#critic, online, this.#actor.size, q, dq, null);
+      const beyond = action.filter((one) => Math.abs(one) > 0.99).length;
+      saturation += beyond / action.length / batch;
       const dAction = dInput.subarray(shape.observations);
       const dPre = dAction.map((d, j) => d * (1 - action[j] ** 2));
       backward(this.#actor, online, 0, trace, dPre, gradient);
     }
-    return { gradient, loss };
+    return { gradient, loss, saturation };
   }
 
   #transition(data: Minibatches, i: number) {
-    const { shape, observationMean: mean, observationScale: scale } = this.#settings;
-    const { observations, actions } = shape;
+    const { observations, actions } = this.#settings.shape;
+    const { mean, scale } = data.observation;
     const width = observations + actions + 2;
     const row = Float64Array.from(data.rows.subarray(data.index[i] * width).subarray(0, width));
     const next = data.rows.subarray(data.nextIndex[i] * width).subarray(0, observations);
@@ -121,8 +127,8 @@ export class Reference {
     return {
       s: normalised(row.subarray(0, observations)),
       a: row.subarray(observations, observations + actions),
-      r: row[observations + actions],
-      terminated: row[observations + actions + 1],
+      r: row[observations + actions] * data.rewardScale,
+      discount: row[observations + actions + 1],
       sNext: normalised(Float64Array.from(next)),
     };
   }
@@ -199,8 +205,8 @@ function backward(
 
 /** norm(actual - expected) / norm(expected) of each layer's weights and bias in every vector. */
 export function relativeErrors(
-  settings: DdpgSettings,
-  actual: LearnerState | ReferenceState,
+  settings: Losses,
+  actual: Flat | ReferenceState,
   expected: ReferenceState,
 ): Map<string, number> {
   const { actor, critic } = networksOf(settings.shape);

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { monotonicClock } from "../../src/core/clock.ts";
 import { decide } from "../../src/learn/gate.ts";
+import { defaultSettings } from "../../src/learn/presets.ts";
 import { retrain } from "../../src/learn/retrain.ts";
-import { defaultSettings } from "../../src/learn/settings.ts";
 import { train } from "../../src/learn/train.ts";
 import type { Segment } from "../../src/log/transitions.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
@@ -19,7 +19,11 @@ after(() => rmSync(folder, { recursive: true }));
 
 const task = taskNamed("pendulum");
 const trained = train(
-  { ...defaultSettings, steps: 1_600, warmupSteps: 200, hidden: [16, 16], batch: 32 },
+  {
+    ...defaultSettings,
+    ...{ steps: 1_600, randomSteps: 200, learnAfter: 200, batch: 32 },
+    ...{ actorHidden: [16, 16], criticHidden: [16, 16] },
+  },
   {
     task,
     folder,

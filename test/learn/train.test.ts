@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { monotonicClock } from "../../src/core/clock.ts";
 import { evaluate } from "../../src/learn/evaluate.ts";
-import { defaultSettings, type TrainSettings } from "../../src/learn/settings.ts";
+import { defaultSettings } from "../../src/learn/presets.ts";
+import type { TrainSettings } from "../../src/learn/settings.ts";
 import { type Progress, type TrainResult, train } from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
 import { taskNamed } from "../../src/sim/tasks.ts";
@@ -18,11 +19,13 @@ const short: TrainSettings = {
   ...defaultSettings,
   seed: 5,
   steps: 1_600,
-  warmupSteps: 200,
-  hidden: [16, 16],
+  randomSteps: 200,
+  learnAfter: 200,
+  actorHidden: [16, 16],
+  criticHidden: [16, 16],
   batch: 32,
-  evaluateEverySteps: 400,
-  checkpointEverySteps: 400,
+  evaluateEvery: 400,
+  checkpointEvery: 400,
 };
 
 function run(
@@ -51,20 +54,26 @@ test("a seed gives one policy: the same bytes twice, other bytes for another see
   assert.notDeepEqual(other.policy, first.policy);
 });
 
-for (const noise of [
-  { kind: "gaussian", sigma: 0.2 },
-  { kind: "ou", theta: 0.15, sigma: 0.2, dt: 0.1 },
-] as const) {
-  test(`cut and resumed, a run ends bit for bit as a whole one: ${noise.kind}`, async () => {
-    const settings = { ...short, noise };
-    const uninterrupted = noise.kind === "gaussian" ? await whole : await run(settings, "ou");
-    const name = `cut-${noise.kind}`;
+/** Every kind of state that a checkpoint must hold. */
+const kinds: Readonly<Record<string, Partial<TrainSettings>>> = {
+  plain: {},
+  ou: { noise: "ou", noiseDt: 0.1, nSteps: 3 },
+  td3: { twin: true, policyDelay: 2, targetNoise: 0.2, smoothSpatial: 0.1, randomShare: 0.3 },
+  prioritised: { replay: "prioritised", observationNorm: "running", returnNorm: "running" },
+  normalised: { actorNorm: "batch", criticNorm: "batch", returnNorm: "popart" },
+  perturbed: { parameterNoise: 0.2, actorNorm: "layer", noise: "none", activation: "tanh" },
+};
+
+for (const [name, changes] of Object.entries(kinds)) {
+  test(`cut and resumed, a run ends bit for bit as a whole one: ${name}`, async () => {
+    const settings = { ...short, ...changes };
+    const uninterrupted = name === "plain" ? await whole : await run(settings, name);
     const cut = new Error("power cut");
     const stop = ({ step }: Progress): void => {
       if (step >= 1_000) throw cut;
     };
-    await assert.rejects(run(settings, name, { onProgress: stop }), cut);
-    const resumed = await run(settings, name, { resume: true });
+    await assert.rejects(run(settings, `cut-${name}`, { onProgress: stop }), cut);
+    const resumed = await run(settings, `cut-${name}`, { resume: true });
     assert.deepEqual(resumed.policy, uninterrupted.policy);
     assert.deepEqual(resumed.final.returns, uninterrupted.final.returns);
     assert.equal(resumed.bestStep, uninterrupted.bestStep);
@@ -94,7 +103,7 @@ test("resuming without a checkpoint, or with a broken one, says so", async () =>
 test("settings that cannot be are refused by name", async () => {
   await assert.rejects(run({ ...short, gamma: 1.5 }, "bad"), /gamma is 1.5/);
   await assert.rejects(run({ ...short, batch: 0 }, "bad"), { code: "usage" });
-  await assert.rejects(run({ ...short, hidden: [] }, "bad"), /hidden/);
+  await assert.rejects(run({ ...short, actorHidden: [] }, "bad"), /actorHidden/);
   const file = join(folder, "a-file");
   writeFileSync(file, "");
   await assert.rejects(run(short, "a-file"), { code: "usage" });

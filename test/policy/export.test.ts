@@ -6,13 +6,14 @@ import { evaluateActor } from "../../src/policy/actor.ts";
 import { exportPolicy, readLayers } from "../../src/policy/export.ts";
 import { loadPolicy } from "../../src/policy/policy.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
-import { forge, randomPolicy, unevenSpec } from "./random-policy.ts";
+import { enriched, forge, randomPolicy, unevenSpec } from "./random-policy.ts";
 
 const policies = [
   randomPolicy(1, pendulumSpec, [64, 64]),
   randomPolicy(2, pendulumSpec, [256, 256]),
   randomPolicy(3, unevenSpec, [400, 300]),
   randomPolicy(4, unevenSpec, []),
+  enriched(randomPolicy(16, unevenSpec, [64, 32])),
 ];
 
 test("ORT and plain arithmetic agree to 1e-6 on 10,000 observations, any batch", async () => {

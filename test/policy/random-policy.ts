@@ -50,12 +50,30 @@ export function randomPolicy(
       algorithm: "ddpg",
       training: { seed, return: -150.25 },
     },
-    normaliser: randomNormaliser(rng, spec),
+    normaliser: { ...randomNormaliser(rng, spec), clip: 0 },
     layers,
+    activation: "relu",
   };
 }
 
-function randomNormaliser(rng: Rng, spec: Spec): Actor["normaliser"] {
+/** The same policy with all that an actor may have: a clip, normalised layers, tanh in them. */
+export function enriched(parts: PolicyParts): PolicyParts {
+  const rng = new Rng(parts.layers.length, 9);
+  const last = parts.layers.length - 1;
+  const random = (length: number): Float32Array =>
+    Float32Array.from({ length }, () => rng.uniform(0.5, 1.5));
+  return {
+    ...parts,
+    normaliser: { ...parts.normaliser, clip: 0.75 },
+    layers: parts.layers.map((layer, depth) => {
+      if (depth === last) return layer;
+      return { ...layer, norm: { gain: random(layer.outputs), shift: random(layer.outputs) } };
+    }),
+    activation: "tanh",
+  };
+}
+
+function randomNormaliser(rng: Rng, spec: Spec): Omit<Actor["normaliser"], "clip"> {
   return {
     mean: Float32Array.from(spec.observation, () => rng.uniform(-0.2, 0.2)),
     scale: Float32Array.from(spec.observation, ({ high, low }) =>

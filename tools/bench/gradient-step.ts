@@ -1,28 +1,27 @@
 import { resolve } from "node:path";
 import { monotonicClock } from "../../src/core/clock.ts";
 import { Rng } from "../../src/core/rng.ts";
-import {
-  type DdpgSettings,
-  type DdpgShape,
-  type Engine,
-  initialState,
-  openEngine,
-} from "../../src/learn/engine.ts";
+import { openEngine } from "../../src/learn/engine.ts";
+import { gradientStep } from "../../src/learn/gradient-step.ts";
+import { initialState, Learner } from "../../src/learn/learner.ts";
+import { settingsOf } from "../../src/learn/presets.ts";
+import { lossesOf, type TrainSettings } from "../../src/learn/settings.ts";
 import type { Bench, BenchOptions, BenchResult } from "./main.ts";
 import { Peer, pythonWithPeers } from "./peers/python.ts";
 
 const stepsPerCall = 8;
 
-const cases: Readonly<Record<string, DdpgShape>> = {
-  "64-64 B64": { observations: 3, actions: 1, hidden: [64, 64], batch: 64, stepsPerCall },
-  "256-256 B64": { observations: 3, actions: 1, hidden: [256, 256], batch: 64, stepsPerCall },
-  "HalfCheetah B256": {
-    observations: 17,
-    actions: 6,
-    hidden: [256, 256],
-    batch: 256,
-    stepsPerCall,
-  },
+interface Size {
+  readonly observations: number;
+  readonly actions: number;
+  readonly hidden: readonly number[];
+  readonly batch: number;
+}
+
+const cases: Readonly<Record<string, Size>> = {
+  "64-64 B64": { observations: 3, actions: 1, hidden: [64, 64], batch: 64 },
+  "256-256 B64": { observations: 3, actions: 1, hidden: [256, 256], batch: 64 },
+  "HalfCheetah B256": { observations: 17, actions: 6, hidden: [256, 256], batch: 256 },
 };
 
 /** A round measures each contender for about this long, one after the other. */
@@ -50,16 +49,15 @@ async function* run({ rounds, peers: withPeers, note }: BenchOptions): AsyncGene
           "jax 0.10.2 jit, scan of 8": new Peer(python, script, ["jax"]),
         };
   try {
-    for (const [name, shape] of Object.entries(cases)) {
-      const engine = await openBenchEngine(shape);
-      const contenders: [string, Contender][] = [["ours", ours(engine, shape)]];
+    for (const [name, size] of Object.entries(cases)) {
+      const learner = await openBenchLearner(size);
+      const contenders: [string, Contender][] = [["ours", ours(learner, size)]];
       for (const [peer, process] of Object.entries(peers)) {
-        const { stepsPerCall: _, ...sizes } = shape;
-        await process.ask(sizes);
+        await process.ask(size);
         contenders.push([peer, async (steps) => Number(await process.ask(steps))]);
       }
       const { ours: own, ...others } = await interleave(contenders, rounds);
-      await engine.close();
+      await learner.engine.close();
       yield { case: name, unit: "ms/step", ours: own, peers: others };
     }
   } finally {
@@ -86,31 +84,34 @@ async function interleave(
   return results;
 }
 
-function openBenchEngine(shape: DdpgShape): Promise<Engine> {
-  const settings: DdpgSettings = {
-    shape,
-    gamma: 0.99,
-    tau: 0.005,
-    actorRate: 1e-3,
-    criticRate: 1e-3,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    observationMean: new Float32Array(shape.observations),
-    observationScale: new Float32Array(shape.observations).fill(1),
-  };
-  return openEngine("onnx", settings, initialState(shape, new Rng(1)));
+async function openBenchLearner({ observations, actions, hidden, batch }: Size): Promise<Learner> {
+  const changes: Partial<TrainSettings> = { actorHidden: hidden, criticHidden: hidden, batch };
+  const channel = { name: "x", unit: "1", low: -1, high: 1 };
+  const losses = lossesOf(settingsOf("sb3", "none", changes), {
+    observation: new Array(observations).fill(channel),
+    action: new Array(actions).fill(channel),
+    periodUs: 1000,
+  });
+  const state = initialState(losses, 0, new Rng(1));
+  const program = gradientStep(losses);
+  return new Learner(await openEngine("onnx", program, state.carried), losses, program, 0, 1);
 }
 
-function ours(engine: Engine, { observations, actions, batch }: DdpgShape): Contender {
+function ours(learner: Learner, { observations, actions, batch }: Size): Contender {
   const clock = monotonicClock();
   const rng = new Rng(2);
   const capacity = 100_000;
   const width = observations + actions + 2;
   const rows = Float32Array.from({ length: capacity * width }, () => rng.uniform(-1, 1));
-  for (let row = 0; row < capacity; row++) rows[(row + 1) * width - 1] = row % 10 === 0 ? 1 : 0;
+  for (let row = 0; row < capacity; row++) rows[(row + 1) * width - 1] = row % 10 === 0 ? 0 : 0.99;
   const index = new Int32Array(stepsPerCall * batch);
   const nextIndex = new Int32Array(stepsPerCall * batch);
+  const observation = {
+    mean: new Float32Array(observations),
+    scale: new Float32Array(observations).fill(1),
+    clip: 0,
+  };
+  const data = { rows, index, nextIndex, observation, rewardScale: 1, rateShare: 1 };
   return async (steps) => {
     const start = clock.now();
     for (let done = 0; done < steps; done += stepsPerCall) {
@@ -118,7 +119,7 @@ function ours(engine: Engine, { observations, actions, batch }: DdpgShape): Cont
         index[i] = rng.below(capacity - 1);
         nextIndex[i] = index[i] + 1;
       }
-      await engine.learn({ rows, capacity, index, nextIndex });
+      await learner.learn(data);
     }
     return (clock.now() - start) / 1000 / steps;
   };

@@ -1,0 +1,115 @@
+import { Rng } from "../core/rng.ts";
+import { ActorForward, type ObservationScale } from "./actor-forward.ts";
+import type { Learner } from "./learner.ts";
+import type { NetworkShape } from "./networks.ts";
+import { GaussianNoise, type Noise, NoNoise, OrnsteinUhlenbeckNoise } from "./noise.ts";
+import { distanceOf, ParameterNoise } from "./parameter-noise.ts";
+import type { Replay, Sample } from "./replay.ts";
+import type { TrainSettings } from "./settings.ts";
+
+/** Observations on which the distance of the perturbed actor is measured. */
+const distanceBatch = 64;
+
+/** The behaviour policy beta: the actor, and whatever makes it try other actions. */
+export class Explorer {
+  readonly #settings: TrainSettings;
+  readonly #actor: ActorForward;
+  readonly #scale: ObservationScale;
+  readonly #noise: Noise;
+  readonly #parameterNoise: ParameterNoise | null;
+  readonly #rng: Rng;
+  readonly #draw: Float32Array;
+
+  constructor(settings: TrainSettings, shape: NetworkShape, scale: ObservationScale) {
+    this.#settings = settings;
+    this.#actor = new ActorForward(shape);
+    this.#scale = scale;
+    this.#noise = noiseOf(settings, shape.actions);
+    this.#rng = new Rng(settings.seed, 5);
+    this.#draw = new Float32Array(shape.actions);
+    const { parameterNoise: goal, seed } = settings;
+    this.#parameterNoise = goal > 0 ? new ParameterNoise(shape, goal, seed) : null;
+  }
+
+  /** An episode begins. */
+  begin(learner: Learner): void {
+    this.#noise.reset();
+    this.#parameterNoise?.perturb(learner.actor);
+  }
+
+  /** Writes the action to take at `s`, in [-1, 1], to `a`; `step` environment steps were taken. */
+  act(learner: Learner, s: Float32Array, step: number, a: Float32Array): void {
+    const { randomSteps, randomShare } = this.#settings;
+    const share = this.#share(step);
+    const uniform =
+      step < randomSteps || (randomShare > 0 && this.#rng.uniform() < randomShare * share);
+    if (uniform) {
+      for (let i = 0; i < a.length; i++) a[i] = this.#rng.uniform(-1, 1);
+      return;
+    }
+    const parameters = this.#parameterNoise?.perturbed ?? learner.actor;
+    this.#actor.act(parameters, learner.actorStatistics, this.#scale, s, a);
+    this.#noise.sample(share, this.#draw);
+    for (let i = 0; i < a.length; i++) a[i] = Math.min(1, Math.max(-1, a[i] + this.#draw[i]));
+  }
+
+  /** Measures the perturbed actor against the actor on stored observations, and adapts. */
+  adapt(learner: Learner, replay: Replay): void {
+    const noise = this.#parameterNoise;
+    if (noise === null) return;
+    const sample: Sample = {
+      index: new Int32Array(distanceBatch),
+      nextIndex: new Int32Array(distanceBatch),
+    };
+    replay.sample(this.#rng, sample);
+    const actions = this.#draw.length;
+    const own = new Float32Array(distanceBatch * actions);
+    const perturbed = new Float32Array(distanceBatch * actions);
+    sample.index.forEach((row, i) => {
+      const at = row * replay.width;
+      const s = replay.rows.subarray(at, at + replay.observations);
+      for (const [parameters, all] of [
+        [learner.actor, own],
+        [noise.perturbed, perturbed],
+      ]) {
+        const a = all.subarray(i * actions, (i + 1) * actions);
+        this.#actor.act(parameters, learner.actorStatistics, this.#scale, s, a);
+      }
+    });
+    noise.adapt(distanceOf(own, perturbed));
+  }
+
+  /** All state, so that a checkpoint can hold it. */
+  save(): { noise: number[]; parameterNoise: number[]; rng: number[] } {
+    return {
+      noise: this.#noise.save(),
+      parameterNoise: this.#parameterNoise?.save() ?? [],
+      rng: [...this.#rng.state],
+    };
+  }
+
+  restore(saved: ReturnType<Explorer["save"]>): void {
+    this.#noise.restore(saved.noise);
+    this.#parameterNoise?.restore(saved.parameterNoise);
+    this.#rng.state.set(saved.rng);
+  }
+
+  /** What is left of the noise. */
+  #share(step: number): number {
+    const { steps, finalNoiseShare: final, noiseDecay } = this.#settings;
+    const progress = step / steps;
+    return noiseDecay === "linear" ? 1 - (1 - final) * progress : final ** progress;
+  }
+}
+
+function noiseOf(settings: TrainSettings, actions: number): Noise {
+  const { noise, noiseSigma, noiseTheta, noiseDt, seed } = settings;
+  switch (noise) {
+    case "none":
+      return new NoNoise();
+    case "gaussian":
+      return new GaussianNoise(noiseSigma, seed);
+    case "ou":
+      return new OrnsteinUhlenbeckNoise(actions, noiseTheta, noiseSigma, noiseDt, seed);
+  }
+}

@@ -1,0 +1,166 @@
+import { SinewError } from "../core/errors.ts";
+import type { TrainSettings } from "./settings.ts";
+
+type Changes = Partial<Omit<TrainSettings, "task" | "seed">>;
+
+/** Plain DDPG, neither fast nor clever: what each preset changes is what it is. */
+const plain: Omit<TrainSettings, "task" | "seed"> = {
+  engine: "onnx",
+  steps: 1_000_000,
+  randomSteps: 10_000,
+  learnAfter: 10_000,
+  collectSteps: 1,
+  gradientSteps: 1,
+  noise: "gaussian",
+  noiseSigma: 0.1,
+  noiseTheta: 0.15,
+  noiseDt: 1,
+  noiseDecay: "linear",
+  finalNoiseShare: 1,
+  randomShare: 0,
+  parameterNoise: 0,
+  actorHidden: [256, 256],
+  criticHidden: [256, 256],
+  activation: "relu",
+  actorNorm: "none",
+  criticNorm: "none",
+  actionLayer: 0,
+  finalBound: 0,
+  gamma: 0.99,
+  nSteps: 1,
+  batch: 256,
+  actorRate: 1e-3,
+  criticRate: 1e-3,
+  finalRateShare: 1,
+  adamEpsilon: 1e-8,
+  tau: 0.005,
+  targetEvery: 1,
+  twin: false,
+  policyDelay: 1,
+  targetNoise: 0,
+  targetNoiseClip: 0.5,
+  criticDecay: 0,
+  decayKind: "l2",
+  gradientClip: 0,
+  actionPenalty: 0,
+  smoothTemporal: 0,
+  smoothSpatial: 0,
+  smoothSigma: 0.05,
+  observationNorm: "none",
+  observationClip: 0,
+  rewardScale: 1,
+  returnNorm: "none",
+  statisticsShare: 0.01,
+  replayRows: 1_002_000,
+  replay: "uniform",
+  priorityExponent: 0.6,
+  priorityCorrection: 0.4,
+  mirror: false,
+  hindsight: 0,
+  evaluateEvery: 5_000,
+  checkpointEvery: 50_000,
+  targetReturn: 1e12,
+};
+
+const td3: Changes = { twin: true, policyDelay: 2, targetNoise: 0.2, targetNoiseClip: 0.5 };
+
+/** What other systems run, by their own numbers (`docs/algorithms.md` lists what differs). */
+const others: Readonly<Record<string, Changes>> = {
+  lillicrap: {
+    ...{ actorHidden: [400, 300], criticHidden: [400, 300], actionLayer: 1, finalBound: 3e-3 },
+    ...{ actorNorm: "batch", criticNorm: "batch", statisticsShare: 0.01 },
+    ...{ actorRate: 1e-4, criticRate: 1e-3, criticDecay: 1e-2, tau: 1e-3, batch: 64 },
+    ...{ noise: "ou", noiseSigma: 0.2, noiseDt: 1, randomSteps: 0, learnAfter: 64 },
+  },
+  baselines: {
+    ...{ actorHidden: [64, 64], criticHidden: [64, 64], activation: "tanh", actionLayer: 0 },
+    ...{ actorRate: 1e-4, criticRate: 1e-3, criticDecay: 1e-2, tau: 0.01, batch: 64 },
+    ...{ noise: "none", parameterNoise: 0.2, finalBound: 3e-3 },
+    ...{ observationNorm: "running", observationClip: 5 },
+    ...{ collectSteps: 100, gradientSteps: 50, randomSteps: 0, learnAfter: 100 },
+  },
+  chainerrl: {
+    ...{ actorHidden: [300, 300, 300], criticHidden: [300, 300, 300], batch: 200 },
+    ...{ actorRate: 1e-4, criticRate: 1e-3, gradientClip: 1, tau: 0.01, gamma: 0.995 },
+    ...{ noise: "ou", noiseSigma: 0.4, noiseDt: 1, rewardScale: 0.01, replayRows: 501_000 },
+    ...{ collectSteps: 4, randomSteps: 0, learnAfter: 5_000 },
+  },
+  pfrl: { actorHidden: [400, 300], criticHidden: [400, 300], batch: 100 },
+  spinningup: { batch: 100, collectSteps: 50, gradientSteps: 50, learnAfter: 1_000 },
+  sb3: {
+    ...{ actorHidden: [400, 300], criticHidden: [400, 300] },
+    ...{ noise: "none", randomSteps: 100, learnAfter: 100 },
+  },
+  sbx: { actorRate: 3e-4, criticRate: 1e-3, noise: "none", randomSteps: 100, learnAfter: 100 },
+  cleanrl: {
+    ...{ actorRate: 3e-4, criticRate: 3e-4, policyDelay: 2, gradientSteps: 2, collectSteps: 2 },
+    ...{ randomSteps: 25_000, learnAfter: 25_000 },
+  },
+  tianshou: { randomSteps: 25_000, learnAfter: 25_000 },
+  "tensorlayer-pendulum": {
+    ...{ actorHidden: [64, 64], criticHidden: [64, 64], actorRate: 1e-3, criticRate: 2e-3 },
+    ...{ batch: 32, gamma: 0.9, tau: 0.01, replayRows: 10_000, steps: 20_000 },
+    ...{ noiseSigma: 1, noiseDecay: "exponential", finalNoiseShare: 0.0067 },
+    ...{ randomSteps: 0, learnAfter: 10_000, evaluateEvery: 1_000, checkpointEvery: 5_000 },
+  },
+  "jl321-cheetah": {
+    ...{ actorHidden: [128, 300, 400], criticHidden: [300, 400], actionLayer: 1 },
+    ...{ actorNorm: "batch", finalBound: 3e-3, actorRate: 1e-4, criticRate: 1e-3 },
+    ...{ criticDecay: 5e-3, tau: 1e-3, collectSteps: 50, gradientSteps: 50 },
+    ...{ randomSteps: 0, learnAfter: 256 },
+  },
+  "learning-to-run": {
+    ...{ actorHidden: [64, 64], criticHidden: [64, 32], actorNorm: "layer", criticNorm: "layer" },
+    ...{ actorRate: 1e-3, criticRate: 2e-3, finalRateShare: 0.01, tau: 1e-4, rewardScale: 10 },
+    ...{ noise: "none", parameterNoise: 0.2, randomShare: 0.5, finalNoiseShare: 0.002 },
+    ...{ noiseDecay: "exponential", mirror: true, batch: 200, randomSteps: 0, learnAfter: 1_000 },
+  },
+  "rl-tools": {
+    ...td3,
+    ...{ actorHidden: [64, 64], criticHidden: [64, 64], batch: 100, adamEpsilon: 1e-7 },
+    ...{ collectSteps: 2, gradientSteps: 2, randomSteps: 100, learnAfter: 100 },
+    ...{ replayRows: 20_200, steps: 20_000, evaluateEvery: 1_000, checkpointEvery: 5_000 },
+  },
+  td3: {
+    ...td3,
+    ...{ actorRate: 3e-4, criticRate: 3e-4, collectSteps: 2, gradientSteps: 2 },
+    ...{ randomSteps: 25_000, learnAfter: 25_000 },
+  },
+};
+
+/** Our own choice for a task. */
+function ours(task: string): Changes {
+  const eight: Changes = { collectSteps: 8, gradientSteps: 8 };
+  if (task === "pendulum") {
+    return {
+      ...{ ...eight, steps: 20_000, randomSteps: 1_000, learnAfter: 1_000, finalBound: 3e-3 },
+      ...{ actorHidden: [64, 64], criticHidden: [64, 64], batch: 64, gamma: 0.98, tau: 0.01 },
+      ...{ noiseSigma: 0.2, finalNoiseShare: 0.25, observationNorm: "spec", rewardScale: 0.1 },
+      ...{ replayRows: 200_000, evaluateEvery: 1_000, checkpointEvery: 5_000 },
+    };
+  }
+  return { ...eight, randomSteps: 10_000, learnAfter: 10_000 };
+}
+
+/** Every preset by name, ours first. */
+export const presetNames: readonly string[] = ["ours", ...Object.keys(others)];
+
+/**
+ * All settings of a run: a preset's, and what is changed of them. Throws `SinewError("usage")` for
+ * a preset that is not there.
+ */
+export function settingsOf(
+  preset: string,
+  task: string,
+  changes: Partial<TrainSettings> = {},
+): TrainSettings {
+  const own = preset === "ours" ? ours(task) : others[preset];
+  if (own === undefined) {
+    const known = presetNames.join(", ");
+    throw new SinewError("usage", `no preset is named "${preset}": there is ${known}`);
+  }
+  return { ...plain, ...own, task, seed: 0, ...changes };
+}
+
+/** What `sinew train` does when it is told nothing. */
+export const defaultSettings: TrainSettings = settingsOf("ours", "pendulum");
