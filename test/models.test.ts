@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { evaluate } from "../src/learn/evaluate.ts";
 import { loadPolicy } from "../src/policy/policy.ts";
-import { taskNamed } from "../src/sim/tasks.ts";
+import { openTask } from "../src/sim/tasks.ts";
 
 for (const name of readdirSync("models")) {
   test(`models/${name}: proved here, and as good as its report`, async () => {
@@ -15,7 +15,7 @@ for (const name of readdirSync("models")) {
     assert.equal(policy.contract.task, report.task);
     const act = (batch: Float32Array, count: number): Promise<Float32Array> =>
       policy.actBatch(batch, count);
-    const { mean } = await evaluate(act, taskNamed(report.task), report.starts);
+    const { mean } = await evaluate(act, await openTask(report.task), report.starts);
     await policy.close();
     // Another CPU rounds otherwise, and a start or two may swing another way round.
     assert.ok(Math.abs(mean - report.bestReturn) < 1, `${mean}, not ${report.bestReturn}`);

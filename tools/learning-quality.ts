@@ -9,7 +9,7 @@ import { monotonicClock } from "../src/core/clock.ts";
 import type { EngineKind } from "../src/learn/engine.ts";
 import { defaultSettings } from "../src/learn/presets.ts";
 import { train } from "../src/learn/train.ts";
-import { taskNamed } from "../src/sim/tasks.ts";
+import { openTask } from "../src/sim/tasks.ts";
 
 const { values } = parseArgs({
   options: {
@@ -23,7 +23,7 @@ const { values } = parseArgs({
 });
 
 const meanReturnMin = -160;
-const task = taskNamed("pendulum");
+const task = await openTask("pendulum");
 const folder = mkdtempSync(join(tmpdir(), "sinew-learning-"));
 const means: number[] = [];
 for (let seed = Number(values.first); seed < Number(values.first) + Number(values.seeds); seed++) {

@@ -94,12 +94,12 @@ async function act(options: Options): Promise<void> {
 async function trainPolicy(options: Options, terminal: Terminal): Promise<TrainResult> {
   const { train } = await import("../learn/train.ts");
   const { defaultSettings } = await import("../learn/presets.ts");
-  const { taskNamed } = await import("../sim/tasks.ts");
+  const { openTask } = await import("../sim/tasks.ts");
   const { seed, steps } = options;
   const result = await train(
     { ...defaultSettings, seed, steps },
     {
-      task: taskNamed("pendulum"),
+      task: await openTask("pendulum"),
       folder: options.folder,
       clock: monotonicClock(),
       wallSeconds: () => Date.now() / 1000,
@@ -229,10 +229,10 @@ async function replay({ terminal, trained }: Stage, log: LogFile) {
 async function retrainFrom({ options, terminal, trained }: Stage, log: LogFile) {
   const { segmentsOf } = await import("../log/transitions.ts");
   const { retrain } = await import("../learn/retrain.ts");
-  const { taskNamed } = await import("../sim/tasks.ts");
+  const { openTask } = await import("../sim/tasks.ts");
   const { candidate, decision, transitions } = await retrain({
     folder: options.folder,
-    task: taskNamed("pendulum"),
+    task: await openTask("pendulum"),
     deployed: trained.policy,
     segments: [...segmentsOf(log)],
     gradientSteps: 1_000,

@@ -40,12 +40,12 @@ async function act(logs: string[], options: Options): Promise<void> {
   const { differenceOfSpecs } = await import("../core/spec.ts");
   const { retrain } = await import("../learn/retrain.ts");
   const { loadPolicy } = await import("../policy/policy.ts");
-  const { taskNamed } = await import("../sim/tasks.ts");
+  const { openTask } = await import("../sim/tasks.ts");
   const terminal = new Terminal(options);
   const deployed = readPolicyFile(options.policy);
   const policy = await loadPolicy(deployed);
   await policy.close();
-  const task = taskNamed(policy.contract.task);
+  const task = await openTask(policy.contract.task);
   const segments = logs.flatMap((path) => {
     const log = readLog(path);
     const difference = differenceOfSpecs(task.spec, log.spec);

@@ -62,10 +62,10 @@ function optionOf(name: string, setting: Setting<unknown>): Option {
 async function act(options: Options): Promise<void> {
   const { readConfig } = await import("../learn/config.ts");
   const { settingsOf } = await import("../learn/presets.ts");
-  const { taskNamed } = await import("../sim/tasks.ts");
+  const { openTask } = await import("../sim/tasks.ts");
   const { train } = await import("../learn/train.ts");
   const terminal = new Terminal(options);
-  const task = taskNamed(options.env);
+  const task = await openTask(options.env);
   const config =
     options.config === undefined ? { changes: {} } : readConfig(options.config, task.name);
   const flags = Object.entries(options).filter(([name]) => name in settingTable);

@@ -1,7 +1,7 @@
 import { SinewError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import type { Task } from "../sim/env.ts";
-import { taskNamed } from "../sim/tasks.ts";
+import { openTask } from "../sim/tasks.ts";
 import { policyFile } from "./artefact.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { Run } from "./ddpg.ts";
@@ -208,7 +208,7 @@ export async function exportFromCheckpoint(path: string, last: boolean): Promise
     );
   }
   const { settings, step, engine } = facts;
-  const { spec } = taskNamed(settings.task);
+  const { spec } = await openTask(settings.task);
   const { observationNorm, observationClip } = settings;
   const observation = new Normaliser(spec, observationNorm, observationClip);
   observation.restore(arrays.observationSums);

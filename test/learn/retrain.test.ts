@@ -11,13 +11,13 @@ import { train } from "../../src/learn/train.ts";
 import type { Segment } from "../../src/log/transitions.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { loadPolicy } from "../../src/policy/policy.ts";
-import { taskNamed } from "../../src/sim/tasks.ts";
+import { openTask } from "../../src/sim/tasks.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sinew-retrain-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const task = taskNamed("pendulum");
+const task = await openTask("pendulum");
 const trained = train(
   {
     ...defaultSettings,

@@ -9,12 +9,12 @@ import { defaultSettings } from "../../src/learn/presets.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
 import { type Progress, type TrainResult, train } from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
-import { taskNamed } from "../../src/sim/tasks.ts";
+import { openTask } from "../../src/sim/tasks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sinew-train-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const task = taskNamed("pendulum");
+const task = await openTask("pendulum");
 const short: TrainSettings = {
   ...defaultSettings,
   seed: 5,
