@@ -44,7 +44,7 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
     folder: join(folder, String(seed)),
     clock: monotonicClock(),
     wallSeconds: () => 0,
-    onProgress: () => {},
+    listener: {},
     resume: false,
   });
   means.push(result.best.mean);

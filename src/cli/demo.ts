@@ -103,7 +103,9 @@ async function trainPolicy(options: Options, terminal: Terminal): Promise<TrainR
       folder: options.folder,
       clock: monotonicClock(),
       wallSeconds: () => Date.now() / 1000,
-      onProgress: (progress) => terminal.live(`training  ${progressLine(progress)}`),
+      listener: {
+        progress: (progress) => terminal.live(`training  ${progressLine(progress)}`),
+      },
       resume: false,
     },
   );

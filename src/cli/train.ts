@@ -80,7 +80,10 @@ async function act(options: Options): Promise<void> {
     folder,
     clock: monotonicClock(),
     wallSeconds: () => Date.now() / 1000,
-    onProgress: (progress) => terminal.live(progressLine(progress)),
+    listener: {
+      progress: (progress) => terminal.live(progressLine(progress)),
+      alarm: (text) => terminal.line(`alarm       ${text}`),
+    },
     resume: options.resume,
   });
   for (const line of table(rowsOf(result))) terminal.line(line);
@@ -93,18 +96,22 @@ async function act(options: Options): Promise<void> {
     bestReturn: result.best.mean,
     bestStep: result.bestStep,
     finalReturn: result.final.mean,
+    bestInterval: [result.best.low, result.best.high],
+    interquartileMean: result.best.interquartileMean,
+    alarms: result.alarms,
     policy: result.path,
   });
 }
 
 /** The line that a waiting person watches. */
 export function progressLine(progress: Progress): string {
-  const { step, steps, seconds, recentReturn, bestReturn } = progress;
-  const left = (seconds / Math.max(1, step)) * (steps - step);
+  const { step, steps, stepsPerSecond, recentReturn, bestReturn } = progress;
+  const left = (steps - step) / stepsPerSecond;
   const best = Number.isFinite(bestReturn) ? bestReturn.toFixed(1) : "-";
   const recent = Number.isFinite(recentReturn) ? recentReturn.toFixed(1) : "-";
   const returns = `return ${recent}  best ${best}`;
-  return `${bar(step / steps)} ${step}/${steps}  ${returns}  ${left.toFixed(0)} s left`;
+  const speed = `${stepsPerSecond.toFixed(0)} steps/s`;
+  return `${bar(step / steps)} ${step}/${steps}  ${returns}  ${speed}  ${left.toFixed(0)} s left`;
 }
 
 function rowsOf({ seconds, engine, best, bestStep, final }: TrainResult): string[][] {
@@ -117,6 +124,7 @@ function rowsOf({ seconds, engine, best, bestStep, final }: TrainResult): string
       final.mean.toFixed(2),
       `the last step's, on the same ${best.returns.length} starts, noise off`,
     ],
+    ["interval", `${best.low.toFixed(2)} to ${best.high.toFixed(2)}`, "95 %, of the best's mean"],
     ["middle half", best.interquartileMean.toFixed(2), `worst start ${best.worst.toFixed(1)}`],
   ];
 }

@@ -104,7 +104,6 @@ function mapOf(
 function taskOf(name: string): string {
   return name
     .replace(/-v\d+$/, "")
-    .replaceAll(/([a-z])([A-Z0-9])/g, "$1-$2")
-    .replace(/2-d$/, "2d")
+    .replaceAll(/([a-z])([A-Z])/g, "$1-$2")
     .toLowerCase();
 }

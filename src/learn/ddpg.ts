@@ -29,6 +29,8 @@ export interface Run {
   /** Environment steps taken so far. */
   step: number;
   episodes: number;
+  /** Set to end the run after this step. */
+  done: boolean;
 }
 
 /** What a run tells after each round of learning, and after each episode. */
@@ -51,14 +53,14 @@ export async function* ddpg(run: Run, settings: TrainSettings): AsyncGenerator<R
   const command = new Float32Array(replay.actions);
 
   // for episode = 1, M do: initialise a random process N, receive the first observation
-  while (run.step < settings.steps) {
+  while (run.step < settings.steps && !run.done) {
     explorer.begin(learner);
     env.reset(rng.word(), s);
     run.normaliser.see(s);
     episode.begin(s);
     let over = false;
     // for t = 1, T do
-    while (!over && run.step < settings.steps) {
+    while (!over && run.step < settings.steps && !run.done) {
       // Select the action a = mu(s) + N, inside the box.
       explorer.act(learner, s, run.step, a);
       // Execute it, observe the reward and the new state, store the transition.

@@ -26,6 +26,8 @@ export interface Beside {
  * once it is over stores what else can be learnt from it.
  */
 export class Episode {
+  /** The least and the greatest reward of the run so far, or 0 where that is beyond it. */
+  readonly rewards = { lowest: 0, highest: 0 };
   #return = 0;
   readonly #task: Task;
   readonly #beside: Beside;
@@ -58,6 +60,8 @@ export class Episode {
   step(a: Float32Array, reward: number, terminated: boolean, sNext: Float32Array): void {
     this.#check(sNext, reward);
     this.#return += reward;
+    this.rewards.lowest = Math.min(this.rewards.lowest, reward);
+    this.rewards.highest = Math.max(this.rewards.highest, reward);
     if (!this.#beside.mirror && this.#beside.hindsight === 0) return;
     const moment = { s: this.#s, a: a.slice(), reward, terminated, sNext: sNext.slice() };
     this.#moments.push(moment);

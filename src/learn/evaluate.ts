@@ -1,6 +1,8 @@
 import assert from "node:assert";
 import { SinewError } from "../core/errors.ts";
+import { Rng } from "../core/rng.ts";
 import type { Task } from "../sim/env.ts";
+import { deviation, interquartileMean, interval, mean as meanOf } from "./statistics.ts";
 
 /**
  * Where evaluations start: seeds `first` to `first + count - 1`. The published starts and the ones
@@ -30,6 +32,9 @@ export interface Evaluation {
   readonly deviation: number;
   /** Mean of the middle half. */
   readonly interquartileMean: number;
+  /** Where the mean lies with 95 % confidence, by the bootstrap over starts. */
+  readonly low: number;
+  readonly high: number;
   readonly worst: number;
 }
 
@@ -76,16 +81,15 @@ export async function evaluate(act: ActBatch, task: Task, starts: Starts): Promi
 }
 
 function summarise(returns: Float64Array): Evaluation {
-  const count = returns.length;
-  const mean = returns.reduce((sum, value) => sum + value, 0) / count;
-  const squares = returns.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  const sorted = Float64Array.from(returns).sort();
-  const middle = sorted.subarray(Math.floor(count / 4), Math.ceil((3 * count) / 4));
+  const bootstrap = { rng: new Rng(returns.length), resamples: 1000, confidence: 0.95 };
+  const { low, high } = interval([returns], meanOf, bootstrap);
   return {
     returns,
-    mean,
-    deviation: Math.sqrt(squares / Math.max(1, count - 1)),
-    interquartileMean: middle.reduce((sum, value) => sum + value, 0) / middle.length,
-    worst: sorted[0],
+    mean: meanOf(returns),
+    deviation: deviation(returns),
+    interquartileMean: interquartileMean(returns),
+    low,
+    high,
+    worst: returns.reduce((worst, one) => Math.min(worst, one)),
   };
 }

@@ -4,7 +4,8 @@ import type { Clock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import { loadPolicy } from "../policy/policy.ts";
 import type { Task } from "../sim/env.ts";
-import { ddpg } from "./ddpg.ts";
+import { Alarms } from "./alarms.ts";
+import { ddpg, type Report } from "./ddpg.ts";
 import {
   type Evaluation,
   evaluate,
@@ -12,9 +13,9 @@ import {
   type Starts,
   selectionStarts,
 } from "./evaluate.ts";
-import type { StepMetrics } from "./losses.ts";
+import { Journal, type Moment } from "./journal.ts";
 import type { TrainSettings } from "./settings.ts";
-import { EventFile } from "./tensorboard.ts";
+import { mean } from "./statistics.ts";
 import {
   freshTraining,
   policyOf,
@@ -24,11 +25,8 @@ import {
 } from "./training.ts";
 
 /** What someone who waits wants to see. */
-export interface Progress {
-  readonly step: number;
+export interface Progress extends Moment {
   readonly steps: number;
-  readonly episodes: number;
-  readonly seconds: number;
   /** Mean return of the last ten training episodes, with noise; NaN before the first. */
   readonly recentReturn: number;
   /** Best mean return on the selection starts so far, noise off; -Infinity before the first. */
@@ -48,78 +46,168 @@ export interface TrainResult {
   /** Of the last policy, on the same starts. */
   readonly final: Evaluation;
   readonly engine: string;
+  /** What the alarms said, one line each. */
+  readonly alarms: readonly string[];
+}
+
+/** Told as a run goes; each is called between two steps and may throw to end the run. */
+export interface TrainListener {
+  /** After each episode and each evaluation. */
+  progress?(progress: Progress): void;
+  /** After each evaluation on the selection starts; `best` says that this policy is kept. */
+  evaluated?(moment: Moment, evaluation: Evaluation, best: boolean): void;
+  /** Something that cannot be, or does not mend itself; once each. */
+  alarm?(text: string): void;
 }
 
 /** What a run needs beside its settings. */
 export interface TrainContext {
   readonly task: Task;
-  /** Where policy, checkpoint and event file go; made where it is missing. */
+  /** Where policy, checkpoint, progress and event file go; made where it is missing. */
   readonly folder: string;
   readonly clock: Clock;
   /** Unix time, for TensorBoard's axis. */
   readonly wallSeconds: () => number;
-  readonly onProgress: (progress: Progress) => void;
+  readonly listener: TrainListener;
   /** Goes on from the folder's checkpoint, with that checkpoint's settings. */
   readonly resume: boolean;
 }
 
 /**
  * Trains on a task and keeps the best policy by evaluation, never merely the last. Leaves in the
- * folder: `policy.onnx`, `checkpoint`, and a TensorBoard event file.
+ * folder: `policy.onnx`, `checkpoint`, `progress.csv`, and a TensorBoard event file.
  *
  * Throws `SinewError` of "usage" (settings, folder), "engine", "checkpoint", "environment".
  */
 export async function train(settings: TrainSettings, context: TrainContext): Promise<TrainResult> {
-  const { task, folder, clock } = context;
-  makeFolder(folder);
-  const checkpoint = join(folder, "checkpoint");
-  const training = context.resume
-    ? await resumedTraining(checkpoint, task)
-    : await freshTraining(settings, task);
-  const events = new EventFile(folder, context.wallSeconds());
-  const startUs = clock.now();
-  const startStep = training.run.step;
-  const seconds = (): number => (clock.now() - startUs) / 1e6;
-  const { run } = training;
+  makeFolder(context.folder);
+  const session = new Session(await openTraining(settings, context), context);
   try {
-    for await (const report of ddpg(run, training.settings)) {
-      const { settings } = training;
-      if (report.kind === "episode") {
-        training.recentReturns = [...training.recentReturns.slice(-9), report.return];
-        events.scalars(run.step, context.wallSeconds(), {
-          "rollout/ep_rew_mean": meanOf(training.recentReturns),
-          "time/steps_per_second": (run.step - startStep) / seconds(),
-        });
-        if (run.step >= training.savedStep + settings.checkpointEvery) {
-          saveTraining(checkpoint, training);
-        }
-        context.onProgress(progressOf(training, seconds()));
-      } else {
-        events.scalars(run.step, context.wallSeconds(), scalarsOf(report.metrics));
-        if (run.step >= training.evaluatedStep + settings.evaluateEvery) {
-          const mean = await select(training, task);
-          events.scalars(run.step, context.wallSeconds(), { "eval/mean_reward": mean });
-          if (mean >= settings.targetReturn) break;
-        }
-      }
-    }
-    await select(training, task);
-    saveTraining(checkpoint, training);
-    const last = await policyOf(training, task);
-    const path = join(folder, "policy.onnx");
-    writeFileSync(path, training.best.policy);
-    return {
-      policy: training.best.policy,
-      path,
-      seconds: seconds(),
-      bestStep: training.best.step,
-      best: await judge(training.best.policy, task, judgedStarts(task)),
-      final: await judge(last, task, judgedStarts(task)),
-      engine: run.learner.engine.name,
-    };
+    return await session.run();
   } finally {
-    events.close();
-    await run.learner.engine.close();
+    await session.close();
+  }
+}
+
+function openTraining(settings: TrainSettings, context: TrainContext): Promise<Training> {
+  const { task, folder, resume } = context;
+  return resume ? resumedTraining(join(folder, "checkpoint"), task) : freshTraining(settings, task);
+}
+
+/** One process's part of a training run. */
+class Session {
+  readonly #training: Training;
+  readonly #context: TrainContext;
+  readonly #journal: Journal;
+  readonly #alarms: Alarms;
+  readonly #said: string[] = [];
+  readonly #startUs: number;
+  readonly #startStep: number;
+  #episodeStart: number;
+
+  constructor(training: Training, context: TrainContext) {
+    this.#training = training;
+    this.#context = context;
+    const { step } = training.run;
+    this.#journal = new Journal(context.folder, context.wallSeconds, context.resume ? step : 0);
+    this.#alarms = new Alarms(training.settings.gamma);
+    this.#startUs = context.clock.now();
+    this.#startStep = step;
+    this.#episodeStart = step;
+  }
+
+  async run(): Promise<TrainResult> {
+    const { run, settings } = this.#training;
+    for await (const report of ddpg(run, settings)) {
+      if (report.kind === "episode") this.#episode(report.return);
+      else await this.#learned(report);
+    }
+    return this.#finish();
+  }
+
+  async close(): Promise<void> {
+    this.#journal.close();
+    await this.#training.run.learner.engine.close();
+  }
+
+  async #learned({ metrics }: Extract<Report, { kind: "learned" }>): Promise<void> {
+    const { run, settings, evaluatedStep } = this.#training;
+    this.#journal.learned(run.step, metrics);
+    const alarm = this.#alarms.check(metrics, run.episode.rewards, run.rewardScale.value);
+    if (alarm !== null) {
+      this.#said.push(alarm);
+      this.#context.listener.alarm?.(alarm);
+    }
+    if (run.step < evaluatedStep + settings.evaluateEvery) return;
+    run.done = (await this.#select()) >= settings.targetReturn;
+  }
+
+  #episode(earned: number): void {
+    const training = this.#training;
+    const { run, settings } = training;
+    training.recentReturns = [...training.recentReturns.slice(-9), earned];
+    const length = run.step - this.#episodeStart;
+    this.#episodeStart = run.step;
+    this.#journal.episode(this.#moment(), earned, length, mean(training.recentReturns));
+    if (run.step >= training.savedStep + settings.checkpointEvery) this.#save();
+    this.#context.listener.progress?.(this.#progress());
+  }
+
+  /** Evaluates the policy as it stands on the selection starts, and keeps it where it is best. */
+  async #select(): Promise<number> {
+    const training = this.#training;
+    const { task, listener } = this.#context;
+    const policy = await policyOf(training, task);
+    const evaluation = await judge(policy, task, selectionStarts(task));
+    const { step } = training.run;
+    training.evaluatedStep = step;
+    const best = evaluation.mean > training.best.return;
+    if (best) training.best = { step, return: evaluation.mean, policy };
+    this.#journal.evaluated(this.#moment(), evaluation);
+    listener.evaluated?.(this.#moment(), evaluation, best);
+    listener.progress?.(this.#progress());
+    return evaluation.mean;
+  }
+
+  async #finish(): Promise<TrainResult> {
+    const training = this.#training;
+    const { task, folder } = this.#context;
+    await this.#select();
+    this.#save();
+    const last = await policyOf(training, task);
+    const { policy, step } = training.best;
+    const path = join(folder, "policy.onnx");
+    writeFileSync(path, policy);
+    return {
+      policy,
+      path,
+      seconds: this.#moment().seconds,
+      bestStep: step,
+      best: await judge(policy, task, judgedStarts(task)),
+      final: await judge(last, task, judgedStarts(task)),
+      engine: training.run.learner.engine.name,
+      alarms: this.#said,
+    };
+  }
+
+  #save(): void {
+    saveTraining(join(this.#context.folder, "checkpoint"), this.#training);
+  }
+
+  #moment(): Moment {
+    const { step, episodes: episode } = this.#training.run;
+    const seconds = (this.#context.clock.now() - this.#startUs) / 1e6;
+    return { step, episode, seconds, stepsPerSecond: (step - this.#startStep) / seconds };
+  }
+
+  #progress(): Progress {
+    const { settings, best, recentReturns } = this.#training;
+    return {
+      ...this.#moment(),
+      steps: settings.steps,
+      recentReturn: recentReturns.length === 0 ? Number.NaN : mean(recentReturns),
+      bestReturn: best.return,
+    };
   }
 }
 
@@ -131,16 +219,6 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Evaluates the policy as it stands on the selection starts, and keeps it where it is the best. */
-async function select(training: Training, task: Task): Promise<number> {
-  const policy = await policyOf(training, task);
-  const { mean } = await judge(policy, task, selectionStarts(task));
-  const { step } = training.run;
-  training.evaluatedStep = step;
-  if (mean > training.best.return) training.best = { step, return: mean, policy };
-  return mean;
-}
-
 /** Loads a policy file, proof and all, and evaluates that very file. */
 export async function judge(file: Uint8Array, task: Task, starts: Starts): Promise<Evaluation> {
   const policy = await loadPolicy(file);
@@ -149,36 +227,4 @@ export async function judge(file: Uint8Array, task: Task, starts: Starts): Promi
   } finally {
     await policy.close();
   }
-}
-
-function progressOf(training: Training, seconds: number): Progress {
-  const { run, settings, best, recentReturns } = training;
-  return {
-    step: run.step,
-    steps: settings.steps,
-    episodes: run.episodes,
-    seconds,
-    recentReturn: meanOf(recentReturns),
-    bestReturn: best.return,
-  };
-}
-
-/**
- * The newest of the call's K steps, under the tags that Stable-Baselines3 uses where it has
- * them.
- */
-function scalarsOf(metrics: StepMetrics): Record<string, number> {
-  return {
-    "train/critic_loss": metrics.msbe.at(-1)!,
-    "train/msbe": metrics.msbe.at(-1)!,
-    "train/actor_loss": metrics.actorLoss.at(-1)!,
-    "train/q": metrics.q.at(-1)!,
-    "train/critic_gradient_norm": metrics.criticGradientNorm.at(-1)!,
-    "train/actor_gradient_norm": metrics.actorGradientNorm.at(-1)!,
-    "train/saturation": metrics.saturation.at(-1)!,
-  };
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -180,6 +180,7 @@ async function openRun(settings: TrainSettings, task: Task, state: LearnerState)
     rng: new Rng(seed),
     step: 0,
     episodes: 0,
+    done: false,
   };
 }
 

@@ -29,7 +29,7 @@ const trained = train(
     folder,
     clock: monotonicClock(),
     wallSeconds: () => 1,
-    onProgress: () => {},
+    listener: {},
     resume: false,
   },
 );

@@ -38,7 +38,7 @@ function run(
     folder: join(folder, name),
     clock: monotonicClock(),
     wallSeconds: () => 1,
-    onProgress: options.onProgress ?? (() => {}),
+    listener: options.onProgress === undefined ? {} : { progress: options.onProgress },
     resume: options.resume ?? false,
   });
 }

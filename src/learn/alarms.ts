@@ -1,0 +1,57 @@
+import type { StepMetrics } from "./losses.ts";
+
+/** Rounds in a row that something must be wrong before it is said. */
+const patience = 200;
+
+/** Share of the range of possible values by which Q may be beyond it. */
+const slack = 1e-3;
+
+/** Share of the actor's outputs at an end of their range that counts as all of them. */
+const saturationMax = 0.98;
+
+/**
+ * Watches for what cannot be and for what does not mend itself: a mean Q that no sum of rewards
+ * could reach, and an actor whose outputs are all at an end of their range. Each is said once.
+ */
+export class Alarms {
+  readonly #gamma: number;
+  #beyond = 0;
+  #saturated = 0;
+
+  constructor(gamma: number) {
+    this.#gamma = gamma;
+  }
+
+  /**
+   * What to say of these rounds; null: nothing. `rewards` are the least and the greatest that the
+   * environment gave, of which the critic saw `rewardScale` times as much.
+   */
+  check(
+    { q, saturation }: StepMetrics,
+    rewards: { readonly lowest: number; readonly highest: number },
+    rewardScale: number,
+  ): string | null {
+    const horizon = rewardScale / Math.max(1e-6, 1 - this.#gamma);
+    const [low, high] = [rewards.lowest * horizon, rewards.highest * horizon];
+    const room = slack * (high - low);
+    for (let k = 0; k < q.length; k++) {
+      const within = q[k] >= low - room && q[k] <= high + room;
+      this.#beyond = within ? 0 : this.#beyond + 1;
+      if (this.#beyond === patience) {
+        return (
+          `Q is ${q[k].toFixed(2)} on average, but rewards so far allow ${low.toFixed(2)} to ` +
+          `${high.toFixed(2)}: the critic is wrong; try --twin, --critic-norm layer, a smaller rate`
+        );
+      }
+      this.#saturated = saturation[k] >= saturationMax ? this.#saturated + 1 : 0;
+      if (this.#saturated === patience) {
+        const share = (100 * saturation[k]).toFixed(0);
+        return (
+          `${share} % of the actor's outputs are at an end of their range, where it no longer ` +
+          "learns: try --action-penalty 0.01, --observation-norm running, a smaller rate"
+        );
+      }
+    }
+    return null;
+  }
+}

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { readConfig } from "../../src/learn/config.ts";
+import { presetNames, settingsOf } from "../../src/learn/presets.ts";
+import { checkSettings, settingTable } from "../../src/learn/settings.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sinew-config-"));
+after(() => rmSync(folder, { recursive: true }));
+
+function config(text: string, task: string = "pendulum") {
+  const path = join(folder, "settings.yaml");
+  writeFileSync(path, text);
+  return readConfig(path, task);
+}
+
+test("keys are the settings' own names, and a preset", () => {
+  const { preset, changes } = config(
+    "preset: td3\ngamma: 0.9\nactorHidden: [32, 16]\ntwin: false\n",
+  );
+  assert.equal(preset, "td3");
+  assert.deepEqual(changes, { gamma: 0.9, actorHidden: [32, 16], twin: false });
+});
+
+test("a section of RL Baselines3 Zoo is understood where it means the same", () => {
+  const zoo = [
+    "Pendulum-v1:",
+    "  n_timesteps: 20000",
+    "  policy: 'MlpPolicy'",
+    "  gamma: 0.98",
+    "  buffer_size: 200000",
+    "  learning_starts: 10000",
+    "  noise_type: 'normal'",
+    "  noise_std: 0.1",
+    "  train_freq: 4",
+    "  gradient_steps: -1",
+    "  learning_rate: !!float 1e-3",
+    '  policy_kwargs: "dict(net_arch=[400, 300])"',
+    "HalfCheetahBulletEnv-v0:",
+    "  gamma: 0.5",
+  ].join("\n");
+  assert.deepEqual(config(zoo).changes, {
+    steps: 20_000,
+    gamma: 0.98,
+    replayRows: 200_000,
+    learnAfter: 10_000,
+    randomSteps: 10_000,
+    noise: "gaussian",
+    noiseSigma: 0.1,
+    collectSteps: 4,
+    gradientSteps: 4,
+    actorRate: 1e-3,
+    criticRate: 1e-3,
+    actorHidden: [400, 300],
+    criticHidden: [400, 300],
+  });
+  assert.deepEqual(config("HalfCheetah-v4:\n  gamma: 0.5\n", "half-cheetah").changes, {
+    gamma: 0.5,
+  });
+  assert.deepEqual(config("Walker2d-v4:\n  gamma: 0.5\n", "walker2d").changes, { gamma: 0.5 });
+});
+
+const bad: readonly [name: string, text: string, told: RegExp][] = [
+  ["no YAML", "a: [", /settings\.yaml:\d+:\d+/],
+  ["an unknown key", "gamma: 0.9\nlerning_rate: 1\n", /settings\.yaml:2:\d+: .*"lerning_rate"/],
+  ["a value out of range", "gamma: 1.5\n", /gamma is 1.5: give a number from 0 to 1/],
+  ["a word for a number", "batch: many\n", /batch is many/],
+  ["a zoo schedule", "learning_rate: lin_1e-3\n", /actorRate is NaN/],
+  ["a zoo noise without its like", "noise_type: pink\n", /noise_type: \\?"pink/],
+  ["a list", "- 1\n", /give settings as "name: value"/],
+];
+
+for (const [name, text, told] of bad) {
+  test(`settings are refused with their place: ${name}`, () => {
+    assert.throws(() => config(text), told);
+  });
+}
+
+test("a file that is not there is an error of usage", () => {
+  assert.throws(() => readConfig(join(folder, "none"), "pendulum"), { code: "usage" });
+});
+
+test("every preset has every setting, of a kind that can be, on every task", () => {
+  const names = Object.keys(settingTable).sort();
+  for (const preset of presetNames) {
+    for (const task of ["pendulum", "half-cheetah"]) {
+      const settings = settingsOf(preset, task);
+      assert.deepEqual(Object.keys(settings).sort(), names, preset);
+      checkSettings(settings);
+    }
+  }
+  assert.throws(() => settingsOf("sb4", "pendulum"), /there is ours, lillicrap, baselines/);
+});
+
+test("settings that do not go together are refused", () => {
+  const settings = settingsOf("td3", "pendulum");
+  assert.throws(
+    () => checkSettings({ ...settings, gradientSteps: 3 }),
+    /multiple of policyDelay, 2/,
+  );
+  assert.throws(() => checkSettings({ ...settings, actionLayer: 3 }), /the layers 0 to 2/);
+});
+
+// What the other systems' own code says, number by number.
+const known: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  lillicrap: {
+    actorRate: 1e-4,
+    criticRate: 1e-3,
+    tau: 1e-3,
+    batch: 64,
+    criticDecay: 1e-2,
+    noise: "ou",
+  },
+  baselines: {
+    activation: "tanh",
+    tau: 0.01,
+    observationClip: 5,
+    collectSteps: 100,
+    gradientSteps: 50,
+  },
+  chainerrl: { gamma: 0.995, gradientClip: 1, rewardScale: 0.01, batch: 200, collectSteps: 4 },
+  pfrl: { batch: 100, randomSteps: 10_000, tau: 5e-3 },
+  spinningup: { batch: 100, learnAfter: 1_000, randomSteps: 10_000, collectSteps: 50 },
+  sb3: { batch: 256, actorHidden: [400, 300], noise: "none", learnAfter: 100 },
+  sbx: { actorRate: 3e-4, criticRate: 1e-3, actorHidden: [256, 256] },
+  cleanrl: { actorRate: 3e-4, policyDelay: 2, randomSteps: 25_000 },
+  tianshou: { actorRate: 1e-3, batch: 256, randomSteps: 25_000 },
+  "tensorlayer-pendulum": { gamma: 0.9, batch: 32, replayRows: 10_000, learnAfter: 10_000 },
+  "jl321-cheetah": { actorHidden: [128, 300, 400], actorNorm: "batch", tau: 1e-3 },
+  "learning-to-run": { tau: 1e-4, criticHidden: [64, 32], actorNorm: "layer", mirror: true },
+  "rl-tools": { twin: true, batch: 100, actorHidden: [64, 64], randomSteps: 100 },
+  td3: { twin: true, policyDelay: 2, targetNoise: 0.2, targetNoiseClip: 0.5, actorRate: 3e-4 },
+};
+
+for (const [preset, numbers] of Object.entries(known)) {
+  test(`the preset ${preset} is what its system runs`, () => {
+    const settings: Readonly<Record<string, unknown>> = { ...settingsOf(preset, "half-cheetah") };
+    for (const [name, value] of Object.entries(numbers))
+      assert.deepEqual(settings[name], value, name);
+  });
+}

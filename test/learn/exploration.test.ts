@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Rng } from "../../src/core/rng.ts";
+import { ActorForward } from "../../src/learn/actor-forward.ts";
+import { Alarms } from "../../src/learn/alarms.ts";
+import { Explorer } from "../../src/learn/explorer.ts";
+import { initialState, type Learner } from "../../src/learn/learner.ts";
+import { metricNames, type StepMetrics } from "../../src/learn/losses.ts";
+import { Normaliser, RewardScale } from "../../src/learn/normaliser.ts";
+import { distanceOf, ParameterNoise } from "../../src/learn/parameter-noise.ts";
+import { settingsOf } from "../../src/learn/presets.ts";
+import { lossesOf, type TrainSettings } from "../../src/learn/settings.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
+
+function explorer(changes: Partial<TrainSettings>) {
+  const settings = settingsOf("ours", "pendulum", { steps: 1000, randomSteps: 10, ...changes });
+  const losses = lossesOf(settings, pendulumSpec);
+  const { carried } = initialState(losses, 3e-3, new Rng(4));
+  const scale = new Normaliser(pendulumSpec, "spec", 0);
+  const actor = carried["actor.online"];
+  const learner = { actor, actorStatistics: new Float32Array(0) } as unknown as Learner;
+  const s = Float32Array.of(1, 0, 0.5);
+  const own = new Float32Array(1);
+  new ActorForward(losses.shape).act(actor, new Float32Array(0), scale, s, own);
+  const made = new Explorer(settings, losses.shape, scale);
+  const at = (step: number): number => {
+    const a = new Float32Array(1);
+    made.act(learner, s, step, a);
+    return a[0];
+  };
+  return { made, learner, at, own: own[0] };
+}
+
+/** Root-mean-square of what a step's actions differ from the actor's own. */
+function spread(at: (step: number) => number, own: number, step: number): number {
+  const squares = Array.from({ length: 4000 }, () => (at(step) - own) ** 2);
+  return Math.sqrt(squares.reduce((sum, one) => sum + one, 0) / squares.length);
+}
+
+test("noise has the stated deviation and falls as stated: linearly, exponentially", () => {
+  for (const [noiseDecay, middle] of [
+    ["linear", 0.1 * (0.5 + 0.125)],
+    ["exponential", 0.1 * Math.sqrt(0.25)],
+  ] as const) {
+    const { at, own } = explorer({
+      noiseSigma: 0.1,
+      finalNoiseShare: 0.25,
+      noiseDecay,
+      randomSteps: 0,
+    });
+    for (const [step, expected] of [
+      [0, 0.1],
+      [500, middle],
+      [1000, 0.025],
+    ]) {
+      const found = spread(at, own, step);
+      assert.ok(Math.abs(found / expected - 1) < 0.05, `${noiseDecay} at ${step}: ${found}`);
+    }
+  }
+});
+
+test("first actions are uniform, and later ones now and then where asked", () => {
+  const { at, own } = explorer({ noise: "none", randomShare: 0.5, finalNoiseShare: 1 });
+  const early = Array.from({ length: 2000 }, () => at(9));
+  assert.ok(Math.abs(spread(at, 0, 9) - 1 / Math.sqrt(3)) < 0.02, "uniform in [-1, 1]");
+  assert.ok(early.every((a) => a >= -1 && a <= 1 && a !== own));
+  const random = Array.from({ length: 4000 }, () => at(500)).filter((a) => a !== own).length;
+  assert.ok(random > 1850 && random < 2150, `${random} of 4000`);
+});
+
+test("noisy actions stay in the box", () => {
+  const { at } = explorer({ noiseSigma: 5, randomSteps: 0 });
+  const actions = Array.from({ length: 500 }, () => at(500));
+  assert.ok(actions.every((a) => a >= -1 && a <= 1));
+  assert.ok(actions.includes(-1) && actions.includes(1));
+});
+
+test("parameter noise: another actor each episode, the same within one", () => {
+  const { made, learner, at, own } = explorer({
+    noise: "none",
+    parameterNoise: 0.3,
+    randomSteps: 0,
+  });
+  made.begin(learner);
+  const first = at(500);
+  assert.equal(at(501), first);
+  assert.notEqual(first, own);
+  made.begin(learner);
+  assert.notEqual(at(502), first);
+  const twin = explorer({ noise: "none", parameterNoise: 0.3, randomSteps: 0 });
+  twin.made.restore(made.save());
+  twin.made.begin(learner);
+  made.begin(learner);
+  assert.equal(twin.at(503), at(503), "a restored explorer goes on alike");
+});
+
+test("parameter noise grows while actions are too near and shrinks while they are too far", () => {
+  const { shape } = lossesOf(settingsOf("ours", "pendulum"), pendulumSpec);
+  const noise = new ParameterNoise(shape, 0.2, 1);
+  noise.adapt(0.1);
+  assert.equal(noise.deviation, 0.2 * 1.01);
+  noise.adapt(0.3);
+  noise.adapt(0.3);
+  assert.ok(Math.abs(noise.deviation - 0.2 / 1.01) < 1e-12);
+  assert.equal(distanceOf(Float32Array.of(0, 1), Float32Array.of(3, 5)), Math.sqrt(12.5));
+});
+
+test("running scales are mean and deviation of what was seen, and survive a checkpoint", () => {
+  const one = new Normaliser(pendulumSpec, "running", 5);
+  const seen = [1, 2, 4, 9].map((x) => Float32Array.of(x, 10 * x, 3));
+  for (const s of seen) one.see(s);
+  assert.deepEqual([...one.mean], [4, 40, 3]);
+  const deviation = Math.sqrt((9 + 4 + 0 + 25) / 4);
+  assert.ok(Math.abs(one.scale[0] * deviation - 1) < 1e-6);
+  assert.ok(Math.abs(one.scale[1] * deviation * 10 - 1) < 1e-6);
+  assert.ok(one.scale[2] <= 1e4 * 1.001, "a channel that never moves is not blown up without end");
+  const two = new Normaliser(pendulumSpec, "running", 5);
+  two.restore(one.save());
+  assert.deepEqual([two.mean, two.scale], [one.mean, one.scale]);
+  two.see(Float32Array.of(7, 7, 7));
+  one.see(Float32Array.of(7, 7, 7));
+  assert.deepEqual([two.mean, two.scale], [one.mean, one.scale]);
+  const fixed = new Normaliser(pendulumSpec, "spec", 0);
+  fixed.see(Float32Array.of(100, 100, 100));
+  assert.deepEqual([...fixed.mean], [0, 0, 0]);
+  assert.deepEqual([...fixed.scale], [1, 1, 1 / 8]);
+});
+
+test("the running reward scale is one over the deviation of the discounted return", () => {
+  const scale = new RewardScale(2, 0.5, true);
+  const rewards = [1, 3, -2, 5];
+  const returns: number[] = [];
+  let now = 0;
+  rewards.forEach((reward, i) => {
+    now = now * 0.5 + reward;
+    returns.push(now);
+    scale.see(reward, i === 1);
+    if (i === 1) now = 0;
+  });
+  const mean = returns.reduce((sum, one) => sum + one, 0) / 4;
+  const variance = returns.reduce((sum, one) => sum + (one - mean) ** 2, 0) / 4;
+  assert.ok(Math.abs(scale.value - 2 / Math.sqrt(variance)) < 1e-12);
+  assert.equal(new RewardScale(0.1, 0.9, false).value, 0.1);
+});
+
+function metrics(values: Partial<Record<(typeof metricNames)[number], number>>): StepMetrics {
+  const entries = metricNames.map((name) => [name, new Float32Array(200).fill(values[name] ?? 0)]);
+  return Object.fromEntries(entries) as StepMetrics;
+}
+
+test("a Q that no rewards could add up to raises the alarm, once", () => {
+  // Pendulum's rewards are never above 0, so +0.4 cannot be (a published tutorial shows it).
+  const rewards = { lowest: -16.27, highest: 0 };
+  const alarms = new Alarms(0.9);
+  assert.equal(alarms.check(metrics({ q: -100 }), rewards, 1), null);
+  assert.match(alarms.check(metrics({ q: 0.4 }), rewards, 1) ?? "", /Q is 0.40 .* -162.70 to 0.00/);
+  assert.equal(alarms.check(metrics({ q: 0.4 }), rewards, 1), null);
+  assert.match(new Alarms(0.9).check(metrics({ q: -17 }), rewards, 0.1) ?? "", /Q is -17.00/);
+});
+
+test("an actor that is at its ends all the time raises the alarm", () => {
+  const rewards = { lowest: -1, highest: 1 };
+  assert.match(
+    new Alarms(0.9).check(metrics({ saturation: 1 }), rewards, 1) ?? "",
+    /100 % of the actor's outputs/,
+  );
+  assert.equal(new Alarms(0.9).check(metrics({ saturation: 0.9 }), rewards, 1), null);
+});
