@@ -27,9 +27,9 @@ export type Kept = Readonly<Record<string, Float32Array>>;
 /** The carried values of a program, by name. */
 export type Carried = Readonly<Record<string, Float32Array>>;
 
-export type EngineKind = "onnx" | "tfjs";
+export type EngineKind = "kernel" | "onnx" | "tfjs";
 
-export const engineKinds: readonly EngineKind[] = ["onnx", "tfjs"];
+export const engineKinds: readonly EngineKind[] = ["kernel", "onnx", "tfjs"];
 
 /**
  * Opens an engine for a program that starts from a copy of `start`. Throws `SinewError("engine")`
@@ -39,8 +39,20 @@ export async function openEngine(
   kind: EngineKind,
   program: Program,
   start: Carried,
+  threads: 1 | 2 = 1,
 ): Promise<Engine> {
   switch (kind) {
+    case "kernel": {
+      const { openKernels } = await import("./engine-kernel.ts");
+      const [kernel] = openKernels([program], { backend: "native", threads });
+      for (const { name } of program.carried) kernel.view(name).set(start[name]);
+      return {
+        name: `kernel ${kernel.features}`,
+        carried: (name) => kernel.view(name) as Float32Array,
+        run: async (rounds, inputs) => kernel.run(rounds, inputs),
+        close: async () => kernel.close(),
+      };
+    }
     case "onnx": {
       const { openOnnxEngine } = await import("./engine-onnx.ts");
       return openOnnxEngine(program, start);

@@ -6,6 +6,7 @@ type Changes = Partial<Omit<TrainSettings, "task" | "seed">>;
 /** Plain DDPG, neither fast nor clever: what each preset changes is what it is. */
 const plain: Omit<TrainSettings, "task" | "seed"> = {
   engine: "onnx",
+  threads: 1,
   steps: 1_000_000,
   randomSteps: 10_000,
   learnAfter: 10_000,

@@ -36,6 +36,7 @@ const text = (help: string): Setting<string> => ({ kind: "text", help });
 export interface TrainSettings {
   readonly task: string;
   readonly engine: EngineKind;
+  readonly threads: number;
   readonly seed: number;
   readonly steps: number;
   readonly randomSteps: number;
@@ -102,6 +103,7 @@ export const settingTable: {
 } = {
   task: text("task to train for"),
   engine: choice(engineKinds, "what runs the gradient steps"),
+  threads: whole(1, 2, "threads of the kernel engine; the result is the same"),
   seed: whole(0, 2 ** 32, "seed of everything random"),
   steps: whole(1, 1e9, "environment steps in all"),
 

@@ -164,7 +164,12 @@ async function openRun(settings: TrainSettings, task: Task, state: LearnerState)
   const { seed, gamma, nSteps, replayRows, priorityExponent } = settings;
   const { observations, actions } = losses.shape;
   const program = gradientStep(losses);
-  const engine = await openEngine(settings.engine, program, state.carried);
+  const engine = await openEngine(
+    settings.engine,
+    program,
+    state.carried,
+    settings.threads === 2 ? 2 : 1,
+  );
   const normaliser = new Normaliser(task.spec, settings.observationNorm, settings.observationClip);
   const priorities =
     settings.replay === "prioritised" ? new Priorities(replayRows, priorityExponent) : null;

@@ -94,6 +94,13 @@ test("every preset has every setting, of a kind that can be, on every task", () 
   assert.throws(() => settingsOf("sb4", "pendulum"), /there is ours, lillicrap, baselines/);
 });
 
+test("exploration is on unless it is turned off", () => {
+  for (const task of ["pendulum", "half-cheetah"]) {
+    const { noise, noiseSigma, finalNoiseShare } = settingsOf("ours", task);
+    assert.ok(noise !== "none" && noiseSigma * finalNoiseShare > 0);
+  }
+});
+
 test("settings that do not go together are refused", () => {
   const settings = settingsOf("td3", "pendulum");
   assert.throws(
