@@ -75,6 +75,9 @@ async function act(options: Options): Promise<void> {
     ...Object.fromEntries(flags),
   });
   const folder = options.folder ?? join("runs", `${task.name}-${settings.seed}`);
+  if (settings.async) {
+    terminal.line("async       this run depends on timing: its seed will not give it again");
+  }
   const result = await train(settings, {
     task,
     folder,

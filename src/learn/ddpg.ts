@@ -33,10 +33,14 @@ export interface Run {
   done: boolean;
 }
 
-/** What a run tells after each round of learning, and after each episode. */
+/**
+ * What a run tells: after each round of learning, after each episode, and where nothing is under
+ * way, so that a checkpoint may be written.
+ */
 export type Report =
   | { readonly kind: "learned"; readonly metrics: StepMetrics }
-  | { readonly kind: "episode"; readonly return: number };
+  | { readonly kind: "episode"; readonly return: number; readonly length: number }
+  | { readonly kind: "boundary" };
 
 /**
  * Algorithm 1, from `run.step` to `settings.steps`. Differs from the paper in three things: actions
@@ -83,12 +87,13 @@ export async function* ddpg(run: Run, settings: TrainSettings): AsyncGenerator<R
     replay.endEpisode(s);
     episode.store(replay, rng);
     run.episodes++;
-    yield { kind: "episode", return: episode.return };
+    yield { kind: "episode", return: episode.return, length: episode.length };
+    yield { kind: "boundary" };
   }
 }
 
 /** One call of the engine: K gradient steps on K minibatches. */
-async function learn(run: Run, settings: TrainSettings): Promise<StepMetrics> {
+export async function learn(run: Run, settings: TrainSettings): Promise<StepMetrics> {
   const { learner, replay, priorities, rng } = run;
   const progress = run.step / settings.steps;
   const draws = settings.gradientSteps * settings.batch;

@@ -28,8 +28,9 @@ export interface Beside {
 export class Episode {
   /** The least and the greatest reward of the run so far, or 0 where that is beyond it. */
   readonly rewards = { lowest: 0, highest: 0 };
+  readonly task: Task;
   #return = 0;
-  readonly #task: Task;
+  #length = 0;
   readonly #beside: Beside;
   readonly #moments: Moment[] = [];
   #s = new Float32Array(0);
@@ -39,7 +40,7 @@ export class Episode {
     const { mirror, hindsight } = beside;
     if (mirror && task.mirror === undefined) throw lacks(task, "mirror image", "mirror");
     if (hindsight > 0 && task.relabel === undefined) throw lacks(task, "goals", "hindsight");
-    this.#task = task;
+    this.task = task;
     this.#beside = beside;
   }
 
@@ -48,29 +49,41 @@ export class Episode {
     return this.#return;
   }
 
+  /** Steps so far. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Throws `SinewError("environment")` where the observation is not all numbers. */
   begin(s: Float32Array): void {
-    this.#check(s, 0);
+    checkNumbers(this.task, s, 0);
     this.#return = 0;
+    this.#length = 0;
     this.#moments.length = 0;
     this.#s = s.slice();
   }
 
   /** Throws `SinewError("environment")` where reward or observation are not all numbers. */
   step(a: Float32Array, reward: number, terminated: boolean, sNext: Float32Array): void {
-    this.#check(sNext, reward);
+    checkNumbers(this.task, sNext, reward);
     this.#return += reward;
-    this.rewards.lowest = Math.min(this.rewards.lowest, reward);
-    this.rewards.highest = Math.max(this.rewards.highest, reward);
+    this.#length++;
+    this.seeReward(reward);
     if (!this.#beside.mirror && this.#beside.hindsight === 0) return;
     const moment = { s: this.#s, a: a.slice(), reward, terminated, sNext: sNext.slice() };
     this.#moments.push(moment);
     this.#s = moment.sNext;
   }
 
+  /** Counts a reward of the run. */
+  seeReward(reward: number): void {
+    this.rewards.lowest = Math.min(this.rewards.lowest, reward);
+    this.rewards.highest = Math.max(this.rewards.highest, reward);
+  }
+
   /** Stores what the episode that has just ended teaches beside itself. */
   store(replay: Replay, rng: Rng): void {
-    const { mirror, relabel } = this.#task;
+    const { mirror, relabel } = this.task;
     if (this.#beside.mirror && mirror !== undefined) {
       for (const { s, a, reward, terminated } of this.#moments) {
         replay.add(
@@ -101,29 +114,30 @@ export class Episode {
     const [from, to] = [s.slice(), sNext.slice()];
     relabel(from, reached);
     relabel(to, reached);
-    const command = Float32Array.from(this.#task.spec.action, ({ low, high }, i) => {
+    const command = Float32Array.from(this.task.spec.action, ({ low, high }, i) => {
       return (low + high) / 2 + ((high - low) / 2) * a[i];
     });
-    replay.add(from, a, this.#task.reward(from, command, to), terminated);
+    replay.add(from, a, this.task.reward(from, command, to), terminated);
     replay.endEpisode(to);
   }
+}
 
-  #check(s: Float32Array, reward: number): void {
-    if (!Number.isFinite(reward)) {
-      throw new SinewError(
-        "environment",
-        `${this.#task.name} gave the reward ${reward}: run "sinew check-env ${this.#task.name}"`,
-      );
-    }
-    const bad = s.findIndex((value) => !Number.isFinite(value));
-    if (bad < 0) return;
-    const { name } = this.#task.spec.observation[bad];
+/** Throws `SinewError("environment")` where a world gave what is not a number, and names it. */
+export function checkNumbers(task: Task, s: Float32Array, reward: number): void {
+  if (!Number.isFinite(reward)) {
     throw new SinewError(
       "environment",
-      `${this.#task.name} gave ${s[bad]} as the observation "${name}": ` +
-        `run "sinew check-env ${this.#task.name}"`,
+      `${task.name} gave the reward ${reward}: run "sinew check-env ${task.name}"`,
     );
   }
+  const bad = s.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  const { name } = task.spec.observation[bad];
+  throw new SinewError(
+    "environment",
+    `${task.name} gave ${s[bad]} as the observation "${name}": ` +
+      `run "sinew check-env ${task.name}"`,
+  );
 }
 
 function reflected(values: Float32Array, reflection: Reflection): Float32Array {

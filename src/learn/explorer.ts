@@ -1,11 +1,18 @@
 import { Rng } from "../core/rng.ts";
 import { ActorForward, type ObservationScale } from "./actor-forward.ts";
-import type { Learner } from "./learner.ts";
 import type { NetworkShape } from "./networks.ts";
 import { GaussianNoise, type Noise, NoNoise, OrnsteinUhlenbeckNoise } from "./noise.ts";
 import { distanceOf, ParameterNoise } from "./parameter-noise.ts";
 import type { Replay, Sample } from "./replay.ts";
 import type { TrainSettings } from "./settings.ts";
+
+/** Whose actions are explored around: the learner, or a copy of its actor. */
+export interface Explored {
+  /** Flat parameters. */
+  readonly actor: Float32Array;
+  /** Running statistics of batch normalisation; empty without it. */
+  readonly actorStatistics: Float32Array;
+}
 
 /** Observations on which the distance of the perturbed actor is measured. */
 const distanceBatch = 64;
@@ -32,13 +39,13 @@ export class Explorer {
   }
 
   /** An episode begins. */
-  begin(learner: Learner): void {
+  begin(learner: Explored): void {
     this.#noise.reset();
     this.#parameterNoise?.perturb(learner.actor);
   }
 
   /** Writes the action to take at `s`, in [-1, 1], to `a`; `step` environment steps were taken. */
-  act(learner: Learner, s: Float32Array, step: number, a: Float32Array): void {
+  act(learner: Explored, s: Float32Array, step: number, a: Float32Array): void {
     const { randomSteps, randomShare } = this.#settings;
     const share = this.#share(step);
     const uniform =
@@ -54,7 +61,7 @@ export class Explorer {
   }
 
   /** Measures the perturbed actor against the actor on stored observations, and adapts. */
-  adapt(learner: Learner, replay: Replay): void {
+  adapt(learner: Explored, replay: Replay): void {
     const noise = this.#parameterNoise;
     if (noise === null) return;
     const sample: Sample = {

@@ -7,6 +7,9 @@ type Changes = Partial<Omit<TrainSettings, "task" | "seed">>;
 const plain: Omit<TrainSettings, "task" | "seed"> = {
   engine: "onnx",
   threads: 1,
+  workers: 0,
+  lanes: 1,
+  async: false,
   steps: 1_000_000,
   randomSteps: 10_000,
   learnAfter: 10_000,

@@ -39,6 +39,9 @@ export interface TrainSettings {
   readonly threads: number;
   readonly seed: number;
   readonly steps: number;
+  readonly workers: number;
+  readonly lanes: number;
+  readonly async: boolean;
   readonly randomSteps: number;
   readonly learnAfter: number;
   readonly collectSteps: number;
@@ -106,6 +109,9 @@ export const settingTable: {
   threads: whole(1, 2, "threads of the kernel engine; the result is the same"),
   seed: whole(0, 2 ** 32, "seed of everything random"),
   steps: whole(1, 1e9, "environment steps in all"),
+  workers: whole(0, 64, "threads that drive worlds beside the learner; 0: its own thread does"),
+  lanes: whole(1, 256, "worlds in each of them"),
+  async: flag("learn from whatever has come in: faster with slow worlds, never twice the same"),
 
   randomSteps: whole(0, 1e9, "environment steps with uniform actions at first"),
   learnAfter: whole(1, 1e9, "environment steps before the first gradient step"),
@@ -187,6 +193,11 @@ export function lossesOf(settings: TrainSettings, spec: Spec): Losses {
   };
 }
 
+/** Whether more than one world is driven, or in another thread. */
+export function isParallel({ workers, lanes }: TrainSettings): boolean {
+  return workers > 0 || lanes > 1;
+}
+
 /** Throws `SinewError("usage")` that names the first setting that cannot be. */
 export function checkSettings(settings: TrainSettings): void {
   for (const name of Object.keys(settingTable) as (keyof TrainSettings)[]) {
@@ -198,6 +209,14 @@ export function checkSettings(settings: TrainSettings): void {
     throw new SinewError(
       "usage",
       `gradientSteps is ${gradientSteps}: give a multiple of policyDelay, ${policyDelay}`,
+    );
+  }
+  const { workers, lanes, mirror, hindsight, parameterNoise } = settings;
+  if (isParallel(settings) && (mirror || hindsight > 0 || parameterNoise > 0)) {
+    throw new SinewError(
+      "usage",
+      `workers is ${workers} and lanes ${lanes}: mirror, hindsight and parameter noise need whole ` +
+        "episodes of one world, workers 0 and lanes 1",
     );
   }
   if (settings.actionLayer > settings.criticHidden.length) {

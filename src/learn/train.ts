@@ -6,6 +6,7 @@ import { loadPolicy } from "../policy/policy.ts";
 import type { Task } from "../sim/env.ts";
 import { Alarms } from "./alarms.ts";
 import { ddpg, type Report } from "./ddpg.ts";
+import { parallelDdpg } from "./ddpg-parallel.ts";
 import {
   type Evaluation,
   evaluate,
@@ -14,7 +15,8 @@ import {
   selectionStarts,
 } from "./evaluate.ts";
 import { Journal, type Moment } from "./journal.ts";
-import type { TrainSettings } from "./settings.ts";
+import { Rollouts } from "./rollouts.ts";
+import { isParallel, type TrainSettings } from "./settings.ts";
 import { mean } from "./statistics.ts";
 import {
   freshTraining,
@@ -103,7 +105,7 @@ class Session {
   readonly #said: string[] = [];
   readonly #startUs: number;
   readonly #startStep: number;
-  #episodeStart: number;
+  readonly #rollouts: Rollouts | null;
 
   constructor(training: Training, context: TrainContext) {
     this.#training = training;
@@ -113,20 +115,25 @@ class Session {
     this.#alarms = new Alarms(training.settings.gamma);
     this.#startUs = context.clock.now();
     this.#startStep = step;
-    this.#episodeStart = step;
+    const { settings } = training;
+    this.#rollouts = isParallel(settings) ? new Rollouts(context.task, settings) : null;
   }
 
   async run(): Promise<TrainResult> {
     const { run, settings } = this.#training;
-    for await (const report of ddpg(run, settings)) {
-      if (report.kind === "episode") this.#episode(report.return);
-      else await this.#learned(report);
+    const reports =
+      this.#rollouts === null ? ddpg(run, settings) : parallelDdpg(run, settings, this.#rollouts);
+    for await (const report of reports) {
+      if (report.kind === "learned") await this.#learned(report);
+      else if (report.kind === "episode") this.#episode(report.return, report.length);
+      else if (run.step >= this.#training.savedStep + settings.checkpointEvery) this.#save();
     }
     return this.#finish();
   }
 
   async close(): Promise<void> {
     this.#journal.close();
+    await this.#rollouts?.close();
     await this.#training.run.learner.engine.close();
   }
 
@@ -142,14 +149,10 @@ class Session {
     run.done = (await this.#select()) >= settings.targetReturn;
   }
 
-  #episode(earned: number): void {
+  #episode(earned: number, length: number): void {
     const training = this.#training;
-    const { run, settings } = training;
     training.recentReturns = [...training.recentReturns.slice(-9), earned];
-    const length = run.step - this.#episodeStart;
-    this.#episodeStart = run.step;
     this.#journal.episode(this.#moment(), earned, length, mean(training.recentReturns));
-    if (run.step >= training.savedStep + settings.checkpointEvery) this.#save();
     this.#context.listener.progress?.(this.#progress());
   }
 

@@ -61,6 +61,7 @@ const kinds: Readonly<Record<string, Partial<TrainSettings>>> = {
   td3: { twin: true, policyDelay: 2, targetNoise: 0.2, smoothSpatial: 0.1, randomShare: 0.3 },
   prioritised: { replay: "prioritised", observationNorm: "running", returnNorm: "running" },
   normalised: { actorNorm: "batch", criticNorm: "batch", returnNorm: "popart" },
+  parallel: { lanes: 3, collectSteps: 24, gradientSteps: 24 },
   perturbed: { parameterNoise: 0.2, actorNorm: "layer", noise: "none", activation: "tanh" },
 };
 
@@ -79,6 +80,18 @@ for (const [name, changes] of Object.entries(kinds)) {
     assert.equal(resumed.bestStep, uninterrupted.bestStep);
   });
 }
+
+test("worlds side by side give the same run in any thread, and in none", async () => {
+  const settings = { ...short, lanes: 2, collectSteps: 16, gradientSteps: 16 };
+  const inThread = await run({ ...settings, workers: 1 }, "one-thread");
+  const here = await run(settings, "no-thread");
+  assert.deepEqual(inThread.policy, here.policy);
+  const two = await run({ ...settings, lanes: 1, workers: 2 }, "two-threads");
+  const again = await run({ ...settings, lanes: 1, workers: 2 }, "two-threads-again");
+  assert.deepEqual(two.policy, again.policy);
+  const free = await run({ ...settings, workers: 2, async: true }, "async");
+  assert.ok(Number.isFinite(free.final.mean));
+});
 
 test("the best policy by evaluation is kept, and its file is what the run returns", async () => {
   const result = await whole;
