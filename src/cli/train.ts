@@ -64,6 +64,7 @@ async function act(options: Options): Promise<void> {
   const { settingsOf } = await import("../learn/presets.ts");
   const { openTask } = await import("../sim/tasks.ts");
   const { train } = await import("../learn/train.ts");
+  const { writeReport } = await import("./train-report.ts");
   const terminal = new Terminal(options);
   const task = await openTask(options.env);
   const config =
@@ -90,7 +91,9 @@ async function act(options: Options): Promise<void> {
     resume: options.resume,
   });
   for (const line of table(rowsOf(result))) terminal.line(line);
+  const page = writeReport(folder, task, result, commandLine());
   terminal.line(`\npolicy      ${result.path}`);
+  terminal.line(`report      ${page}`);
   terminal.line(`curves      tensorboard --logdir ${folder}`);
   terminal.line(`next        npx sinew inspect ${result.path}`);
   terminal.result({
@@ -104,6 +107,14 @@ async function act(options: Options): Promise<void> {
     alarms: result.alarms,
     policy: result.path,
   });
+}
+
+/** What was typed, so that it can be typed again. */
+function commandLine(): string {
+  const words = process.argv
+    .slice(2)
+    .map((word) => (/^[\w./:=,-]+$/.test(word) ? word : `"${word}"`));
+  return ["npx sinew", ...words].join(" ");
 }
 
 /** The line that a waiting person watches. */

@@ -43,6 +43,10 @@ export interface TrainResult {
   /** Wall time of this process's part of the run. */
   readonly seconds: number;
   readonly bestStep: number;
+  /** Environment steps of the whole run. */
+  readonly finalStep: number;
+  /** What the run was made with: a resumed run keeps its own. */
+  readonly settings: TrainSettings;
   /** Of the best policy, on the judged starts. */
   readonly best: Evaluation;
   /** Of the last policy, on the same starts. */
@@ -186,6 +190,8 @@ class Session {
       path,
       seconds: this.#moment().seconds,
       bestStep: step,
+      finalStep: training.run.step,
+      settings: training.settings,
       best: await judge(policy, task, judgedStarts(task)),
       final: await judge(last, task, judgedStarts(task)),
       engine: training.run.learner.engine.name,

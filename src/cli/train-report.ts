@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { settingsOf } from "../learn/presets.ts";
+import { progressName, readProgress } from "../learn/progress-csv.ts";
+import { reportHtml } from "../learn/report.ts";
+import type { TrainResult } from "../learn/train.ts";
+import type { Task } from "../sim/env.ts";
+
+/**
+ * Writes `report.html`, a page for people, and `report.json`, the same numbers for programs, beside
+ * the policy. `command` is what repeats the run. Returns the page's path.
+ */
+export function writeReport(
+  folder: string,
+  task: Task,
+  result: TrainResult,
+  command: string,
+): string {
+  const { settings, best, final, bestStep, engine, seconds } = result;
+  const sha256 = createHash("sha256").update(result.policy).digest("hex");
+  const algorithm = settings.twin ? "td3" : "ddpg";
+  const page = join(folder, "report.html");
+  const html = reportHtml({
+    task: task.name,
+    algorithm,
+    engine,
+    seconds,
+    settings: { ...settings },
+    defaults: { ...settingsOf("ours", task.name) },
+    command,
+    judged: [
+      { name: "best", step: bestStep, returns: best.returns },
+      { name: "final", step: result.finalStep, returns: final.returns },
+    ],
+    ...(task.solvedReturn !== undefined && { solvedReturn: task.solvedReturn }),
+    rows: readProgress(join(folder, progressName)),
+    files: [{ name: "policy.onnx", bytes: result.policy.length, sha256 }],
+  });
+  writeFileSync(page, html);
+  const report = {
+    task: task.name,
+    algorithm,
+    command,
+    seed: settings.seed,
+    steps: result.finalStep,
+    engine,
+    seconds,
+    bestReturn: best.mean,
+    bestInterval: [best.low, best.high],
+    bestStep,
+    finalReturn: final.mean,
+    starts: { first: 1_000_000, count: best.returns.length },
+    sha256,
+    settings,
+    alarms: result.alarms,
+  };
+  writeFileSync(join(folder, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
+  return page;
+}
