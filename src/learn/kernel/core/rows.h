@@ -27,14 +27,17 @@ static void column_sums(const float *x, long rows, long stride, long from, long 
   }
 }
 
+/* Rows that are fetched before they are read. */
+enum { AHEAD = 24 };
+
 /* Rows of x that `index` names; returns whether all of them exist. */
 static int gather(const float *x, long rows, long stride, const int32_t *index, long from, long end,
                   long width, float *to, long to_stride) {
   int fine = 1;
   for (long i = from; i < end; i++) {
     long row = index[i];
-    if (i + 8 < end) {
-      long ahead = index[i + 8];
+    if (i + AHEAD < end) {
+      long ahead = index[i + AHEAD];
       if (ahead >= 0 && ahead < rows) {
         const char *at = (const char *)(x + ahead * stride);
         for (long byte = 0; byte < width * 4; byte += 64) __builtin_prefetch(at + byte);
