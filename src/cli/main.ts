@@ -5,7 +5,9 @@ import { bridgeCommand } from "./bridge.ts";
 import { demoCommand } from "./demo.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
+import { filmCommand } from "./film.ts";
 import { inspectCommand } from "./inspect.ts";
+import { plotCommand } from "./plot.ts";
 import { replayCommand } from "./replay.ts";
 import { retrainCommand } from "./retrain.ts";
 import { runCommand } from "./run.ts";
@@ -30,6 +32,8 @@ A software stop is not an emergency stop: keep a switch that cuts the motors' po
 for (const command of [
   trainCommand(),
   evaluateCommand(),
+  plotCommand(),
+  filmCommand(),
   exportCommand(),
   inspectCommand(),
   runCommand(),
