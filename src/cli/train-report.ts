@@ -3,20 +3,23 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { settingsOf } from "../learn/presets.ts";
 import { progressName, readProgress } from "../learn/progress-csv.ts";
-import { reportHtml } from "../learn/report.ts";
+import { type ReportFilm, reportHtml } from "../learn/report.ts";
 import type { TrainResult } from "../learn/train.ts";
+import { loadPolicy } from "../policy/policy.ts";
 import type { Task } from "../sim/env.ts";
+import { recordFilm } from "../sim/film.ts";
+import { filmSvg } from "../sim/film-svg.ts";
 
 /**
  * Writes `report.html`, a page for people, and `report.json`, the same numbers for programs, beside
  * the policy. `command` is what repeats the run. Returns the page's path.
  */
-export function writeReport(
+export async function writeReport(
   folder: string,
   task: Task,
   result: TrainResult,
   command: string,
-): string {
+): Promise<string> {
   const { settings, best, final, bestStep, engine, seconds } = result;
   const sha256 = createHash("sha256").update(result.policy).digest("hex");
   const algorithm = settings.twin ? "td3" : "ddpg";
@@ -33,6 +36,7 @@ export function writeReport(
       { name: "best", step: bestStep, returns: best.returns },
       { name: "final", step: result.finalStep, returns: final.returns },
     ],
+    ...(await filmOf(task, result.policy)),
     ...(task.solvedReturn !== undefined && { solvedReturn: task.solvedReturn }),
     rows: readProgress(join(folder, progressName)),
     files: [{ name: "policy.onnx", bytes: result.policy.length, sha256 }],
@@ -57,4 +61,26 @@ export function writeReport(
   };
   writeFileSync(join(folder, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
   return page;
+}
+
+/** The policy at work, for a task that can be drawn. */
+async function filmOf(task: Task, bytes: Uint8Array): Promise<{ film?: ReportFilm }> {
+  if (task.makeEnv().scene === undefined) return {};
+  const policy = await loadPolicy(bytes);
+  try {
+    const film = await recordFilm(task, (observation, action) => policy.act(observation, action), {
+      seed: 1_000_000,
+      seconds: 10,
+      framesPerSecond: 25,
+    });
+    return {
+      film: {
+        type: "image/svg+xml",
+        bytes: new TextEncoder().encode(filmSvg(film)),
+        caption: "the kept policy, noise off, from the first fixed start",
+      },
+    };
+  } finally {
+    await policy.close();
+  }
 }

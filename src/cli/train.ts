@@ -91,7 +91,7 @@ async function act(options: Options): Promise<void> {
     resume: options.resume,
   });
   for (const line of table(rowsOf(result))) terminal.line(line);
-  const page = writeReport(folder, task, result, commandLine());
+  const page = await writeReport(folder, task, result, commandLine());
   terminal.line(`\npolicy      ${result.path}`);
   terminal.line(`report      ${page}`);
   terminal.line(`curves      tensorboard --logdir ${folder}`);
