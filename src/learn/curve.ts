@@ -65,7 +65,8 @@ export function curveSvg(request: CurveRequest): string {
     `<title>${title}</title><desc>${escaped(descriptionOf(drawn))}</desc>`,
     `<style>${chartStyle}</style>`,
     // Charts that share a page share a name only where they share the place, too.
-    `<clipPath id="plot${top}"><path d="M${left} ${top}H${width - right}V${bottom}H${left}z"/></clipPath>`,
+    `<clipPath id="plot${top}">`,
+    `<path d="M${left} ${top}H${width - right}V${bottom}H${left}z"/></clipPath>`,
     `<rect class="paper" width="${width}" height="${bottom + 46}" rx="6"/>`,
     `<text class="title" x="20" y="27">${title}</text>`,
     `<text class="note" x="20" y="46">${escaped(subtitleOf(request))}</text>`,
@@ -158,8 +159,8 @@ function gridOf(x: Axis, y: Axis, top: number, bottom: number): string {
     return `${line}<text class="tick middle" x="${at}" y="${bottom + 18}">${text}</text>`;
   });
   const base = `<path class="axis" d="M${left} ${bottom}H${width - right}"/>`;
-  const middle = (top + bottom) / 2;
-  const name = `<text class="note middle" transform="translate(20 ${middle})rotate(-90)">return</text>`;
+  const place = `translate(20 ${(top + bottom) / 2})rotate(-90)`;
+  const name = `<text class="note middle" transform="${place}">return</text>`;
   return [...across, base, ...up, name].join("");
 }
 

@@ -160,9 +160,8 @@ function settingsOf({ settings, defaults }: Report): string {
 function filesOf(files: readonly ReportFile[]): string {
   const head = '<th scope="col">file</th><th scope="col">bytes</th><th scope="col">SHA-256</th>';
   const rows = files.map(({ name, bytes, sha256 }) => {
-    const size = numberText(bytes);
-    const hash = `<code>${escaped(sha256)}</code>`;
-    return `<tr><th scope="row">${escaped(name)}</th><td>${size}</td><td class="hash">${hash}</td></tr>`;
+    const hash = `<td class="hash"><code>${escaped(sha256)}</code></td>`;
+    return `<tr><th scope="row">${escaped(name)}</th><td>${numberText(bytes)}</td>${hash}</tr>`;
   });
   return table(head, rows);
 }
