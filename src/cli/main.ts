@@ -11,6 +11,7 @@ import { plotCommand } from "./plot.ts";
 import { replayCommand } from "./replay.ts";
 import { retrainCommand } from "./retrain.ts";
 import { runCommand } from "./run.ts";
+import { sweepCommand } from "./sweep.ts";
 import { trainCommand } from "./train.ts";
 
 const program = new Command("sinew")
@@ -31,6 +32,7 @@ A software stop is not an emergency stop: keep a switch that cuts the motors' po
 
 for (const command of [
   trainCommand(),
+  sweepCommand(),
   evaluateCommand(),
   plotCommand(),
   filmCommand(),
