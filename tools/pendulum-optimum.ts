@@ -1,9 +1,9 @@
-// The best return that any policy can have on Pendulum-v1's judged starts: dynamic programming finds
-// the way, iterative LQR polishes it.
+// The best return that any policy can have on Pendulum-v1's judged starts: dynamic programming
+// finds the way, iterative LQR polishes it.
 //   node dist/tools/pendulum-optimum.js [--angles 360] [--speeds 321] [--torques 33] > <file>
-// test/golden/pendulum-optimum.json is its output. `mean` and `returns` were earned in our world, so
-// the optimum is not below them; `rolloutMean` is what the grid's policy earns without polish, and
-// `valueMean` what its interpolated values promise.
+// test/golden/pendulum-optimum.json is its output. `mean` and `returns` were earned in our world,
+// so the optimum is not below them; `rolloutMean` is what the grid's policy earns without polish,
+// and `valueMean` what its interpolated values promise.
 import { stdout } from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -162,13 +162,13 @@ function followed(theta: number, thetaDot: number, torques: Torques) {
   return { states, sum };
 }
 
-/** By how much to change each torque: `step` at once, and `feed` per unit of each state's change. */
+/** By how much to change each torque: `step`, and `feed` per unit of each state's change. */
 interface Correction {
   readonly step: Torques;
   readonly feed: Float64Array;
 }
 
-/** The backward pass of iterative LQR with limits on the torque (Tassa et al. 2014, section III). */
+/** Iterative LQR's backward pass with limits on the torque (Tassa et al. 2014, section III). */
 function correctionOf(states: Float64Array, torques: Torques): Correction {
   const steps = torques.length;
   const [step, feed] = [new Float64Array(steps), new Float64Array(2 * steps)];
