@@ -36,8 +36,10 @@ pre{margin:0;padding:12px 14px;border-radius:6px;background:var(--page);white-sp
 overflow-wrap:anywhere}
 code{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,monospace}
 .hash code{font-size:11.5px}
-figure img,.curve{display:block;width:100%;height:auto}.curve{min-width:560px}
-figure{padding:8px 8px 12px}figcaption{padding:8px 16px 0;font-size:13px}
+.curve{display:block;width:100%;height:auto;min-width:560px}
+figure img{display:block;max-width:100%;height:auto;margin:auto}
+figure{padding:8px 8px 12px}figcaption{padding:8px 16px 0;font-size:13px;
+text-align:center}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 @media(max-width:520px){header,section{padding:16px}.hero{font-size:42px}}
 @media print{body{background:none}header,section,figure{break-inside:avoid}}

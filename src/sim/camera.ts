@@ -21,6 +21,8 @@ interface Box {
 const standsWithin = 3.2;
 /** The camera that goes along shows so many times the body's size. */
 const followed = 2.8;
+/** The lowest thing stands so far below the middle, as a share of the picture's height. */
+const rise = 0.36;
 /** Time over which its way is smoothed, s. */
 const smoothing = 0.4;
 
@@ -39,7 +41,7 @@ export function cameraOf({ frames, framesPerSecond }: Film): Camera {
     const square = wide < 1.25 * tall;
     const [width, height] = square ? [400, 400] : [480, 270];
     const scale = Math.min(width / (wide * 1.16), height / (tall * 1.16 + 0.12 * wide));
-    const centre = middleOf(whole);
+    const centre: Place = [middleOf(whole)[0], heightOf(whole, height / scale, frames[0].shapes)];
     return { width, height, scale, centres: frames.map(() => centre) };
   }
   const scale = 480 / (followed * size);
@@ -50,8 +52,16 @@ export function cameraOf({ frames, framesPerSecond }: Film): Camera {
   );
   // Up and down the camera moves only where the body would leave the picture.
   const room = 270 / scale;
-  const up = tall <= room * 0.95 ? boxes.map(() => middleOf(whole)[1]) : heights(boxes, reach);
+  const level = heightOf(whole, room, frames[0].shapes);
+  const up = tall <= room * 0.85 ? boxes.map(() => level) : heights(boxes, reach);
   return { width: 480, height: 270, scale, centres: across.map((x, at) => [x, up[at]]) };
+}
+
+/** The height of the picture's middle where everything fits: ground lies low in a picture. */
+function heightOf(whole: Box, room: number, shapes: readonly Shape[]): number {
+  const ground = shapes.some(({ kind }) => kind === "ground");
+  const fits = whole.high[1] - whole.low[1] <= room * 0.8;
+  return ground && fits ? whole.low[1] + rise * room : middleOf(whole)[1];
 }
 
 function heights(boxes: readonly Box[], reach: number): number[] {

@@ -43,5 +43,5 @@ export function toneOf(shapes: readonly Shape[], at: number): string {
 
 /** What is written on a picture of the film. */
 export function captionOf(frame: Frame): string {
-  return `return ${frame.return.toFixed(1)}   ${frame.seconds.toFixed(1)} s`;
+  return `return ${frame.return.toFixed(1)} at ${frame.seconds.toFixed(1)} s`;
 }

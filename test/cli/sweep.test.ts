@@ -20,8 +20,9 @@ import { jobsOf } from "../../src/learn/sweep.ts";
 const root = mkdtempSync(join(tmpdir(), "sinew-sweep-"));
 after(() => rmSync(root, { recursive: true }));
 
+const { href } = new URL("../../src/cli/sweep.js", import.meta.url);
 const program = `
-  import { sweepCommand } from ${JSON.stringify(new URL("../../src/cli/sweep.js", import.meta.url).href)};
+  import { sweepCommand } from ${JSON.stringify(href)};
   await sweepCommand().exitOverride().parseAsync(process.argv.slice(1), { from: "user" });
 `;
 
