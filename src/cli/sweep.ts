@@ -81,7 +81,10 @@ async function act(options: Options): Promise<void> {
   terminal.line(
     `\nreturns are of the kept policies on the judged starts, noise off; the interval is`,
   );
-  terminal.line("of the interquartile mean (IQM), over seeds");
+  terminal.line(
+    "of the interquartile mean (IQM), over seeds; best wins: how probably a run of the",
+  );
+  terminal.line("first setting beats one of this (50 %: alike)");
   terminal.line(`results     ${join(folder, "results.csv")}, results.json, curve.svg`);
   terminal.result({ folder, settings: settings.map((each) => ({ ...each })) });
   const whole = results.every(({ outcome }) => outcome.state === "done");
@@ -251,15 +254,27 @@ async function writeResults(
 }
 
 function rowsOf(settings: readonly SettingResult[]): string[][] {
-  const head = ["setting", "seeds", "mean", "IQM", "95 % interval", "worst", "last", ""];
-  const rows = settings.map((each) => [
+  const head = [
+    "setting",
+    "seeds",
+    "mean",
+    "IQM",
+    "95 % interval",
+    "worst",
+    "last",
+    "best wins",
+    "",
+  ];
+  const rows = settings.map((each, at) => [
     each.setting,
     String(each.returns.length),
     decimal(each.mean),
     decimal(each.interquartileMean),
-    each.returns.length === 0 ? "-" : `${decimal(each.low)} to ${decimal(each.high)}`,
+    // The interval of a single seed would say that it is sure.
+    each.returns.length < 2 ? "-" : `${decimal(each.low)} to ${decimal(each.high)}`,
     decimal(each.worst),
     decimal(each.finalMean),
+    at === 0 || Number.isNaN(each.beaten) ? "-" : `${(100 * each.beaten).toFixed(0)} %`,
     [
       ...(each.failed > 0 ? [`${each.failed} failed`] : []),
       ...(each.stopped > 0 ? [`${each.stopped} not finished`] : []),

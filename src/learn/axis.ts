@@ -75,7 +75,8 @@ export function secondsText(value: number, stride: number = 1): string {
   if (value < 60) return `${Number(value.toFixed(digits))} s`;
   const whole = Math.round(value);
   if (whole < 3600) return `${pair(Math.floor(whole / 60), whole % 60)} min`;
-  return `${pair(Math.floor(whole / 3600), Math.round((whole % 3600) / 60))} h`;
+  const minutes = Math.round(whole / 60);
+  return `${pair(Math.floor(minutes / 60), minutes % 60)} h`;
 }
 
 /**

@@ -3,7 +3,7 @@ import { Rng } from "../core/rng.ts";
 import { settingsOf } from "./presets.ts";
 import { kebab, type RunReport, textOf } from "./run-folder.ts";
 import { checkSettings, faultOf, settingTable, type TrainSettings } from "./settings.ts";
-import { interquartileMean, interval, mean } from "./statistics.ts";
+import { interquartileMean, interval, mean, probabilityOfImprovement } from "./statistics.ts";
 
 /** A setting and the values that it shall take. */
 export interface Variation {
@@ -64,6 +64,11 @@ export interface SettingResult {
   readonly worst: number;
   /** Mean return of the last policies, not the kept ones. */
   readonly finalMean: number;
+  /**
+   * How probably a run of the best setting beats one of this: about 0.5 where they are alike, NaN
+   * where one of them has no finished seed.
+   */
+  readonly beaten: number;
 }
 
 /**
@@ -140,9 +145,16 @@ function fileOf(task: string, preset: string, changes: Partial<TrainSettings>): 
 /** The settings with their seeds, the best by interquartile mean first. */
 export function resultsOf(results: readonly JobResult[]): SettingResult[] {
   const settings = [...new Set(results.map(({ job }) => job.setting))];
-  return settings
+  const ranked = settings
     .map((setting) => resultOf(results.filter(({ job }) => job.setting === setting)))
     .sort((a, b) => rank(b.interquartileMean) - rank(a.interquartileMean));
+  return ranked.map((each) => {
+    const both = ranked[0].returns.length > 0 && each.returns.length > 0;
+    const beaten = both
+      ? probabilityOfImprovement([ranked[0].returns], [each.returns])
+      : Number.NaN;
+    return { ...each, beaten };
+  });
 }
 
 /** Nothing finished, or diverged, comes last. */
@@ -150,7 +162,7 @@ function rank(value: number): number {
   return Number.isNaN(value) ? -Number.MAX_VALUE : value;
 }
 
-function resultOf(results: readonly JobResult[]): SettingResult {
+function resultOf(results: readonly JobResult[]): Omit<SettingResult, "beaten"> {
   const reports = results.flatMap(({ outcome }) =>
     outcome.state === "done" ? [outcome.report] : [],
   );

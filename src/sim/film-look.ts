@@ -37,7 +37,7 @@ export const darkTones: Tones = {
 export function toneOf(shapes: readonly Shape[], at: number): string {
   if (shapes[at].role !== "body") return shapes[at].role;
   const bodies = shapes.map((_, index) => index).filter((index) => shapes[index].role === "body");
-  const place = bodies.indexOf(at) / Math.max(1, bodies.length - 1);
+  const place = bodies.length > 1 ? bodies.indexOf(at) / (bodies.length - 1) : 0.5;
   return `b${Math.round(place * (lightTones.bodies.length - 1))}`;
 }
 

@@ -150,7 +150,7 @@ function groundOf(height: number, { width, scale, centres }: Camera): string {
 function captions({ frames }: Film, width: number, seconds: number): string {
   const count = Math.max(1, Math.round(seconds * captionRate));
   const texts = Array.from({ length: count }, (_, at) => {
-    const frame = frames[Math.round((at / Math.max(1, count - 1)) * (frames.length - 1))];
+    const frame = frames[Math.round((at / count) * (frames.length - 1))];
     return `<text class="said" x="${width - 14}" y="${20 * at + 24}">${captionOf(frame)}</text>`;
   });
   const places = texts.map((_, at) => `0 ${-20 * at}`).join(";");

@@ -44,6 +44,7 @@ test("numbers as people write them", () => {
   assert.equal(stepsText(12_500), "12.5k");
   assert.equal(secondsText(90), "1:30 min");
   assert.equal(secondsText(5400), "1:30 h");
+  assert.equal(secondsText(7195), "2 h");
   assert.equal(secondsText(42), "42 s");
 });
 

@@ -130,6 +130,8 @@ test("settings are ranked by their interquartile mean; what failed and diverged 
   );
   assert.ok(best.low >= -7 && best.low < -5 && best.high > -5 && best.high <= -3);
   assert.deepEqual([single.failed, single.stopped, single.low, single.high], [1, 1, -10, -10]);
+  assert.deepEqual([best.beaten, single.beaten], [0.5, 1]);
+  assert.equal(wild.beaten, 1 / 3, "two of three runs were better than any of the best's");
   assert.ok(Number.isNaN(wild.interquartileMean) && Number.isNaN(wild.mean));
 });
 

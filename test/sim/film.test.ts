@@ -64,7 +64,7 @@ test("the camera stands where everything fits, and goes along where the body lea
 
 /** The numbers of the animation of `type` in the group that holds the body, one row a picture. */
 function trackOf(svg: string, type: string): number[][] {
-  const body = svg.slice(0, svg.indexOf('class="b0" stroke'));
+  const body = svg.slice(0, svg.indexOf('class="b2" stroke'));
   const found = [...body.matchAll(new RegExp(`type="${type}" values="([^"]+)"`, "g"))].at(-1)!;
   return found[1].split(";").map((each) => each.split(" ").map(Number));
 }
@@ -163,7 +163,7 @@ test("the pixels of the APNG are where the world's shapes are", async () => {
     const column = Math.floor(width / 2 + (x - centres[0][0]) * scale);
     return picture[Math.floor(height / 2 - (y - centres[0][1]) * scale) * width + column];
   };
-  const [body, target, paper] = [0x12408f, 0xd9730d, 0xfafbfc];
+  const [body, target, paper] = [0x2f6bd8, 0xd9730d, 0xfafbfc];
   assert.equal(pixel(pictures[0], 0.4, 1), body);
   assert.equal(pixel(pictures[0], 0, 1.35), paper);
   // A quarter of a turn, not a multiple of the pictures' time: 6 pictures are 0.24 s.
