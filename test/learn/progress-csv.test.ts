@@ -104,3 +104,14 @@ test("a missing file and a folder that cannot be written are errors of usage", (
   assert.throws(() => readProgress(join(root, "none", "progress.csv")), { code: "usage" });
   assert.throws(() => new ProgressFile(join(root, "none")), { code: "usage" });
 });
+
+test("the page about runs names every column, and no other", () => {
+  const [, page] = readFileSync("docs/runs.md", "utf8").split("## progress.csv");
+  const rows = page
+    .split("## ")[0]
+    .split("\n")
+    .filter((line) => line.startsWith("| `"));
+  const named = rows.flatMap((line) => [...line.split("|")[1].matchAll(/`(\w+)`/g)]);
+  const header = written(fresh(), []).trim().split(",");
+  assert.deepEqual(named.map(([, name]) => name).sort(), header.sort());
+});
