@@ -61,6 +61,7 @@ const plain: Omit<TrainSettings, "task" | "seed"> = {
   priorityCorrection: 0.4,
   mirror: false,
   hindsight: 0,
+  exportTarget: false,
   evaluateEvery: 5_000,
   checkpointEvery: 50_000,
   targetReturn: 1e12,

@@ -92,6 +92,7 @@ export interface TrainSettings {
   readonly priorityCorrection: number;
   readonly mirror: boolean;
   readonly hindsight: number;
+  readonly exportTarget: boolean;
   readonly evaluateEvery: number;
   readonly checkpointEvery: number;
   readonly targetReturn: number;
@@ -169,6 +170,7 @@ export const settingTable: {
   mirror: flag("store the mirror image of each episode too, where the task has one"),
   hindsight: whole(0, 16, "HER: goals achieved later that each transition is stored with too"),
 
+  exportTarget: flag("evaluate and export the target actor, a running average of the actor"),
   evaluateEvery: whole(1, 1e9, "environment steps between two evaluations"),
   checkpointEvery: whole(1, 1e9, "environment steps between two checkpoints, at episode ends"),
   targetReturn: number(-1e12, 1e12, "stop once an evaluation reaches this"),

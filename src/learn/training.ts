@@ -189,6 +189,11 @@ async function openRun(settings: TrainSettings, task: Task, state: LearnerState)
   };
 }
 
+/** The carried value that is exported. */
+function exportedActor({ exportTarget }: TrainSettings): string {
+  return exportTarget ? "actor.target" : "actor.online";
+}
+
 /** The policy file of a run's actor as it stands; `more` is added to what it says of its origin. */
 export function policyOf(
   { settings, run }: Training,
@@ -196,7 +201,11 @@ export function policyOf(
   more: Readonly<Record<string, number>> = {},
 ): Promise<Uint8Array> {
   const { learner, normaliser: observation, step } = run;
-  const actor = { parameters: learner.actor, statistics: learner.actorStatistics, observation };
+  const actor = {
+    parameters: learner.engine.carried(exportedActor(settings)),
+    statistics: learner.actorStatistics,
+    observation,
+  };
   return policyFile(settings, task.spec, actor, { step, engine: learner.engine.name, ...more });
 }
 
@@ -219,7 +228,7 @@ export async function exportFromCheckpoint(path: string, last: boolean): Promise
   const observation = new Normaliser(spec, observationNorm, observationClip);
   observation.restore(arrays.observationSums);
   const learner = learnerArrays(arrays);
-  const parameters = learner["actor.online"]!;
+  const parameters = learner[exportedActor(settings)]!;
   const statistics = learner["actor.statistics"] ?? new Float32Array(0);
   const actor = { parameters, statistics, observation };
   return await policyFile(settings, spec, actor, { step, engine });

@@ -1,9 +1,10 @@
 /**
- * npm run bench -- <name> [--peers] [--json] [--rounds N]
+ * npm run bench -- <name> [--peers] [--json] [--rounds N] [--steps N]
  *
  * Runs one named benchmark: the file of that name beside this one, which exports `bench`. Each
- * result is printed as a line of a table, or with --json as one line
- * {"bench","case","value","unit","peers":{"<name>":value}}.
+ * result is printed as a line of a table, or with --json as one line {"bench","case","value",
+ * "unit","peers":{"<name>":value},"rounds":{"ours":[...],"<name>":[...]}}, values being medians.
+ * Where a round is a training run, --seeds is another word for --rounds.
  */
 import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
@@ -24,6 +25,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Whether to run the alternatives beside ours, in the same rounds. */
   readonly peers: boolean;
+  /** Steps of each round, for a quicker look; null for the benchmark's own number. */
+  readonly steps: number | null;
   /** Says something to the user that is not a result. */
   readonly note: (line: string) => void;
 }
@@ -54,18 +57,28 @@ function lineOf(result: BenchResult): string {
   const ours = medianOf(result.ours);
   const parts = Object.entries({ ours: result.ours, ...result.peers }).map(([name, rounds]) => {
     const range = `${shown(Math.min(...rounds))} to ${shown(Math.max(...rounds))}`;
-    const ratio = name === "ours" ? "" : `, ${(medianOf(rounds) / ours).toFixed(2)}x`;
+    const ratio = name === "ours" || ours === 0 ? "" : `, ${(medianOf(rounds) / ours).toFixed(2)}x`;
     return `${name} ${shown(medianOf(rounds))} (${range}${ratio})`;
   });
   return `${result.case.padEnd(18)} ${result.unit.padEnd(8)} ${parts.join("  ")}`;
 }
 
+function jsonOf(bench: string, { case: of, unit, ours, peers }: BenchResult): object {
+  const medians = Object.entries(peers).map(([peer, rounds]) => [peer, medianOf(rounds)]);
+  const value = medianOf(ours);
+  const rounds = { ours, ...peers };
+  return { bench, case: of, value, unit, peers: Object.fromEntries(medians), rounds };
+}
+
 interface Arguments {
   readonly name: string;
   readonly rounds: number | null;
+  readonly steps: number | null;
   readonly peers: boolean;
   readonly json: boolean;
 }
+
+const usage = "npm run bench -- <name> [--peers] [--json] [--rounds N | --seeds N] [--steps N]";
 
 /** What the command line asks for, or null where it makes no sense. */
 function argumentsOf(names: readonly string[]): Arguments | null {
@@ -76,13 +89,19 @@ function argumentsOf(names: readonly string[]): Arguments | null {
         peers: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         rounds: { type: "string" },
+        seeds: { type: "string" },
+        steps: { type: "string" },
       },
     });
     const [name] = positionals;
-    const rounds = values.rounds === undefined ? null : Number(values.rounds);
+    const [rounds, steps] = [values.rounds ?? values.seeds, values.steps].map((text) =>
+      text === undefined ? null : Number(text),
+    );
     if (positionals.length !== 1 || !names.includes(name)) return null;
-    if (rounds !== null && !(Number.isInteger(rounds) && rounds >= 1)) return null;
-    return { name, rounds, peers: values.peers, json: values.json };
+    for (const count of [rounds, steps]) {
+      if (count !== null && !(Number.isInteger(count) && count >= 1)) return null;
+    }
+    return { name, rounds, steps, peers: values.peers, json: values.json };
   } catch {
     return null;
   }
@@ -94,31 +113,22 @@ async function main(): Promise<void> {
     .map((file) => file.slice(0, -3));
   const parsed = argumentsOf(names);
   if (parsed === null) {
-    console.error("usage: npm run bench -- <name> [--peers] [--json] [--rounds N]");
+    console.error(`usage: ${usage}`);
     console.error(`names: ${names.join(", ")}`);
     process.exitCode = 2;
     return;
   }
-  const { name, rounds, peers: withPeers, json } = parsed;
+  const { name, rounds, steps, peers: withPeers, json } = parsed;
   const { bench } = (await import(`./${name}.js`)) as { bench: Bench };
   if (!json) console.log(bench.title);
   const options: BenchOptions = {
     rounds: rounds ?? bench.rounds,
+    steps,
     peers: withPeers,
     note: (line) => console.error(line),
   };
   for await (const result of bench.run(options)) {
-    if (!json) {
-      console.log(lineOf(result));
-      continue;
-    }
-    const peers = Object.fromEntries(
-      Object.entries(result.peers).map(([peer, all]) => [peer, medianOf(all)]),
-    );
-    const value = medianOf(result.ours);
-    console.log(
-      JSON.stringify({ bench: name, case: result.case, value, unit: result.unit, peers }),
-    );
+    console.log(json ? JSON.stringify(jsonOf(name, result)) : lineOf(result));
   }
 }
 

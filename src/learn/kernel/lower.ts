@@ -419,6 +419,21 @@ class Lowering {
     this.#push(node, value);
   }
 
+  /** Rows of outside, gathered before the call. */
+  #gatherBefore(x: Value, index: View, value: Value): View {
+    const { each, shared } = this.#program;
+    const named = (input: Value) => input.name === index.buffer.name;
+    const owner = [...each, ...shared].find(named);
+    if (owner === undefined) {
+      throw new SinewError("engine", `rows of ${x.name} have to be named by an input`);
+    }
+    const stride = each.some(named) ? elementsOf(owner.dims) : 0;
+    const [width, count] = [elementsOf(x.dims.slice(1)), elementsOf(index.dims)];
+    const { offset } = index;
+    const parts = { rows: x.name, width, index: owner.name, offset, count, stride };
+    return this.#externals.gathered(parts, value.dims);
+  }
+
   #gather({ inputs, outputs }: Operation): void {
     const [x, places] = inputs;
     const [value] = outputs;
@@ -426,13 +441,7 @@ class Lowering {
     const index = this.#dense(this.#source(places));
     const { place } = from.view.buffer;
     if (this.#staged && place.kind === "external") {
-      const { each, shared } = this.#program;
-      const named = index.view.buffer.name;
-      const perRound = each.some(({ name }) => name === named);
-      const owner = [...each, ...shared].find(({ name }) => name === named);
-      assert(owner !== undefined, "rows of outside are named by an input");
-      const view = this.#externals.gathered(x, owner, value.dims, perRound);
-      this.#sources.set(value, { view, producers: [] });
+      this.#sources.set(value, { view: this.#gatherBefore(x, index.view, value), producers: [] });
       return;
     }
     const rows = x.dims[0] < 0 ? from : this.#rows(from);

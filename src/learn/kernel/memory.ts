@@ -8,10 +8,24 @@ export interface External {
   readonly type: "float32" | "int32";
   /** Floats from one round to the next; 0 where all rounds see the same. */
   readonly stride: number;
+  /** Floats of one round, or of all; 0 where that is known only at run time. */
+  readonly size: number;
   /** Floats of one row, where the number of rows is known only at run time; else 0. */
   readonly rowWidth: number;
-  /** What is copied here before the call: rows of one input that another one names. */
-  readonly gathered: { readonly rows: string; readonly index: string } | null;
+  /** What is copied here before the call, if anything. */
+  readonly gathered: Gathered | null;
+}
+
+/** Rows of an input that another one names, gathered before the call. */
+export interface Gathered {
+  readonly rows: string;
+  readonly width: number;
+  readonly index: string;
+  /** The part of the index that counts, in each round or in all. */
+  readonly offset: number;
+  readonly count: number;
+  /** From one round's index to the next; 0 where all rounds have the same. */
+  readonly stride: number;
 }
 
 /** A run of floats with a name, in the arena. */
@@ -63,37 +77,36 @@ export class Externals {
 
   /** An input that has its own values in each round. */
   each(value: Value): View {
-    return this.#add(value.name, value, value.dims, elementsOf(value.dims), 0, null);
+    const size = elementsOf(value.dims);
+    return this.#add({ ...entryOf(value), stride: size, size }, value.dims);
   }
 
   /** A shared input whose number of rows is known only at run time, or that is large. */
   shared(value: Value): View {
-    const rowWidth = value.dims[0] < 0 ? elementsOf(value.dims.slice(1)) : 0;
-    return this.#add(value.name, value, value.dims, 0, rowWidth, null);
+    const { dims } = value;
+    if (dims[0] >= 0) return this.#add({ ...entryOf(value), size: elementsOf(dims) }, dims);
+    return this.#add({ ...entryOf(value), rowWidth: elementsOf(dims.slice(1)) }, dims);
   }
 
-  /** Rows of `rows` that `index` names, gathered before the call. */
-  gathered(rows: Value, index: Value, dims: readonly number[], perRound: boolean): View {
-    const stride = perRound ? elementsOf(dims) : 0;
-    const name = `${rows.name}[${index.name}]`;
-    return this.#add(name, rows, dims, stride, 0, { rows: rows.name, index: index.name });
+  gathered(gathered: Gathered, dims: readonly number[]): View {
+    const { rows, index, offset, count, stride } = gathered;
+    const size = elementsOf(dims);
+    const name = `${rows}[${index} ${offset} ${count}]`;
+    const common = { name, type: "float32", rowWidth: 0, gathered, size } as const;
+    return this.#add({ ...common, stride: stride > 0 ? size : 0 }, dims);
   }
 
-  #add(
-    name: string,
-    { type }: Value,
-    dims: readonly number[],
-    stride: number,
-    rowWidth: number,
-    gathered: External["gathered"],
-  ): View {
-    const known = this.list.findIndex((other) => other.name === name);
+  #add(entry: External, dims: readonly number[]): View {
+    const known = this.list.findIndex(({ name }) => name === entry.name);
     const index = known < 0 ? this.list.length : known;
-    const narrow = type === "int32" ? "int32" : "float32";
-    if (known < 0) this.list.push({ name, type: narrow, stride, rowWidth, gathered });
-    const size = Math.abs(elementsOf(dims));
-    return whole(newBuffer(name, size, { kind: "external", index }), dims);
+    if (known < 0) this.list.push(entry);
+    return whole(newBuffer(entry.name, entry.size, { kind: "external", index }), dims);
   }
+}
+
+function entryOf({ name, type }: Value): External {
+  const narrow = type === "int32" ? "int32" : "float32";
+  return { name, type: narrow, stride: 0, size: 0, rowWidth: 0, gathered: null };
 }
 
 /** Whether a shared input gets a place in the arena. */

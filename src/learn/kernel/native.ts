@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { messageOf, SinewError } from "../../core/errors.ts";
+import type { Machine, NumberArray } from "./machine.ts";
 import type { Plan } from "./plan.ts";
 
 /** What the addon exports; see core/addon.c. */
@@ -16,33 +18,53 @@ interface Addon {
     rowWidths: Int32Array,
     plain: boolean,
   ): Handle;
-  run(program: Handle, rounds: number, arrays?: readonly (NumberArray | null)[]): number;
+  run(program: Handle, rounds: number, table?: readonly (NumberArray | null)[]): number;
   features(plain: boolean): string;
 }
 
-type Handle = object & { readonly __handle?: never };
-type NumberArray = Float32Array | Int32Array;
+/** An object of the addon's own. */
+type Handle = object;
 
-/** Memory and processors for a plan's programs, however they are run. */
-export interface Machine {
-  /** What runs it, such as `avx2` or `wasm`. */
-  readonly features: string;
-  /** The arena, of as many floats as the plan asks for. */
-  readonly arena: Float32Array;
-  /** Runs program `program`; an array, or null, for each of its externals. Returns 0 or an error. */
-  run(program: number, rounds: number, arrays: readonly (NumberArray | null)[]): number;
-  close(): void;
-}
+/** What the addon of one path said when it was tried; null: it works. */
+const tried = new Map<string, string | null>();
 
-/** The addon of this platform, below the package's root; compiled files lie one folder deeper. */
+/** The addon of this platform. Compiled files lie one folder deeper than their sources. */
 export function addonPath(): string {
   const name = `${process.platform}-${process.arch}.node`;
-  const url = new URL(`../../../../src/learn/kernel/prebuilt/${name}`, import.meta.url);
-  return fileURLToPath(url);
+  return fileURLToPath(new URL(`../../../../src/learn/kernel/prebuilt/${name}`, import.meta.url));
 }
 
-/** Runs a plan in the addon at `path`. `plain` leaves out AVX2. */
-export function openNative(plan: Plan, threads: number, path: string, plain: boolean): Machine {
+/**
+ * Why the addon at `path` cannot be used here, or null if it can. It is tried once for each process,
+ * in another one, where a crash does no harm: it has to load and to compute what is known.
+ */
+export function nativeProblem(path: string = addonPath()): string | null {
+  const known = tried.get(path);
+  if (known !== undefined) return known;
+  const program = fileURLToPath(new URL("./self-check.js", import.meta.url));
+  const child = spawnSync(process.execPath, [program, path], {
+    encoding: "utf8",
+    timeout: 20_000,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let problem: string | null = null;
+  if (child.error !== undefined) problem = messageOf(child.error);
+  else if (child.signal !== null) problem = `it ended by ${child.signal}`;
+  else if (child.status !== 0) {
+    const [line = ""] = child.stderr.split("\n").filter((one) => /Error:/.test(one));
+    problem = line.trim() || `it ended with ${child.status}`;
+  }
+  tried.set(path, problem);
+  return problem;
+}
+
+/** Runs a plan in the addon at `path`. `plain` leaves out AVX2 and FMA. */
+export function openNative(
+  plan: Plan,
+  threads: 1 | 2,
+  path: string = addonPath(),
+  plain: boolean = false,
+): Machine {
   let addon: Addon;
   try {
     addon = createRequire(import.meta.url)(path) as Addon;
@@ -61,7 +83,8 @@ export function openNative(plan: Plan, threads: number, path: string, plain: boo
   return {
     features: addon.features(plain),
     arena,
-    run: (program, rounds, arrays) => addon.run(programs[program], rounds, arrays),
+    run: (program, rounds, table) => addon.run(programs[program], rounds, table),
+    step: (program) => addon.run(programs[program], 1),
     close: () => addon.close(team),
   };
 }

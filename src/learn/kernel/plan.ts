@@ -63,8 +63,9 @@ export function plan(programs: readonly Program[], { staged }: PlanOptions): Pla
     const instructions = groups.flatMap((group) => encodeGroup(group, layout));
     for (const { buffer, dims } of kept) {
       const external = externals.list.length;
-      const [name, stride] = [buffer.name, elementsOf(dims)];
-      externals.list.push({ name, type: "float32", stride, rowWidth: 0, gathered: null });
+      const size = elementsOf(dims);
+      const common = { type: "float32", rowWidth: 0, gathered: null } as const;
+      externals.list.push({ ...common, name: buffer.name, stride: size, size });
       instructions.push(encodeKeep(whole(buffer, dims), external, layout));
     }
     return {

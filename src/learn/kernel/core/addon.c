@@ -58,6 +58,7 @@ typedef struct {
   int externals;
   External table[MAX_EXTERNALS];
   int32_t row_width[MAX_EXTERNALS];
+  int alone; /* no instruction is worth a second thread */
 } Program;
 
 static napi_value fail(napi_env env, const char *why) {
@@ -180,6 +181,10 @@ static napi_value make_program(napi_env env, napi_callback_info info) {
   const char *name;
   memcpy(program->words, words, count * 4);
   program->team = *team;
+  program->alone = 1;
+  for (const int32_t *w = program->words; w < program->words + count; w += w[1]) {
+    if (w[2] & FLAG_SHARED) program->alone = 0;
+  }
   program->run = choose(plain, &name);
   program->count = (int32_t)count;
   program->arena = arena;
@@ -220,7 +225,7 @@ static napi_value run_program(napi_env env, napi_callback_info info) {
       .externals = program->table,
       .rounds = rounds,
   };
-  team_run(program->team, program->run, &call);
+  team_run(program->team, program->alone, program->run, &call);
   napi_create_int32(env, call.error, &result);
   return result;
 }

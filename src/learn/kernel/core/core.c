@@ -75,7 +75,7 @@ static void run_combine(const Work *work, const int32_t *w) {
 
 static void run_keep(const Work *work, const int32_t *w) {
   if (work->call->externals[w[5]].data == NULL) return;
-  memcpy(address(work, w[5] + 1, 0), work->call->arena + w[4], (size_t)w[3] * 4);
+  __builtin_memcpy(address(work, w[5] + 1, 0), work->call->arena + w[4], (size_t)w[3] * 4);
 }
 
 static void run_one(const Work *work, const int32_t *w) {

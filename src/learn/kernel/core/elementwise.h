@@ -103,7 +103,7 @@ INLINE vf clip_of(vf x, vf low, vf high) {
     break;
 
 /* to = f(x, y, z), n floats; of bits 1, 2 and 4 each says that an operand is uniform. */
-static void apply(int code, int bits, float *to, const float *x, const float *y, const float *z,
+static NOINLINE void apply(int code, int bits, float *to, const float *x, const float *y, const float *z,
                   long n) {
   switch (code) {
     UNARY(EL_COPY, a)
@@ -175,7 +175,7 @@ typedef struct {
 
 INLINE float word_float(int32_t word) {
   float value;
-  memcpy(&value, &word, 4);
+  __builtin_memcpy(&value, &word, 4);
   return value;
 }
 

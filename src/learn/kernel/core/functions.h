@@ -56,10 +56,10 @@ INLINE vf log_of(vf x) {
   vf r = fma_of(e, splat(-2.12194440e-4f), p * z * m);
   r = fma_of(z, splat(-0.5f), r);
   r = fma_of(e, splat(0.693359375f), m + r);
-  vf infinite = splat(INFINITY);
+  vf infinite = splat(__builtin_inff());
   r = pick(x == infinite, x, r);
   r = pick(x == 0, -infinite, r);
-  return pick((x < 0) | (x != x), splat(NAN), r);
+  return pick((x < 0) | (x != x), splat(__builtin_nanf("")), r);
 }
 
 INLINE vf tanh_of(vf x) {

@@ -64,7 +64,7 @@ INLINE vf mask_sum(vf sum, vf mask) {
 }
 
 /* Stores sums of any width, at any part of the depth. */
-static __attribute__((noinline)) void store_general(const Place *t, const float *sums, int rows,
+static NOINLINE void store_general(const Place *t, const float *sums, int rows,
                                                     int vectors) {
   const Gemm *g = t->g;
   for (int i = 0; i < rows; i++) {
@@ -94,7 +94,7 @@ static __attribute__((noinline)) void store_general(const Place *t, const float 
     }                                                              \
   }
 
-#if defined(__clang__)
+#if defined(__clang__) && !defined(__wasm__)
 #define UNROLL _Pragma("clang loop unroll_count(4)")
 #else
 #define UNROLL
@@ -157,15 +157,55 @@ static int how_to_store(const Place *t, int vectors) {
   return g->bias ? STORE_GENERAL : STORE_MASK;
 }
 
-#define TILE(ROWS)                                                     \
-  case ROWS:                                                           \
-    if (vectors == 1) tile(t, ROWS, 1, step, t->line, NULL);           \
-    else if (t->line != PANEL) tile(t, ROWS, 2, step, t->line, NULL);  \
-    else if (step == 1) tile(t, ROWS, 2, 1, PANEL, NULL);              \
-    else tile(t, ROWS, 2, step, PANEL, NULL);                          \
+/*
+ * One function for each kind of tile: WebAssembly's compilers give a loop of its own function its
+ * own registers, which the sums have to be in.
+ */
+#define TILES(ROWS)                                                             \
+  static NOINLINE void narrow_##ROWS(const Place *t, long step, float *to) {    \
+    (void)to;                                                                   \
+    tile(t, ROWS, 1, step, t->line, NULL);                                      \
+  }                                                                             \
+  static NOINLINE void direct_##ROWS(const Place *t, long step, float *to) {    \
+    (void)to;                                                                   \
+    tile(t, ROWS, 2, step, t->line, NULL);                                      \
+  }                                                                             \
+  static NOINLINE void dense_##ROWS(const Place *t, long step, float *to) {     \
+    (void)to, (void)step;                                                       \
+    tile(t, ROWS, 2, 1, PANEL, NULL);                                           \
+  }                                                                             \
+  static NOINLINE void strided_##ROWS(const Place *t, long step, float *to) {   \
+    (void)to;                                                                   \
+    tile(t, ROWS, 2, step, PANEL, NULL);                                        \
+  }                                                                             \
+  static NOINLINE void packing_##ROWS(const Place *t, long step, float *to) {   \
+    tile(t, ROWS, 2, step, t->line, to);                                        \
+  }
+
+#define TILE(ROWS)                                                    \
+  case ROWS:                                                          \
+    if (to != NULL) packing_##ROWS(t, step, to);                      \
+    else if (vectors == 1) narrow_##ROWS(t, step, to);                \
+    else if (t->line != PANEL) direct_##ROWS(t, step, to);            \
+    else if (step == 1) dense_##ROWS(t, step, to);                    \
+    else strided_##ROWS(t, step, to);                                 \
     break;
 
-static void run_tile(const Place *t, int rows, int vectors, long step) {
+TILES(1)
+TILES(2)
+TILES(3)
+TILES(4)
+#if TILE_ROWS > 4
+TILES(5)
+TILES(6)
+#endif
+#if TILE_ROWS > 6
+TILES(7)
+TILES(8)
+#endif
+
+/* Where `to` is not NULL, the tile is the first of its panel and packs B there. */
+static void run_tile(const Place *t, int rows, int vectors, long step, float *to) {
   switch (rows) {
     TILE(1)
     TILE(2)
@@ -179,23 +219,6 @@ static void run_tile(const Place *t, int rows, int vectors, long step) {
     TILE(7)
     TILE(8)
 #endif
-  }
-}
-
-/* The first tile of a panel, whose B lies in lines; packs it. */
-static void run_packing(const Place *t, int rows, long step, float *to) {
-  switch (rows) {
-#if TILE_ROWS == 8
-    case 5: tile(t, 5, 2, step, t->line, to); break;
-    case 6: tile(t, 6, 2, step, t->line, to); break;
-    case 7: tile(t, 7, 2, step, t->line, to); break;
-#elif TILE_ROWS == 6
-    case 4: tile(t, 4, 2, step, t->line, to); break;
-    case 5: tile(t, 5, 2, step, t->line, to); break;
-#else
-    case 3: tile(t, 3, 2, step, t->line, to); break;
-#endif
-    default: tile(t, TILE_ROWS, 2, step, t->line, to);
   }
 }
 
@@ -243,7 +266,7 @@ INLINE void transpose(const float *from, long stride, float *to, long to_stride)
 }
 
 /* Columns of B side by side: `depth` lines of `wide` floats, zeros where there are no columns. */
-static void pack(const Gemm *g, long k0, long depth, long column, long width, long wide, float *to) {
+static NOINLINE void pack(const Gemm *g, long k0, long depth, long column, long width, long wide, float *to) {
   const float *from = g->b + k0 * g->b_row + column * g->b_column;
   if (g->b_column == 1 && width == wide) {
     for (long k = 0; k < depth; k++) {
@@ -272,7 +295,7 @@ static long next_rows(long left) {
 }
 
 /* The last few columns of few rows, one vector wide and cut off. */
-static void narrow(const Place *t) {
+static NOINLINE void narrow(const Place *t) {
   const Gemm *g = t->g;
   float flat[FEW_ROWS * VW];
   for (long i = 0; i < g->m; i++) {
@@ -316,12 +339,11 @@ static void block(const Gemm *g, long from, long to, long left, long right, floa
         for (t.row = top; t.row < bottom;) {
           long rows = next_rows(bottom - t.row);
           t.a = g->a + t.row * g->a_row + k0 * g->a_column;
-          if (packs && t.row == top) {
-            run_packing(&t, (int)rows, g->a_column, scratch);
+          int first = packs && t.row == top;
+          run_tile(&t, (int)rows, vectors, g->a_column, first ? scratch : NULL);
+          if (first) {
             t.b = scratch;
             t.line = PANEL;
-          } else {
-            run_tile(&t, (int)rows, vectors, g->a_column);
           }
           t.row += rows;
         }
@@ -331,7 +353,7 @@ static void block(const Gemm *g, long from, long to, long left, long right, floa
 }
 
 /* Few rows by a B whose columns lie side by side: B is read once, where it lies. */
-static void few_rows(const Gemm *g, long left, long right) {
+static NOINLINE void few_rows(const Gemm *g, long left, long right) {
   Place t = {.g = g, .a = g->a, .depth = g->k, .first = 1, .last = 1, .line = g->b_row};
   int most = g->m == 1 ? 8 : g->m <= 3 ? 4 : 2;
   for (t.column = left; t.column < right;) {
@@ -350,14 +372,14 @@ static void few_rows(const Gemm *g, long left, long right) {
       else if (g->m == 2) tile(&t, 2, 4, g->a_column, t.line, NULL);
       else tile(&t, 3, 4, g->a_column, t.line, NULL);
     } else {
-      run_tile(&t, (int)g->m, vectors, g->a_column);
+      run_tile(&t, (int)g->m, vectors, g->a_column, NULL);
     }
     t.column += t.width;
   }
 }
 
 /* One column: dot products of the rows of A, four at a time. */
-static void one_column(const Gemm *g, long from, long to) {
+static NOINLINE void one_column(const Gemm *g, long from, long to) {
   for (long i = from; i < to;) {
     int rows = to - i >= 4 ? 4 : 1;
     Place t = {.g = g, .row = i, .width = 1, .first = 1, .last = 1};

@@ -43,7 +43,7 @@ struct Team {
   RunFunction *run;
   Call *call;
   float *scratch[2];
-  void *memory[2];
+  void *memory[3]; /* what scratch and this lie in */
 #ifdef _WIN32
   HANDLE helper;
 #else
@@ -130,19 +130,33 @@ static int start_helper(Team *team) {
 #endif
 }
 
+/* The first cache line that begins in `memory`. */
+static void *on_line(void *memory) {
+  return (void *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
+}
+
+static void free_all(Team *team) {
+  void *own = team->memory[2];
+  free(team->memory[0]);
+  free(team->memory[1]);
+  free(own);
+}
+
 Team *team_open(int threads) {
   void *memory = calloc(1, sizeof(Team) + 64);
   if (memory == NULL) return NULL;
-  Team *team = (Team *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
+  Team *team = on_line(memory);
+  team->memory[2] = memory;
   team->threads = threads;
+  int fine = 1;
   for (int i = 0; i < threads; i++) {
-    void *scratch = malloc(SCRATCH_FLOATS * 4 + 64);
-    if (scratch == NULL) return NULL;
-    team->memory[i] = scratch;
-    team->scratch[i] = (float *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
+    team->memory[i] = malloc(SCRATCH_FLOATS * 4 + 64);
+    fine = fine && team->memory[i] != NULL;
+    if (fine) team->scratch[i] = on_line(team->memory[i]);
   }
-  if (threads == 2 && !start_helper(team)) return NULL;
-  return team;
+  if (fine && (threads == 1 || start_helper(team))) return team;
+  free_all(team);
+  return NULL;
 }
 
 void team_close(Team *team) {
@@ -156,22 +170,20 @@ void team_close(Team *team) {
     pthread_cond_destroy(&team->bell);
     pthread_mutex_destroy(&team->lock);
 #endif
-    team->threads = 0;
   }
-  free(team->memory[0]);
-  free(team->memory[1]);
+  free_all(team);
 }
 
-void team_run(Team *team, RunFunction *run, Call *call) {
-  call->threads = team->threads;
+void team_run(Team *team, int alone, RunFunction *run, Call *call) {
+  call->threads = alone ? 1 : team->threads;
   call->barrier = barrier;
   call->team = team;
-  team->run = run;
-  team->call = call;
-  if (team->threads == 2) {
+  if (call->threads == 2) {
+    team->run = run;
+    team->call = call;
     int32_t next = team->call_number == INT32_MAX ? 1 : team->call_number + 1;
     set_word(team, &team->call_number, next);
   }
   run(call, 0, team->scratch[0]);
-  if (team->threads == 2) barrier(team, 0);
+  if (call->threads == 2) barrier(team, 0);
 }

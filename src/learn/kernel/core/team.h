@@ -9,7 +9,7 @@ typedef struct Team Team;
 /* NULL where memory or a thread is not to be had. */
 Team *team_open(int threads);
 void team_close(Team *team);
-/* Runs a call on all threads of the team. */
-void team_run(Team *team, RunFunction *run, Call *call);
+/* Runs a call on all threads of the team, or on this one alone. */
+void team_run(Team *team, int alone, RunFunction *run, Call *call);
 
 #endif

@@ -2,9 +2,7 @@
 #ifndef SINEW_VECTOR_H
 #define SINEW_VECTOR_H
 
-#include <math.h>
 #include <stdint.h>
-#include <string.h>
 
 #if defined(__AVX2__) && defined(__FMA__)
 #define VW 8
@@ -18,6 +16,7 @@
 #define HAS_FMA 0
 #endif
 
+#define NOINLINE __attribute__((noinline))
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float vf __attribute__((vector_size(4 * VW)));
