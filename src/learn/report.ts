@@ -1,10 +1,9 @@
-import { Rng } from "../core/rng.ts";
 import { numberText, secondsText } from "./axis.ts";
 import { curveSvg } from "./curve.ts";
 import { escaped } from "./picture-style.ts";
 import type { ProgressRow } from "./progress-csv.ts";
 import { reportStyle } from "./report-style.ts";
-import { interquartileMean, interval, mean } from "./statistics.ts";
+import { interquartileMean, mean, meanInterval } from "./statistics.ts";
 
 /** One policy's returns on the judged starts, noise off. */
 export interface Judged {
@@ -81,7 +80,7 @@ export function reportHtml(report: Report): string {
 function headOf(report: Report, title: string): string {
   const { judged, seconds, engine, rows } = report;
   const [{ returns, step }] = judged;
-  const { low, high } = boundsOf(returns);
+  const { low, high } = meanInterval(returns);
   const steps = rows.at(-1)?.step ?? step;
   const facts = [
     ["95 % interval", `${decimal(low)} to ${decimal(high)}`],
@@ -124,7 +123,7 @@ function evaluationOf({ judged }: Report): string {
   const names = ["policy", "step", "mean", "95 % interval", "IQM", "worst", "best", "starts"];
   const head = names.map((name) => `<th scope="col">${name}</th>`).join("");
   const rows = judged.map(({ name, step, returns }) => {
-    const { low, high } = boundsOf(returns);
+    const { low, high } = meanInterval(returns);
     const sorted = Float64Array.from(returns).sort();
     const cells = [
       numberText(step),
@@ -139,7 +138,7 @@ function evaluationOf({ judged }: Report): string {
     return `<tr><th scope="row">${escaped(name)}</th>${row}</tr>`;
   });
   const note =
-    "The interval is of the mean, over starts (bootstrap, 2,000 resamples): it says nothing of " +
+    "The interval is of the mean, over starts (bootstrap, 1,000 resamples): it says nothing of " +
     "other seeds. IQM is the mean of the middle half.";
   return `${table(head, rows)}<p class="note">${note}</p>`;
 }
@@ -177,11 +176,6 @@ function table(head: string, rows: readonly string[]): string {
 /** What is wider than a phone scrolls by itself, also by the keyboard. */
 function wide(content: string): string {
   return `<div class="wide" tabindex="0">${content}</div>`;
-}
-
-/** The 95 % interval of the mean; always from the same resamples, so a page can be made again. */
-function boundsOf(returns: ArrayLike<number>): { low: number; high: number } {
-  return interval([returns], mean, { rng: new Rng(1), resamples: 2000, confidence: 0.95 });
 }
 
 function decimal(value: number): string {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Rng } from "../core/rng.ts";
+import { Rng } from "../core/rng.ts";
 
 /** Scores of several tasks: for each task one number a seed. Each task needs at least one seed. */
 export type Scores = readonly ArrayLike<number>[];
@@ -78,6 +78,15 @@ export function interval(scores: Scores, statistic: Statistic, bootstrap: Bootst
     found[at] = statistic(sample.all);
   }
   return percentiles(found, bootstrap.confidence);
+}
+
+/**
+ * The 95 % interval of the mean of one policy's returns over starts. Always of the same 1,000
+ * resamples, so that a page and a table that tell of the same returns say the same.
+ */
+export function meanInterval(returns: ArrayLike<number>): Interval {
+  const bootstrap = { rng: new Rng(returns.length), resamples: 1000, confidence: 0.95 };
+  return interval([returns], mean, bootstrap);
 }
 
 /**

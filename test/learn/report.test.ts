@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { numberText } from "../../src/learn/axis.ts";
 import { type Report, reportHtml } from "../../src/learn/report.ts";
+import { meanInterval } from "../../src/learn/statistics.ts";
 import { elementsOf } from "./xml.ts";
 
 const report: Report = {
@@ -47,6 +49,12 @@ test("the page says the mean, middle half, interval, worst and best of each poli
   assert.match(text, /final 20,000 -370\.0 -\d+\.\d to -\d+\.\d -150\.0 -1,300\.0 -100\.0 5 /);
   assert.match(text, /pendulum, DDPG -170\.0 mean return of the kept policy on 5 fixed starts/);
   assert.match(text, /policy\.onnx 22,088 9f86d081/);
+});
+
+test("the interval on the page is the one that the evaluation tells", () => {
+  const { low, high } = meanInterval(report.judged[0].returns);
+  const text = `${numberText(low, 0.1)} to ${numberText(high, 0.1)}`.replaceAll("\u2212", "-");
+  assert.equal(said(reportHtml(report)).split(text).length, 3, "in the head and in the table");
 });
 
 test("settings are written out, and those that are not the default are marked", () => {
