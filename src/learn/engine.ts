@@ -1,3 +1,6 @@
+import { availableParallelism } from "node:os";
+import type { Kernel } from "./engine-kernel.ts";
+import type { NetworkShape } from "./networks.ts";
 import type { Arrays, Program } from "./program.ts";
 
 /**
@@ -5,8 +8,10 @@ import type { Arrays, Program } from "./program.ts";
  * judges them all.
  */
 export interface Engine {
-  /** What runs it, such as `onnx` or `tfjs-node 4.22.0`. */
+  /** What runs it, such as `kernel avx2`, `onnx` or `tfjs-node 4.22.0`. */
   readonly name: string;
+  /** Threads that it computes with; they change no bit of the result. */
+  readonly threads: number;
   /**
    * A carried value as of the newest finished run. Read it before the next: a run may write over
    * the array.
@@ -27,31 +32,63 @@ export type Kept = Readonly<Record<string, Float32Array>>;
 /** The carried values of a program, by name. */
 export type Carried = Readonly<Record<string, Float32Array>>;
 
-export type EngineKind = "kernel" | "onnx" | "tfjs";
+/** `kernel` and `kernel-wasm` are our C core, native and as WebAssembly; `auto` chooses. */
+export type EngineKind = "auto" | "kernel" | "kernel-wasm" | "onnx" | "tfjs";
 
-export const engineKinds: readonly EngineKind[] = ["kernel", "onnx", "tfjs"];
+export const engineKinds: readonly EngineKind[] = ["auto", "kernel", "kernel-wasm", "onnx", "tfjs"];
+
+/** An engine, as it can be opened. */
+export interface EngineChoice {
+  readonly kind: Exclude<EngineKind, "auto">;
+  readonly threads: 1 | 2;
+}
+
+/** Platforms whose native kernel has been run by our tests; another's runs on request only. */
+const provedPlatforms = ["linux-x64", "linux-arm64"];
+
+/** From this width on two threads gain more than their meetings cost. */
+const twoThreadsFrom = 256;
+
+/** Up to this width WebAssembly beats ONNX Runtime. */
+const wasmUpTo = 128;
+
+/**
+ * What `auto` is on this machine for networks of this shape: decided by platform, processor and
+ * size, never by timing, so that it is the same every time. `threads` 0 leaves that open too.
+ */
+export async function chooseEngine(
+  kind: EngineKind,
+  threads: number,
+  { actorHidden, criticHidden }: NetworkShape,
+): Promise<EngineChoice> {
+  const widest = Math.max(...actorHidden, ...criticHidden);
+  const two = widest >= twoThreadsFrom && availableParallelism() > 1;
+  const count = threads === 0 ? (two ? 2 : 1) : threads > 1 ? 2 : 1;
+  if (kind === "kernel") return { kind, threads: count };
+  if (kind !== "auto") return { kind, threads: 1 };
+  const { nativeProblem } = await import("./kernel/native.ts");
+  const platform = `${process.platform}-${process.arch}`;
+  if (provedPlatforms.includes(platform) && nativeProblem() === null) {
+    return { kind: "kernel", threads: count };
+  }
+  return { kind: widest <= wasmUpTo ? "kernel-wasm" : "onnx", threads: 1 };
+}
 
 /**
  * Opens an engine for a program that starts from a copy of `start`. Throws `SinewError("engine")`
  * where it cannot run.
  */
 export async function openEngine(
-  kind: EngineKind,
+  { kind, threads }: EngineChoice,
   program: Program,
   start: Carried,
-  threads: 1 | 2 = 1,
 ): Promise<Engine> {
   switch (kind) {
-    case "kernel": {
-      const { openKernels } = await import("./engine-kernel.ts");
-      const [kernel] = openKernels([program], { backend: "native", threads });
-      for (const { name } of program.carried) kernel.view(name).set(start[name]);
-      return {
-        name: `kernel ${kernel.features}`,
-        carried: (name) => kernel.view(name) as Float32Array,
-        run: async (rounds, inputs) => kernel.run(rounds, inputs),
-        close: async () => kernel.close(),
-      };
+    case "kernel":
+    case "kernel-wasm": {
+      const { openKernel } = await import("./engine-kernel.ts");
+      const backend = kind === "kernel" ? "native" : "wasm";
+      return new KernelEngine(openKernel(program, { backend, threads }), threads, program, start);
     }
     case "onnx": {
       const { openOnnxEngine } = await import("./engine-onnx.ts");
@@ -61,5 +98,31 @@ export async function openEngine(
       const { openTfjsEngine } = await import("./engine-tfjs.ts");
       return openTfjsEngine(program, start);
     }
+  }
+}
+
+/** A program on the kernel, behind the interface that all engines have. */
+class KernelEngine implements Engine {
+  readonly name: string;
+  readonly threads: number;
+  readonly #kernel: Kernel;
+
+  constructor(kernel: Kernel, threads: number, program: Program, start: Carried) {
+    this.name = `kernel ${kernel.features}`;
+    this.threads = threads;
+    this.#kernel = kernel;
+    for (const { name } of program.carried) kernel.view(name).set(start[name]);
+  }
+
+  carried(name: string): Float32Array {
+    return this.#kernel.view(name) as Float32Array;
+  }
+
+  async run(rounds: number, inputs: Arrays): Promise<Kept> {
+    return this.#kernel.run(rounds, inputs);
+  }
+
+  async close(): Promise<void> {
+    this.#kernel.close();
   }
 }

@@ -5,8 +5,8 @@ type Changes = Partial<Omit<TrainSettings, "task" | "seed">>;
 
 /** Plain DDPG, neither fast nor clever: what each preset changes is what it is. */
 const plain: Omit<TrainSettings, "task" | "seed"> = {
-  engine: "onnx",
-  threads: 1,
+  engine: "auto",
+  threads: 0,
   workers: 0,
   lanes: 1,
   async: false,

@@ -107,7 +107,7 @@ export const settingTable: {
 } = {
   task: text("task to train for"),
   engine: choice(engineKinds, "what runs the gradient steps"),
-  threads: whole(1, 2, "threads of the kernel engine; the result is the same"),
+  threads: whole(0, 2, "threads of the kernel; 0: by size; they change no result"),
   seed: whole(0, 2 ** 32, "seed of everything random"),
   steps: whole(1, 1e9, "environment steps in all"),
   workers: whole(0, 64, "threads that drive worlds beside the learner; 0: its own thread does"),

@@ -5,7 +5,7 @@ import { openTask } from "../sim/tasks.ts";
 import { policyFile } from "./artefact.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { Run } from "./ddpg.ts";
-import { openEngine } from "./engine.ts";
+import { chooseEngine, openEngine } from "./engine.ts";
 import { Episode } from "./episode.ts";
 import { Explorer } from "./explorer.ts";
 import { gradientStep } from "./gradient-step.ts";
@@ -38,6 +38,7 @@ export interface Training {
 interface Facts {
   readonly settings: TrainSettings;
   readonly engine: string;
+  readonly threads: number;
   readonly step: number;
   readonly episodes: number;
   readonly gradientSteps: number;
@@ -126,6 +127,7 @@ export function saveTraining(path: string, training: Training): void {
   const facts: Facts = {
     settings,
     engine: run.learner.engine.name,
+    threads: run.learner.engine.threads,
     step: run.step,
     episodes: run.episodes,
     gradientSteps: steps,
@@ -165,10 +167,9 @@ async function openRun(settings: TrainSettings, task: Task, state: LearnerState)
   const { observations, actions } = losses.shape;
   const program = gradientStep(losses);
   const engine = await openEngine(
-    settings.engine,
+    await chooseEngine(settings.engine, settings.threads, losses.shape),
     program,
     state.carried,
-    settings.threads === 2 ? 2 : 1,
   );
   const normaliser = new Normaliser(task.spec, settings.observationNorm, settings.observationClip);
   const priorities =

@@ -17,13 +17,18 @@ import { engineContract } from "./engine-contract.ts";
 import { flatOf, openLearner, plainLosses } from "./problem.ts";
 import { Reference, relativeErrors } from "./reference.ts";
 
-for (const { name, check } of engineContract) {
-  test(`onnx engine: ${name}`, async () => {
-    await check((program, start) => openEngine("onnx", program, start));
-  });
-  test(`tfjs engine: ${name}`, async () => {
-    await check((program, start) => openEngine("tfjs", program, start));
-  });
+for (const choice of [
+  { kind: "kernel", threads: 1 },
+  { kind: "kernel", threads: 2 },
+  { kind: "kernel-wasm", threads: 1 },
+  { kind: "onnx", threads: 1 },
+  { kind: "tfjs", threads: 1 },
+] as const) {
+  for (const { name, check } of engineContract) {
+    test(`${choice.kind}, ${choice.threads} threads: ${name}`, async () => {
+      await check((program, start) => openEngine(choice, program, start));
+    });
+  }
 }
 
 const settings: Losses = {
@@ -189,7 +194,8 @@ test("tfjs engine: without the package the error says what to install", async ()
 test("onnx engine: indices that do not make whole batches are refused", async () => {
   const rng = new Rng(13);
   const state = initialState(settings, 3e-3, rng);
-  const open = (program: Program, start: Carried) => openEngine("onnx", program, start);
+  const open = (program: Program, start: Carried) =>
+    openEngine({ kind: "onnx", threads: 1 }, program, start);
   const learner = await openLearner(open, settings, state);
   const data = minibatches(rng, 1);
   await assert.rejects(learner.learn({ ...data, index: data.index.subarray(1) }));

@@ -94,7 +94,13 @@ async function openBenchLearner({ observations, actions, hidden, batch }: Size):
   });
   const state = initialState(losses, 0, new Rng(1));
   const program = gradientStep(losses);
-  return new Learner(await openEngine("onnx", program, state.carried), losses, program, 0, 1);
+  return new Learner(
+    await openEngine({ kind: "onnx", threads: 1 }, program, state.carried),
+    losses,
+    program,
+    0,
+    1,
+  );
 }
 
 function ours(learner: Learner, { observations, actions, batch }: Size): Contender {
