@@ -4,7 +4,7 @@ import type { NetworkShape } from "./networks.ts";
 import { GaussianNoise, type Noise, NoNoise, OrnsteinUhlenbeckNoise } from "./noise.ts";
 import { distanceOf, ParameterNoise } from "./parameter-noise.ts";
 import type { Replay, Sample } from "./replay.ts";
-import type { TrainSettings } from "./settings.ts";
+import { noiseShareAt, type TrainSettings } from "./settings.ts";
 
 /** Whose actions are explored around: the learner, or a copy of its actor. */
 export interface Explored {
@@ -47,7 +47,7 @@ export class Explorer {
   /** Writes the action to take at `s`, in [-1, 1], to `a`; `step` environment steps were taken. */
   act(learner: Explored, s: Float32Array, step: number, a: Float32Array): void {
     const { randomSteps, randomShare } = this.#settings;
-    const share = this.#share(step);
+    const share = noiseShareAt(this.#settings, step);
     const uniform =
       step < randomSteps || (randomShare > 0 && this.#rng.uniform() < randomShare * share);
     if (uniform) {
@@ -99,13 +99,6 @@ export class Explorer {
     this.#noise.restore(saved.noise);
     this.#parameterNoise?.restore(saved.parameterNoise);
     this.#rng.state.set(saved.rng);
-  }
-
-  /** What is left of the noise. */
-  #share(step: number): number {
-    const { steps, finalNoiseShare: final, noiseDecay } = this.#settings;
-    const progress = step / steps;
-    return noiseDecay === "linear" ? 1 - (1 - final) * progress : final ** progress;
   }
 }
 

@@ -12,12 +12,18 @@ export interface Moment {
   readonly stepsPerSecond: number;
 }
 
+/** What goes by plan, as it was in the newest round: for `progress.csv`. */
+export type Plan = Readonly<
+  Partial<Record<"gradientSteps" | "noise" | "actorRate" | "criticRate", number>>
+>;
+
 /** What a run writes down as it goes: a TensorBoard event file and `progress.csv`. */
 export class Journal {
   readonly #events: EventFile;
   readonly #progress: ProgressFile;
   readonly #wallSeconds: () => number;
   #metrics: StepMetrics | null = null;
+  #plan: Plan = {};
 
   /** `wallSeconds` is Unix time; a run that goes on drops what was written behind `resumedStep`. */
   constructor(folder: string, wallSeconds: () => number, resumedStep: number) {
@@ -27,8 +33,9 @@ export class Journal {
   }
 
   /** Some rounds of learning: the newest one's numbers, under Stable-Baselines3's tags. */
-  learned(step: number, metrics: StepMetrics): void {
+  learned(step: number, metrics: StepMetrics, plan: Plan): void {
     this.#metrics = metrics;
+    this.#plan = plan;
     this.#events.scalars(step, this.#wallSeconds(), {
       "train/critic_loss": metrics.msbe.at(-1)!,
       "train/msbe": metrics.msbe.at(-1)!,
@@ -73,10 +80,11 @@ export class Journal {
     this.#progress.close();
   }
 
-  #newest(): Partial<Record<"criticLoss" | Exclude<keyof StepMetrics, "msbe">, number>> {
+  #newest(): Plan & Partial<Record<"criticLoss" | Exclude<keyof StepMetrics, "msbe">, number>> {
     const metrics = this.#metrics;
     if (metrics === null) return {};
     return {
+      ...this.#plan,
       criticLoss: metrics.msbe.at(-1)!,
       actorLoss: metrics.actorLoss.at(-1)!,
       q: metrics.q.at(-1)!,

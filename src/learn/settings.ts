@@ -200,6 +200,18 @@ export function isParallel({ workers, lanes }: TrainSettings): boolean {
   return workers > 0 || lanes > 1;
 }
 
+/** The share of the learning rates that is left after `step` environment steps. */
+export function rateShareAt({ finalRateShare, steps }: TrainSettings, step: number): number {
+  return 1 - (1 - finalRateShare) * (step / steps);
+}
+
+/** The share of the exploration noise that is left after `step` environment steps. */
+export function noiseShareAt(settings: TrainSettings, step: number): number {
+  const { finalNoiseShare: final, noiseDecay, steps } = settings;
+  const progress = step / steps;
+  return noiseDecay === "linear" ? 1 - (1 - final) * progress : final ** progress;
+}
+
 /** Throws `SinewError("usage")` that names the first setting that cannot be. */
 export function checkSettings(settings: TrainSettings): void {
   for (const name of Object.keys(settingTable) as (keyof TrainSettings)[]) {

@@ -16,7 +16,7 @@ import {
 } from "./evaluate.ts";
 import { Journal, type Moment } from "./journal.ts";
 import { Rollouts } from "./rollouts.ts";
-import { isParallel, type TrainSettings } from "./settings.ts";
+import { isParallel, noiseShareAt, rateShareAt, type TrainSettings } from "./settings.ts";
 import { mean } from "./statistics.ts";
 import {
   freshTraining,
@@ -143,7 +143,13 @@ class Session {
 
   async #learned({ metrics }: Extract<Report, { kind: "learned" }>): Promise<void> {
     const { run, settings, evaluatedStep } = this.#training;
-    this.#journal.learned(run.step, metrics);
+    const rateShare = rateShareAt(settings, run.step);
+    this.#journal.learned(run.step, metrics, {
+      gradientSteps: run.learner.state.steps,
+      noise: settings.noise === "none" ? 0 : settings.noiseSigma * noiseShareAt(settings, run.step),
+      actorRate: settings.actorRate * rateShare,
+      criticRate: settings.criticRate * rateShare,
+    });
     const alarm = this.#alarms.check(metrics, run.episode.rewards, run.rewardScale.value);
     if (alarm !== null) {
       this.#said.push(alarm);

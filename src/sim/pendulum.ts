@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Rng } from "../core/rng.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Env, Outcome, Task } from "./env.ts";
+import type { Shape } from "./scene.ts";
 
 const gravity = 10;
 const mass = 1;
@@ -87,6 +88,28 @@ export class Pendulum implements Env {
     observation[0] = Math.cos(this.#theta);
     observation[1] = Math.sin(this.#theta);
     observation[2] = this.#thetaDot;
+  }
+
+  /** Angle, velocity and steps of the episode. */
+  save(): Float64Array {
+    return Float64Array.of(this.#theta, this.#thetaDot, this.#steps);
+  }
+
+  restore([theta, thetaDot, steps]: Float64Array): void {
+    this.#theta = theta;
+    this.#thetaDot = thetaDot;
+    this.#steps = steps;
+  }
+
+  /** The pole, turning about the origin, and where it is to stand. */
+  scene(): readonly Shape[] {
+    const tip = [length * Math.sin(this.#theta), length * Math.cos(this.#theta)] as const;
+    return [
+      { kind: "line", from: [0, 0], to: [0, 1.15 * length], role: "frame" },
+      { kind: "circle", at: [0, length], radius: 0.09, role: "target" },
+      { kind: "capsule", from: [0, 0], to: tip, radius: 0.05, role: "body" },
+      { kind: "circle", at: [0, 0], radius: 0.03, role: "frame" },
+    ];
   }
 }
 
