@@ -34,11 +34,6 @@ export const pendulumTask: Task = {
     observation: { from: [0, 1, 2], sign: [1, -1, -1] },
     action: { from: [0], sign: [-1] },
   },
-  // Left and right are alike.
-  mirror: {
-    observation: { from: [0, 1, 2], sign: [1, -1, -1] },
-    action: { from: [0], sign: [-1] },
-  },
   makeEnv: () => new Pendulum(),
   reward(observation, action) {
     const theta = Math.atan2(observation[1], observation[0]);
