@@ -11,7 +11,7 @@ import type { StepMetrics } from "./losses.ts";
 import type { Normaliser, RewardScale } from "./normaliser.ts";
 import type { Priorities } from "./priorities.ts";
 import type { Replay } from "./replay.ts";
-import { rateShareAt, type TrainSettings } from "./settings.ts";
+import { noiseShareAt, rateShareAt, type TrainSettings } from "./settings.ts";
 
 /** Everything that one training run changes as it goes; a checkpoint holds all of it. */
 export interface Run {
@@ -112,6 +112,7 @@ export async function learn(run: Run, settings: TrainSettings): Promise<StepMetr
     observation: run.normaliser,
     rewardScale: run.rewardScale.value,
     rateShare: rateShareAt(settings, run.step),
+    noiseShare: noiseShareAt(settings, run.step),
   });
   for (let i = 0; i < tdError.length; i++) priorities?.update(sample.index[i], tdError[i]);
   run.explorer.adapt(learner, replay);

@@ -6,7 +6,7 @@ import { hiddenWeights, networksOf } from "./networks.ts";
 import { type Pass, perceptron, type Statistics } from "./perceptron.ts";
 import { movedMoments, preserveOutputs, type Scale, scaleOf } from "./pop-art.ts";
 import type { Program } from "./program.ts";
-import { type Minibatch, roundInputs, type State } from "./round.ts";
+import { type Minibatch, type RoundInputs, roundInputs, type State } from "./round.ts";
 
 /** Keeps the length of a difference smooth where it is zero. */
 const distanceEpsilon = 1e-8;
@@ -19,14 +19,14 @@ const distanceEpsilon = 1e-8;
  * `NET.secondMoment`, flat, critics one behind the other; `NET.statistics` with batch
  * normalisation; `critic.moments` [2] with PopArt. Shared: `rows` [-1, width], as the replay holds
  * them; `observationMean`, `observationScale` [observations]; `rewardScale` [1]. Each: `index`,
- * `nextIndex` int32 [D batch]; `schedule` [D, 6] (`scheduleOf`); and where the losses ask for them
- * `targetNoise` [D batch, actions], `weight` [D batch, 1], `neighbour` [batch, observations]
- * (standard normal). Kept: `metrics` [6] in the order of `metricNames`, and with weights `tdError`
+ * `nextIndex` int32 [D batch]; `schedule` [D, 7] (`scheduleOf`); and where the losses ask for them
+ * `targetNoise` [D batch, actions], `weight` [D batch, 1], `neighbour` [batch, observations],
+ * `actorNoise` [batch, actions] (standard normal). Kept: `metrics` [6] in the order of `metricNames`, and with weights `tdError`
  * [D batch, 1], Q(s, a) - y.
  */
 export function gradientStep(losses: Losses): Program {
   const g = new GraphBuilder();
-  const { carried, shared, each, state: start, batches, neighbour } = roundInputs(g, losses);
+  const { carried, shared, each, state: start, batches, ...noise } = roundInputs(g, losses);
   const errors: Value[] = [];
   let state = start;
   let metrics: Partial<Record<(typeof metricNames)[number], Value>> = {};
@@ -37,7 +37,7 @@ export function gradientStep(losses: Losses): Program {
     errors.push(learned.tdError);
   }
   const last = batches[batches.length - 1];
-  const acted = actorStep(g, losses, state, last, neighbour);
+  const acted = actorStep(g, losses, state, last, noise);
   metrics = { ...metrics, ...acted.metrics };
   state = withTargets(g, acted.state, last.schedule.tau);
 
@@ -129,13 +129,17 @@ function actorStep(
   losses: Losses,
   state: State,
   batch: Minibatch,
-  neighbour: Value | null,
+  { neighbour, actorNoise }: Pick<RoundInputs, "neighbour" | "actorNoise">,
 ) {
   const { s, sNext, schedule } = batch;
   const { online } = state.actor;
   const pass = mu(g, losses, state, online, s, losses.statisticsShare);
   const action = g.tanh(pass.output);
-  const [first] = Q(g, losses, state, state.critic.online, s, action);
+  const tried =
+    actorNoise === null
+      ? action
+      : g.clip(g.add(action, g.mul(actorNoise, schedule.actorNoise)), -1, 1);
+  const [first] = Q(g, losses, state, state.critic.online, s, tried);
   const terms = [g.neg(g.mean(denormalised(g, state, first.output)))];
   if (losses.actionPenalty > 0) {
     terms.push(g.mul(g.mean(g.square(pass.output)), losses.actionPenalty));

@@ -27,6 +27,8 @@ export interface Minibatches {
   readonly rewardScale: number;
   /** Both learning rates are multiplied by this. */
   readonly rateShare: number;
+  /** The noise on the actor's own actions is multiplied by this. */
+  readonly noiseShare: number;
 }
 
 /** What some rounds told: metrics, and where asked for each draw's error. */
@@ -35,6 +37,9 @@ export interface Learning {
   /** Q(s, a) - y of each draw, where the losses are weighted; else empty. */
   readonly tdError: Float32Array;
 }
+
+/** Inputs that are standard normal numbers. */
+const noises: readonly string[] = ["targetNoise", "neighbour", "actorNoise"];
 
 /** The learner's state before its first step. */
 export function initialState(losses: Losses, finalBound: number, rng: Rng): LearnerState {
@@ -114,11 +119,11 @@ export class Learner {
       observationMean: data.observation.mean,
       observationScale: data.observation.scale,
       rewardScale: Float32Array.of(data.rewardScale),
-      schedule: scheduleOf(this.#losses, this.#steps, rounds, data.rateShare),
+      schedule: scheduleOf(this.#losses, this.#steps, rounds, data),
     };
     if (data.weight !== undefined) inputs["weight"] = data.weight;
     for (const { name, dims } of this.#program.each) {
-      if (name !== "targetNoise" && name !== "neighbour") continue;
+      if (!noises.includes(name)) continue;
       const noise = new Float32Array(dims[0] * dims[1] * rounds);
       for (let i = 0; i < noise.length; i++) noise[i] = this.#rng.normal();
       inputs[name] = noise;

@@ -32,6 +32,11 @@ export interface Losses {
   /** A gradient longer than this is shortened to it, each network's for itself; 0: never. */
   readonly gradientClip: number;
 
+  /**
+   * Deviation of noise on mu(s) in the actor's loss, in half ranges; 0: none. The actor then climbs
+   * a Q smoothed over actions (Nachum et al. 2018) and does not stay on a lower one of two peaks.
+   */
+  readonly actorNoise: number;
   /** Weight of the mean square of the actor's outputs before tanh; keeps it from saturating. */
   readonly actionPenalty: number;
   /** Weights of CAPS (Mysore et al. 2021): between s and s', and between s and a neighbour. */
@@ -80,19 +85,20 @@ export const scheduleColumns = [
   "actorEpsilon",
   "criticShrink",
   "tau",
+  "actorNoise",
 ] as const;
 
 /**
  * The schedule of `rounds` rounds that follow `steps` finished critic steps, [rounds * policyDelay,
- * 6], row-major. With the corrections c1 = 1 - b1^t and c2 = 1 - b2^t, Adam's rate (m / c1) /
+ * 7], row-major. With the corrections c1 = 1 - b1^t and c2 = 1 - b2^t, Adam's rate (m / c1) /
  * (sqrt(v / c2) + epsilon) is rate sqrt(c2) / c1 times m / (sqrt(v) + epsilon sqrt(c2)); computed
- * in double. `rateShare` scales both rates.
+ * in double. `rateShare` scales both rates, `noiseShare` the actor's noise.
  */
 export function scheduleOf(
   losses: Losses,
   steps: number,
   rounds: number,
-  rateShare: number,
+  { rateShare, noiseShare }: { readonly rateShare: number; readonly noiseShare: number },
 ): Float32Array {
   const { beta1, beta2, epsilon, policyDelay } = losses;
   const width = scheduleColumns.length;
@@ -107,7 +113,7 @@ export function scheduleOf(
     });
     const tau = actorStep % losses.targetEvery === 0 ? losses.tau : 0;
     const shrink = losses.criticRate * rateShare * losses.criticDecay;
-    schedule.set([...adam, shrink, tau], k * width);
+    schedule.set([...adam, shrink, tau, losses.actorNoise * noiseShare], k * width);
   }
   return schedule;
 }

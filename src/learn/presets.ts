@@ -46,6 +46,7 @@ const plain: Omit<TrainSettings, "task" | "seed"> = {
   criticDecay: 0,
   decayKind: "l2",
   gradientClip: 0,
+  actorNoise: 0,
   actionPenalty: 0,
   smoothTemporal: 0,
   smoothSpatial: 0,

@@ -79,6 +79,7 @@ export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
         observation: run.normaliser,
         rewardScale: run.rewardScale.value,
         rateShare: 1,
+        noiseShare: 1,
       });
       if (call % every === 0 || call === calls) {
         const retrainSteps = call * settings.gradientSteps;

@@ -38,6 +38,8 @@ export interface RoundInputs extends Pick<Program, "carried" | "shared" | "each"
   readonly batches: readonly Minibatch[];
   /** Standard normal numbers [batch, observations], where the losses ask for a neighbour of s. */
   readonly neighbour: Value | null;
+  /** Standard normal numbers [batch, actions], where the actor's own action is noisy. */
+  readonly actorNoise: Value | null;
 }
 
 /** Declares the inputs of `gradientStep` (`gradient-step.ts`). */
@@ -66,7 +68,9 @@ export function roundInputs(g: GraphBuilder, losses: Losses): RoundInputs {
   );
   const neighbour =
     losses.smoothSpatial > 0 ? input(each, "neighbour", [batch, observations]) : null;
-  return { carried, shared, each, state, batches, neighbour };
+  const { actions } = losses.shape;
+  const actorNoise = losses.actorNoise > 0 ? input(each, "actorNoise", [batch, actions]) : null;
+  return { carried, shared, each, state, batches, neighbour, actorNoise };
 }
 
 type Declare = (name: string, dims: readonly number[]) => Value;

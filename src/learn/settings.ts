@@ -77,6 +77,7 @@ export interface TrainSettings {
   readonly criticDecay: number;
   readonly decayKind: "l2" | "decoupled";
   readonly gradientClip: number;
+  readonly actorNoise: number;
   readonly actionPenalty: number;
   readonly smoothTemporal: number;
   readonly smoothSpatial: number;
@@ -152,6 +153,7 @@ export const settingTable: {
   criticDecay: number(0, 10, "decay of the critic's hidden weights"),
   decayKind: choice(["l2", "decoupled"], "whether it goes through Adam (l2) or past it"),
   gradientClip: number(0, 1e6, "longest gradient of each network; 0: no limit"),
+  actorNoise: number(0, 10, "deviation of noise on the actor's action in its own loss"),
   actionPenalty: number(0, 1e3, "weight of the actor's squared outputs before tanh"),
   smoothTemporal: number(0, 1e3, "CAPS: weight of the change of action from s to s'"),
   smoothSpatial: number(0, 1e3, "CAPS: weight of the change of action from s to a neighbour"),

@@ -65,7 +65,7 @@ function transitions(settings: Losses, steps: number, terminated?: number): Mini
   }
   const index = Int32Array.from({ length: steps * batch }, () => rng.below(capacity));
   const nextIndex = index.map((row) => (row + 1) % capacity);
-  return { rows, index, nextIndex, observation, rewardScale: 1, rateShare: 1 };
+  return { rows, index, nextIndex, observation, rewardScale: 1, rateShare: 1, noiseShare: 1 };
 }
 
 async function learned(
@@ -244,7 +244,7 @@ async function seesTheWholeActionBox(open: OpenEngine): Promise<undefined> {
     const rows = Float32Array.of(1, -1, 0.5, 2, ...action, 0, 0);
     assert.equal(rows.length, observations + actions + 2);
     const zero = Int32Array.of(0);
-    const once = { index: zero, nextIndex: zero, rewardScale: 1, rateShare: 1 };
+    const once = { index: zero, nextIndex: zero, rewardScale: 1, rateShare: 1, noiseShare: 1 };
     const data = { rows, observation, ...once };
     const { metrics } = await learned(open, settings, [data], start);
     return metrics[0].q[0];

@@ -51,7 +51,7 @@ function minibatches(rng: Rng, steps: number): Minibatches {
   for (let row = 0; row < capacity; row++) rows[row * 7 + 6] = row % 3 === 0 ? 0 : 0.9;
   const draw = () => Int32Array.from({ length: steps * 5 }, () => rng.below(capacity));
   const [index, nextIndex] = [draw(), draw()];
-  return { rows, index, nextIndex, observation, rewardScale: 0.5, rateShare: 1 };
+  return { rows, index, nextIndex, observation, rewardScale: 0.5, rateShare: 1, noiseShare: 1 };
 }
 
 test("the gradient step's graph, run in float64, is the reference up to float64 rounding", () => {
@@ -71,7 +71,7 @@ test("the gradient step's graph, run in float64, is the reference up to float64 
     rewardScale: vector([data.rewardScale]),
     schedule: {
       dims: [1, scheduleColumns.length],
-      data: Float64Array.from(scheduleOf(settings, 0, 1, 1)),
+      data: Float64Array.from(scheduleOf(settings, 0, 1, { rateShare: 1, noiseShare: 1 })),
     },
   };
   for (const [name, values] of Object.entries(start.carried)) feeds[name] = vector(values);
@@ -99,10 +99,11 @@ test("the gradient step's graph, run in float64, is the reference up to float64 
 });
 
 test("the schedule holds Adam's bias corrections, worked out in double", () => {
-  const delayed = { ...settings, policyDelay: 2, targetEvery: 2, criticDecay: 0.1 };
-  const schedule = scheduleOf(delayed, 6, 2, 0.5);
+  const changes = { policyDelay: 2, targetEvery: 2, criticDecay: 0.1, actorNoise: 0.4 };
+  const delayed = { ...settings, ...changes };
+  const schedule = scheduleOf(delayed, 6, 2, { rateShare: 0.5, noiseShare: 0.25 });
   for (const [k, t] of [7, 8, 9, 10].entries()) {
-    const row = schedule.subarray(6 * k, 6 * k + 6);
+    const row = schedule.subarray(7 * k, 7 * k + 7);
     const [m, v] = [0.3, 0.02];
     const expected = (rate: number, at: number): number =>
       (0.5 * rate * (m / (1 - 0.9 ** at))) / (Math.sqrt(v / (1 - 0.999 ** at)) + 1e-8);
@@ -112,6 +113,7 @@ test("the schedule holds Adam's bias corrections, worked out in double", () => {
     assert(Math.abs(actual(row[2], row[3]) / expected(1e-2, actorStep) - 1) < 1e-7);
     assert.equal(row[4], Math.fround(3e-2 * 0.5 * 0.1));
     assert.equal(row[5], actorStep % 2 === 0 ? Math.fround(0.05) : 0, "a hard update's turn");
+    assert.equal(row[6], Math.fround(0.1));
   }
 });
 

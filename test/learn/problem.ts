@@ -32,6 +32,7 @@ export const plainLosses: Losses = {
   criticDecay: 0,
   decayKind: "l2",
   gradientClip: 0,
+  actorNoise: 0,
   actionPenalty: 0,
   smoothTemporal: 0,
   smoothSpatial: 0,

@@ -117,7 +117,7 @@ function ours(learner: Learner, { observations, actions, batch }: Size): Contend
     scale: new Float32Array(observations).fill(1),
     clip: 0,
   };
-  const data = { rows, index, nextIndex, observation, rewardScale: 1, rateShare: 1 };
+  const data = { rows, index, nextIndex, observation, rewardScale: 1, rateShare: 1, noiseShare: 1 };
   return async (steps) => {
     const start = clock.now();
     for (let done = 0; done < steps; done += stepsPerCall) {
