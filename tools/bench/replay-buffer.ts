@@ -1,0 +1,100 @@
+import { resolve } from "node:path";
+import { monotonicClock } from "../../src/core/clock.ts";
+import { Rng } from "../../src/core/rng.ts";
+import { Replay } from "../../src/learn/replay.ts";
+import type { Bench, BenchOptions, BenchResult } from "./main.ts";
+import { Peer, pythonWithPeers } from "./peers/python.ts";
+
+const size = { transitions: 1_000_000, observations: 17, actions: 6, batch: 256 } as const;
+const episodeSteps = 1_000;
+const samplesPerRound = 4_000;
+
+export const bench: Bench = {
+  title:
+    "Replay of 1,000,000 HalfCheetah transitions (17 observations, 6 actions), filled: memory that " +
+    "the process grew by, bytes of the arrays, and the time to draw and gather a minibatch of 256 " +
+    "(s, a, return, discount, s'), one thread. Medians of interleaved rounds (peer/ours).",
+  rounds: 7,
+  run,
+};
+
+async function* run({ rounds, peers: withPeers, note }: BenchOptions): AsyncGenerator<BenchResult> {
+  const python = withPeers ? await pythonWithPeers(note) : null;
+  const name = "SB3 2.9.2";
+  const before = residentMb();
+  const replay = filled();
+  const grown = residentMb() - before;
+  const arrays = bytesOf(replay) / 1e6;
+  const draw = drawer(replay);
+  const peer =
+    python === null ? null : new Peer(python, resolve("tools/bench/peers/replay_buffer.py"), []);
+  try {
+    const theirs = peer === null ? null : JSON.parse(await peer.ask(size));
+    const peersOf = (value: "grownMB" | "arraysMB"): Record<string, number[]> =>
+      theirs === null ? {} : { [name]: [theirs[value]] };
+    yield { case: "memory grown by", unit: "MB", ours: [grown], peers: peersOf("grownMB") };
+    yield { case: "arrays", unit: "MB", ours: [arrays], peers: peersOf("arraysMB") };
+
+    const own: number[] = [];
+    const other: number[] = [];
+    draw(samplesPerRound);
+    for (let round = 0; round < rounds; round++) {
+      own.push(draw(samplesPerRound));
+      if (peer !== null) other.push(Number(await peer.ask(samplesPerRound)));
+    }
+    const peers = peer === null ? {} : { [name]: other };
+    yield { case: "draw and gather", unit: "us", ours: own, peers };
+  } finally {
+    peer?.close();
+  }
+}
+
+function residentMb(): number {
+  return process.memoryUsage.rss() / 1e6;
+}
+
+/** What `save` gives views of is all that grows with the capacity. */
+function bytesOf(replay: Replay): number {
+  return Object.values(replay.save()).reduce(
+    (sum, value) => sum + (ArrayBuffer.isView(value) ? value.byteLength : 0),
+    0,
+  );
+}
+
+function filled(): Replay {
+  const { transitions, observations, actions } = size;
+  const rows = transitions + transitions / episodeSteps;
+  const replay = new Replay(observations, actions, rows, 0.99);
+  const rng = new Rng(1);
+  const observation = Float32Array.from({ length: observations }, () => rng.normal());
+  const action = Float32Array.from({ length: actions }, () => rng.uniform(-1, 1));
+  for (let step = 1; step <= transitions; step++) {
+    observation[step % observations] = rng.normal();
+    replay.add(observation, action, rng.uniform(), false);
+    if (step % episodeSteps === 0) replay.endEpisode(observation);
+  }
+  return replay;
+}
+
+/** Draws so many minibatches into arrays of its own; gives the microseconds of one. */
+function drawer(replay: Replay): (samples: number) => number {
+  const { batch, observations } = size;
+  const { rows, width } = replay;
+  const clock = monotonicClock();
+  const rng = new Rng(2);
+  const sample = { index: new Int32Array(batch), nextIndex: new Int32Array(batch) };
+  const taken = new Float32Array(batch * width);
+  const following = new Float32Array(batch * observations);
+  return (samples) => {
+    const start = clock.now();
+    for (let k = 0; k < samples; k++) {
+      replay.sample(rng, sample);
+      for (let i = 0; i < batch; i++) {
+        const [from, next] = [sample.index[i] * width, sample.nextIndex[i] * width];
+        for (let j = 0; j < width; j++) taken[i * width + j] = rows[from + j];
+        for (let j = 0; j < observations; j++) following[i * observations + j] = rows[next + j];
+      }
+    }
+    return (clock.now() - start) / samples;
+  };
+}
