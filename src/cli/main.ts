@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { bridgeCommand } from "./bridge.ts";
+import { checkEnvCommand } from "./check-env.ts";
 import { demoCommand } from "./demo.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
@@ -36,6 +37,7 @@ for (const command of [
   evaluateCommand(),
   plotCommand(),
   filmCommand(),
+  checkEnvCommand(),
   exportCommand(),
   inspectCommand(),
   runCommand(),

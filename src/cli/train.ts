@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, parse } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { monotonicClock } from "../core/clock.ts";
 import { defaultSettings, presetNames } from "../learn/presets.ts";
@@ -19,7 +19,7 @@ interface Options extends Partial<TrainSettings> {
 export function trainCommand(): Command {
   const command = new Command("train")
     .description("Train a policy in a simulator, keep the best by evaluation, export and prove it.")
-    .option("--env <name>", "task to train for", "pendulum")
+    .option("--env <name>", "task to train for, or a file such as ./my-env.js", "pendulum")
     .addOption(
       new Option("--preset <name>", "settings to start from (default: ours)").choices(presetNames),
     )
@@ -75,7 +75,7 @@ async function act(options: Options): Promise<void> {
     ...config.changes,
     ...Object.fromEntries(flags),
   });
-  const folder = options.folder ?? join("runs", `${task.name}-${settings.seed}`);
+  const folder = options.folder ?? join("runs", `${parse(task.name).name}-${settings.seed}`);
   if (settings.async) {
     terminal.line("async       this run depends on timing: its seed will not give it again");
   }

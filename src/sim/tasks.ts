@@ -1,6 +1,7 @@
 import { SinewError } from "../core/errors.ts";
 import type { Task } from "./env.ts";
 import { pendulumTask } from "./pendulum.ts";
+import { isUserEnv, openUserTask } from "./user-env.ts";
 
 /** How each named task is opened; what it needs is loaded no sooner. */
 const openers: Readonly<Record<string, () => Promise<Task>>> = {
@@ -16,12 +17,14 @@ const openers: Readonly<Record<string, () => Promise<Task>>> = {
 export const taskNames: readonly string[] = Object.keys(openers);
 
 /**
- * The task of that name, ready to make worlds. Each call gives worlds that share nothing with those
- * of another. Throws `SinewError("environment")` that lists the names there are.
+ * The task of that name, or of that file (`./my-env.js`), ready to make worlds. Each call gives
+ * worlds that share nothing with those of another. Throws `SinewError("environment")` that lists
+ * the names there are, or says what the file lacks.
  */
 export async function openTask(name: string): Promise<Task> {
+  if (isUserEnv(name)) return openUserTask(name);
   if (!Object.hasOwn(openers, name)) {
-    const why = `no task is named "${name}": there is ${taskNames.join(", ")}`;
+    const why = `no task is named "${name}": there is ${taskNames.join(", ")}, or a file`;
     throw new SinewError("environment", why);
   }
   return openers[name]();

@@ -27,7 +27,10 @@ function sinew(...words: readonly string[]): Promise<Answer> {
   });
 }
 
-const verbs = "train sweep evaluate plot film export inspect run bridge replay retrain demo".split(" ");
+const verbs =
+  "train sweep evaluate plot film check-env export inspect run bridge replay retrain demo".split(
+    " ",
+  );
 
 test("--help names every verb", async () => {
   const { code, out } = await sinew("--help");

@@ -1,0 +1,29 @@
+import { Command } from "commander";
+import { Terminal, table } from "./terminal.ts";
+
+/** `sinew check-env`. */
+export function checkEnvCommand(): Command {
+  return new Command("check-env")
+    .description("Say what is wrong with a task, or with an environment of your own in one file.")
+    .argument("<name or file>", "a task's name, or a file such as ./my-env.js")
+    .option("--json", "print the result as one JSON object on stdout", false)
+    .addHelpText("after", "\nExample:\n  npx sinew check-env ./my-env.js")
+    .action(act);
+}
+
+async function act(name: string, options: { readonly json: boolean }): Promise<void> {
+  const { openTask } = await import("../sim/tasks.ts");
+  const { checkTask } = await import("../sim/check.ts");
+  const terminal = new Terminal(options);
+  const task = await openTask(name);
+  const findings = checkTask(task);
+  const rows = findings.map((finding) => [
+    finding.problem === null ? "ok" : "WRONG",
+    finding.problem === null ? finding.name : `${finding.name}: ${finding.problem}`,
+  ]);
+  for (const line of table(rows)) terminal.line(line);
+  const wrong = findings.filter(({ problem }) => problem !== null).length;
+  terminal.line(wrong === 0 ? `\nnext   npx sinew train --env ${name}` : `\n${wrong} wrong`);
+  terminal.result({ task: name, ok: wrong === 0, findings });
+  if (wrong > 0) process.exitCode = 1;
+}

@@ -1,0 +1,144 @@
+import { existsSync } from "node:fs";
+import { extname, resolve } from "node:path";
+import { features } from "node:process";
+import { pathToFileURL } from "node:url";
+import { messageOf, SinewError } from "../core/errors.ts";
+import { Rng } from "../core/rng.ts";
+import { checkSpec, type Spec } from "../core/spec.ts";
+import type { Env, Outcome, Task } from "./env.ts";
+import type { Shape } from "./scene.ts";
+
+/** A world of a user's file. Time limits, seeds and the spec are ours to keep. */
+export interface UserWorld {
+  /** Starts an episode and writes the first observation; `rng` is the only chance there is. */
+  reset(rng: Rng, observation: Float32Array): void;
+  /** Holds `action`, in physical units, for one period and writes the observation after it. */
+  step(
+    action: Float32Array,
+    observation: Float32Array,
+  ): { readonly reward: number; readonly terminated: boolean };
+  scene?(): readonly Shape[];
+  save?(): Float64Array;
+  restore?(state: Float64Array): void;
+}
+
+/** What a user's file exports. */
+export interface UserModule {
+  readonly spec: Spec;
+  readonly episodeStepsMax: number;
+  makeWorld(): UserWorld;
+  /** The reward of a logged step, for retraining; as in `Task`. */
+  reward?(observation: Float32Array, action: Float32Array, next: Float32Array): number;
+  /** Evaluation episodes; 20 and 100 unless told. */
+  readonly selectionStarts?: number;
+  readonly judgedStarts?: number;
+  readonly solvedReturn?: number;
+  readonly mirror?: Task["mirror"];
+  readonly relabel?: Task["relabel"];
+}
+
+/** Whether a task's name is a file's: `./my-env.js`. */
+export function isUserEnv(name: string): boolean {
+  return /\.(js|mjs|ts|mts)$/.test(name);
+}
+
+/**
+ * The task that a user's file defines; its name is the path as given. Throws
+ * `SinewError("environment")` where the file cannot be loaded or lacks an export, and
+ * `SinewError("spec")` where its spec cannot be.
+ */
+export async function openUserTask(path: string): Promise<Task> {
+  const module = checked(path, await loaded(path));
+  const { spec, episodeStepsMax, selectionStarts = 20, judgedStarts = 100 } = module;
+  const { reward, solvedReturn, mirror, relabel } = module;
+  return {
+    name: path,
+    spec,
+    episodeStepsMax,
+    selectionStarts,
+    judgedStarts,
+    ...(solvedReturn !== undefined && { solvedReturn }),
+    ...(mirror !== undefined && { mirror }),
+    ...(relabel !== undefined && { relabel }),
+    makeEnv: () => new UserEnv(spec, episodeStepsMax, module.makeWorld()),
+    reward(observation, action, next) {
+      if (reward !== undefined) return reward(observation, action, next);
+      throw refusal(path, 'exports no function "reward", which judges logged steps');
+    },
+  };
+}
+
+async function loaded(path: string): Promise<unknown> {
+  const file = resolve(path);
+  if (!existsSync(file)) throw refusal(path, "is not there");
+  const typed = /\.m?ts$/.test(extname(file));
+  if (typed && !("typescript" in features && features.typescript)) {
+    throw refusal(
+      path,
+      `is TypeScript, which Node ${process.versions.node} does not load: use .js`,
+    );
+  }
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (thrown) {
+    throw new SinewError("environment", `${path} does not load: ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
+  }
+}
+
+function checked(path: string, module: unknown): UserModule {
+  const { spec, episodeStepsMax, makeWorld } = module as Partial<UserModule>;
+  if (
+    typeof spec !== "object" ||
+    !Array.isArray(spec?.observation) ||
+    !Array.isArray(spec.action)
+  ) {
+    throw refusal(path, 'exports no "spec" with the lists "observation" and "action"');
+  }
+  checkSpec(spec);
+  if (!Number.isInteger(episodeStepsMax) || Number(episodeStepsMax) < 1) {
+    throw refusal(path, 'exports no "episodeStepsMax", a whole number of steps from 1');
+  }
+  if (typeof makeWorld !== "function") throw refusal(path, 'exports no function "makeWorld"');
+  return module as UserModule;
+}
+
+/** A user's world behind the interface that all worlds have: it keeps the time limit. */
+class UserEnv implements Env {
+  readonly spec: Spec;
+  readonly scene?: () => readonly Shape[];
+  readonly save?: () => Float64Array;
+  readonly restore?: (state: Float64Array) => void;
+  readonly #world: UserWorld;
+  readonly #stepsMax: number;
+  #steps = 0;
+
+  constructor(spec: Spec, stepsMax: number, world: UserWorld) {
+    this.spec = spec;
+    this.#stepsMax = stepsMax;
+    this.#world = world;
+    if (world.scene !== undefined) this.scene = () => world.scene!();
+    if (world.save === undefined || world.restore === undefined) return;
+    this.save = () => Float64Array.of(this.#steps, ...world.save!());
+    this.restore = (state) => {
+      this.#steps = state[0];
+      world.restore!(state.slice(1));
+    };
+  }
+
+  reset(seed: number, observation: Float32Array): void {
+    this.#steps = 0;
+    this.#world.reset(new Rng(seed), observation);
+  }
+
+  step(action: Float32Array, observation: Float32Array): Outcome {
+    const { reward, terminated } = this.#world.step(action, observation);
+    this.#steps++;
+    return { reward, terminated, truncated: !terminated && this.#steps >= this.#stepsMax };
+  }
+}
+
+function refusal(path: string, why: string): SinewError {
+  return new SinewError("environment", `${path} ${why}`);
+}
