@@ -11,9 +11,9 @@ const samplesPerRound = 4_000;
 
 export const bench: Bench = {
   title:
-    "Replay of 1,000,000 HalfCheetah transitions (17 observations, 6 actions), filled: memory that " +
-    "the process grew by, bytes of the arrays, and the time to draw and gather a minibatch of 256 " +
-    "(s, a, return, discount, s'), one thread. Medians of interleaved rounds (peer/ours).",
+    "Replay of 1,000,000 HalfCheetah transitions (17 observations, 6 actions), filled: memory " +
+    "that the process grew by, bytes of the arrays, and the time to draw and gather a minibatch " +
+    "of 256 (s, a, return, discount, s'), one thread. Medians of interleaved rounds (peer/ours).",
   rounds: 7,
   run,
 };
