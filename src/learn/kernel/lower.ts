@@ -399,6 +399,13 @@ class Lowering {
     const long = input.dims.flatMap((size, axis) => (size > 1 ? [axis] : []));
     const summed = long.filter((axis) => axes.includes(axis));
     const squared = what === "norm";
+    if (summed.length === 0 && long.length > 0) {
+      assert(!squared, "norms are of all elements");
+      const view = reshaped(source.view, value.dims);
+      assert(view !== null);
+      this.#elementwise("copy", [{ ...source, view }], this.#target(value), value);
+      return;
+    }
     if (summed.length === 1 && long.length === 2 && summed[0] === long[0]) {
       assert(!squared, "norms are of all elements");
       const two = reshaped(

@@ -36,11 +36,11 @@ enum {
 
 #define ONE_WHERE(mask) of_bits((mask) & bits_of(splat(1.0f)))
 
-/* NaN stays NaN in all of them; sign of NaN is 1, as in ONNX Runtime. */
+/* NaN stays NaN in all of them, as in ONNX Runtime. */
 INLINE vf min_of(vf a, vf b) { return pick((a < b) | (a != a), a, b); }
 INLINE vf max_of(vf a, vf b) { return pick((a > b) | (a != a), a, b); }
 INLINE vf relu_of(vf x) { return of_bits(bits_of(x) & ~(x < 0)); }
-INLINE vf sign_of(vf x) { return ONE_WHERE(~(x <= 0)) - ONE_WHERE(x < 0); }
+INLINE vf sign_of(vf x) { return pick(x == x, ONE_WHERE(x > 0) - ONE_WHERE(x < 0), x); }
 INLINE vf clip_of(vf x, vf low, vf high) {
   vf y = pick(x > high, high, x);
   return pick(y < low, low, y);
@@ -333,8 +333,9 @@ static void run_elementwise(const int32_t *w, float *arena, const External *exte
       apply(s[0], s[5], loop.reg[s[1]], loop.reg[s[2]], loop.reg[s[3]], loop.reg[s[4]],
             s[5] & 8 ? VW : tile.floats);
     }
-    store_outputs(&loop, &tile, arena);
+    /* Sums first: what they read may be what is written over. */
     add_up(&loop, &tile, arena);
+    store_outputs(&loop, &tile, arena);
   }
 }
 

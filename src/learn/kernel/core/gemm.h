@@ -59,8 +59,10 @@ typedef struct {
 } Place;
 
 INLINE vf relu_sum(vf sum) { return of_bits(bits_of(sum) & ~(sum < 0)); }
+/* Times the sign of what a relu gave: 0, 1 or NaN. */
 INLINE vf mask_sum(vf sum, vf mask) {
-  return sum * of_bits(~(mask <= 0) & bits_of(splat(1.0f)));
+  vf one = of_bits((mask > 0) & bits_of(splat(1.0f)));
+  return sum * pick(mask == mask, one, mask);
 }
 
 /* Stores sums of any width, at any part of the depth. */

@@ -1,0 +1,304 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Rng } from "../../src/core/rng.ts";
+import { GraphBuilder, type Value } from "../../src/onnx/graph.ts";
+import { encodeModel } from "../../src/onnx/model.ts";
+import { createSession } from "../../src/policy/ort.ts";
+import { assertNear, checkEverywhere, noNative, runners, runOn, uniform } from "./kernel-case.ts";
+
+const seed = 20261124;
+
+type Build = (g: GraphBuilder, a: Value, b: Value, c: Value) => Value;
+
+/** A node that the builder has no method for. */
+function raw(g: GraphBuilder, op: string, ...inputs: Value[]): Value {
+  const name = `${op}.${g.operations.length}`;
+  const value: Value = { name, type: "float32", dims: inputs[0].dims, fill: null };
+  g.operations.push({ op, inputs, outputs: [value], attributes: {} });
+  return value;
+}
+
+/** Values, one of each build, over inputs a, b and c of the sizes given. */
+function programOf(builds: readonly Build[], sizes: readonly (readonly number[])[]) {
+  const g = new GraphBuilder();
+  const [a, b, c] = sizes.map((dims, i) => g.input("abc"[i], "float32", dims));
+  const kept = builds.map((build, i) => {
+    const value = build(g, a, b, c);
+    g.output(`y${i}`, value);
+    return { name: `y${i}`, dims: value.dims };
+  });
+  return { graph: g, carried: [], shared: [a, b, c], each: [], kept };
+}
+
+const elementwise: readonly Build[] = [
+  (g, a, b) => g.add(a, b),
+  (g, a, b) => g.sub(a, b),
+  (g, a, b) => g.mul(a, b),
+  (g, a, b) => g.div(a, g.add(g.square(b), 0.5)),
+  (g, a, b) => g.min(a, b),
+  (g, a, b, c) => g.where(g.greater(a, b), c, a),
+  (g, a, b) => g.where(g.equal(a, b), 0.25, b),
+  (g, a) => g.neg(a),
+  (g, a) => g.relu(a),
+  (g, a) => g.tanh(g.mul(a, 3)),
+  (g, a) => g.sign(a),
+  (g, a) => g.sqrt(g.square(a)),
+  (g, a) => g.clip(a, -0.5, 0.25),
+  (g, a, b, c) => g.add(g.mul(a, b), c),
+  (g, a, b, c) => g.sub(c, g.mul(a, b)),
+  (g, a, b, c) => g.sub(g.mul(a, b), c),
+  (g, a) => g.cast(g.greater(a, 0), "float32"),
+];
+
+test("elementwise ops agree with float64, broadcast and not, whole vectors and not", (t) => {
+  const rng = new Rng(seed);
+  const [rows, columns] = [1 + rng.below(40), 1 + rng.below(40)];
+  t.diagnostic(`seed ${seed}: ${rows} by ${columns}`);
+  const shapes: readonly (readonly number[])[][] = [
+    [
+      [rows, columns],
+      [rows, columns],
+      [rows, columns],
+    ],
+    [[rows, columns], [columns], [rows, 1]],
+    [[1, columns], [rows, columns], []],
+    [
+      [rows, 1],
+      [rows, 1],
+      [rows, 1],
+    ],
+    [[], [1], [1]],
+    [[3, 700], [700], [3, 1]],
+    [[2000], [2000], [1]],
+  ];
+  for (const sizes of shapes) {
+    // A bool is a float to the kernel, but no output: the last build needs a value of its own.
+    const program = programOf(elementwise.slice(0, -1), sizes);
+    const inputs = Object.fromEntries(
+      program.shared.map(({ name, dims }) => [
+        name,
+        uniform(
+          rng,
+          dims.reduce((p, n) => p * n, 1),
+        ),
+      ]),
+    );
+    checkEverywhere({ program, start: {}, inputs, rounds: 1 }, 4e-7, `sizes ${sizes.join(" ")}`);
+  }
+});
+
+test("tanh, exp and log are within 3e-7 of the truth, relatively; max and abs are exact", () => {
+  const g = new GraphBuilder();
+  const rng = new Rng(seed, 1);
+  const count = 4003;
+  const x = g.input("x", "float32", [count]);
+  const positive = g.input("positive", "float32", [count]);
+  const outputs = {
+    tanh: g.tanh(x),
+    exp: raw(g, "Exp", x),
+    log: raw(g, "Log", positive),
+    max: raw(g, "Max", x, positive),
+    abs: raw(g, "Abs", x),
+  };
+  for (const [name, value] of Object.entries(outputs)) g.output(name, value);
+  const kept = Object.keys(outputs).map((name) => ({ name, dims: [count] }));
+  const program = { graph: g, carried: [], shared: [x, positive], each: [], kept };
+  const inputs = {
+    x: Float32Array.from({ length: count }, (_, i) => rng.uniform(-1, 1) * 10 ** ((i % 9) - 6)),
+    positive: Float32Array.from({ length: count }, (_, i) => 10 ** rng.uniform(-(i % 30), i % 30)),
+  };
+  const truth = {
+    tanh: Array.from(inputs.x, Math.tanh),
+    exp: Array.from(inputs.x, Math.exp),
+    log: Array.from(inputs.positive, Math.log),
+    max: Array.from(inputs.x, (one, i) => Math.max(one, inputs.positive[i])),
+    abs: Array.from(inputs.x, Math.abs),
+  };
+  for (const runner of runners) {
+    const outcome = runOn(runner, { program, start: {}, inputs, rounds: 1 });
+    for (const [name, want] of Object.entries(truth)) {
+      const limit = name === "max" || name === "abs" ? 0 : 3e-7;
+      for (const [i, one] of want.entries()) {
+        const have = outcome[name][i];
+        // Beyond float32 both are infinite or 0; a log near 0 is judged by its own size.
+        if (Object.is(have, Math.fround(one))) continue;
+        const error = Math.abs(have - one) / Math.max(Math.abs(one), name === "log" ? 1 : 1e-30);
+        assert(error <= limit, `${runner}: ${name}(${inputs.x[i]}) is ${have}, not ${one}`);
+      }
+    }
+  }
+});
+
+test("NaN and infinities come through as in ONNX Runtime", async () => {
+  const values = [Number.NaN, 1, Number.NaN, -Infinity, Infinity, 0, 0.5, 3, Number.NaN];
+  const others = [1, Number.NaN, Number.NaN, 2, -1, 0, -2, Number.NaN, -Infinity];
+  const count = values.length;
+  const builds: readonly Build[] = [
+    (g, a) => g.relu(a),
+    (g, a, b) => g.min(a, b),
+    (g, a, b) => raw(g, "Max", a, b),
+    (g, a) => g.clip(a, -1, 1),
+    (g, a) => g.sign(a),
+    (g, a, b, c) => g.where(g.greater(a, b), a, c),
+    (g, a) => g.tanh(a),
+    (g, a) => g.sqrt(a),
+    (g, a) => raw(g, "Exp", a),
+    (g, a) => raw(g, "Log", a),
+    (g, a) => raw(g, "Abs", a),
+    (g, a, b) => g.add(g.mul(a, b), 1),
+  ];
+  const program = programOf(builds, [[count], [count], [count]]);
+  const [a, b] = [Float32Array.from(values), Float32Array.from(others)];
+  const session = await createSession(
+    encodeModel({
+      ...{ irVersion: 8, opset: 17, producer: "test", metadata: new Map() },
+      graph: program.graph.toGraph("nan"),
+    }),
+  );
+  const feed = (data: Float32Array) => ({ type: "float32" as const, data, dims: [count] });
+  const fetches = Object.fromEntries(
+    program.kept.map(({ name }) => [name, feed(new Float32Array(count))]),
+  );
+  await session.run({ a: feed(a), b: feed(b), c: feed(b) }, fetches);
+  await session.release();
+  for (const runner of runners) {
+    const inputs = { a, b, c: b };
+    const outcome = runOn(runner, { program, start: {}, inputs, rounds: 1 });
+    const expected = Object.fromEntries(
+      Object.entries(fetches).map(([name, { data }]) => [name, data]),
+    );
+    assertNear(outcome, expected, 3e-7, runner);
+  }
+});
+
+test("matrix products of all kinds agree with float64", (t) => {
+  const rng = new Rng(seed, 2);
+  t.diagnostic(`seed ${seed}`);
+  const pick = () => [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 23, 31, 33, 48, 65][rng.below(17)];
+  const shapes = Array.from({ length: 40 }, () => [pick(), pick(), pick()]);
+  // Deeper than one panel, more rows than one block, one row and one column.
+  shapes.push([7, 19, 330], [5, 6, 700], [300, 17, 290], [1, 70, 64], [70, 1, 64], [3, 100, 33]);
+  for (const [m, n, k] of shapes) checkProduct(rng, m, n, k);
+});
+
+/** One product with each epilogue, its operands transposed or not. */
+function checkProduct(rng: Rng, m: number, n: number, k: number): void {
+  const [flipA, flipB] = [rng.below(2) === 1, rng.below(2) === 1];
+  const g = new GraphBuilder();
+  const a = g.input("a", "float32", flipA ? [k, m] : [m, k]);
+  const b = g.input("b", "float32", flipB ? [n, k] : [k, n]);
+  const bias = g.input("bias", "float32", [n]);
+  const y = g.input("y", "float32", [m, n]);
+  const product = (c: Value | null) => g.gemm(a, b, c, { a: flipA, b: flipB });
+  const mask = g.relu(y);
+  // The sums must not be one value, or its several readers would keep the epilogues away.
+  const outputs = {
+    plain: product(null),
+    relu: g.relu(product(bias)),
+    masked: g.mul(g.gemm(a, g.neg(b), null, { a: flipA, b: flipB }), g.sign(mask)),
+    full: g.gemm(a, b, y, { a: flipA, b: flipB }),
+  };
+  for (const [name, value] of Object.entries(outputs)) g.output(name, value);
+  const kept = Object.entries(outputs).map(([name, { dims }]) => ({ name, dims }));
+  const program = { graph: g, carried: [], shared: [a, b, bias, y], each: [], kept };
+  const inputs = {
+    ...{ a: uniform(rng, m * k), b: uniform(rng, k * n), bias: uniform(rng, n) },
+    y: uniform(rng, m * n),
+  };
+  const expected = { plain: [], relu: [], masked: [], full: [] } as Record<string, number[]>;
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      let sum = 0;
+      for (let q = 0; q < k; q++) {
+        sum += inputs.a[flipA ? q * m + i : i * k + q] * inputs.b[flipB ? j * k + q : q * n + j];
+      }
+      const at = i * n + j;
+      expected["plain"].push(sum);
+      expected["relu"].push(Math.max(0, sum + inputs.bias[j]));
+      expected["masked"].push(inputs.y[at] > 0 ? -sum : 0);
+      expected["full"].push(sum + inputs.y[at]);
+    }
+  }
+  for (const runner of runners) {
+    const outcome = runOn(runner, { program, start: {}, inputs, rounds: 1 });
+    const tolerance = 2e-7 * Math.sqrt(k) + 1e-6;
+    assertNear(outcome, expected, tolerance, `${m} ${n} ${k} ${flipA} ${flipB}, ${runner}`);
+  }
+}
+
+test("sums, gathers, scatters and pieces agree with float64", (t) => {
+  const rng = new Rng(seed, 3);
+  t.diagnostic(`seed ${seed}`);
+  for (const [rows, columns] of [
+    [1, 1],
+    [9, 5],
+    [33, 17],
+    [130, 40],
+    [5, 600],
+    [700, 1],
+  ]) {
+    const g = new GraphBuilder();
+    const x = g.input("x", "float32", [rows, columns]);
+    const index = g.input("index", "int32", [7]);
+    const table = g.input("table", "float32", [-1, columns]);
+    const taken = g.gather(table, index);
+    const outputs = {
+      all: g.sum(x),
+      mean: g.mean(g.square(x)),
+      norm: g.norm(x),
+      byRow: g.mean(x, [1]),
+      byColumn: g.sum(x, [0]),
+      ones: g.rowTimes(g.constant(1, [rows]), x),
+      centred: g.sub(x, g.mean(x, [1])),
+      taken,
+      inside: g.gather(x, g.integers([rows - 1, 0])),
+      scattered: g.scatterAdd([11, columns], index, g.mul(taken, 2)),
+      joined: g.concat([x, g.neg(x), g.transpose(g.reshape(x, [columns, rows]))], 1),
+      stacked: g.concat([g.relu(x), x, g.tanh(x)], 0),
+      turned: g.transpose(x),
+      part: g.slice(g.mul(x, x), 0, Math.floor(rows / 2), rows),
+      spread: g.expand(g.mean(x, [1]), [rows, columns]),
+      first: g.add(
+        g.split(
+          x,
+          [1, rows - 1].filter((size) => size > 0),
+          0,
+        )[0],
+        1,
+      ),
+    };
+    for (const [name, value] of Object.entries(outputs)) g.output(name, value);
+    const kept = Object.entries(outputs).map(([name, { dims }]) => ({ name, dims }));
+    const program = { graph: g, carried: [], shared: [x, table], each: [index], kept };
+    const inputs = {
+      x: uniform(rng, rows * columns),
+      table: uniform(rng, 11 * columns),
+      index: Int32Array.from({ length: 14 }, () => rng.below(11)),
+    };
+    checkEverywhere({ program, start: {}, inputs, rounds: 2 }, 2e-6, `${rows} by ${columns}`);
+  }
+});
+
+test("an index that names no row is refused", () => {
+  const g = new GraphBuilder();
+  const table = g.input("table", "float32", [-1, 3]);
+  const index = g.input("index", "int32", [2]);
+  g.output("y", g.gather(table, index));
+  const kept = [{ name: "y", dims: [2, 3] }];
+  const program = { graph: g, carried: [], shared: [table], each: [index], kept };
+  for (const runner of runners) {
+    for (const wrong of [-1, 4]) {
+      const inputs = { table: new Float32Array(12), index: Int32Array.of(0, wrong) };
+      assert.throws(() => runOn(runner, { program, start: {}, inputs, rounds: 1 }), {
+        code: "engine",
+        message: /names a row/,
+      });
+    }
+  }
+});
+
+test("the native kernel works on this platform, where it is built for it", (t) => {
+  const built = ["linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64", "win32-x64"];
+  if (!built.includes(`${process.platform}-${process.arch}`)) t.skip("not built");
+  else assert.equal(noNative, null);
+});
