@@ -42,6 +42,7 @@ const relativeErrorMax = 1e-5;
 
 const engines: readonly EngineChoice[] = [
   { kind: "onnx", threads: 1 },
+  { kind: "tfjs", threads: 1 },
   { kind: "kernel", threads: 1 },
   { kind: "kernel", threads: 2 },
   { kind: "kernel-wasm", threads: 1 },
@@ -49,8 +50,8 @@ const engines: readonly EngineChoice[] = [
 
 for (const engine of engines) {
   for (const one of golden.cases) {
-    const name = `${engine.kind}, ${engine.threads} threads, is torch ${golden.torch}: ${one.name}`;
-    test(name, () => check(engine, one));
+    const who = engine.threads === 1 ? engine.kind : `${engine.kind} on two threads`;
+    test(`${who} does what torch ${golden.torch} does: ${one.name}`, () => check(engine, one));
   }
 }
 

@@ -3,7 +3,8 @@ import { monotonicClock } from "../../src/core/clock.ts";
 import { Rng } from "../../src/core/rng.ts";
 import { Replay } from "../../src/learn/replay.ts";
 import type { Bench, BenchOptions, BenchResult } from "./main.ts";
-import { Peer, pythonWithPeers } from "./peers/python.ts";
+import { Peer } from "./peers/process.ts";
+import { pythonWithPeers } from "./peers/python.ts";
 
 const size = { transitions: 1_000_000, observations: 17, actions: 6, batch: 256 } as const;
 const episodeSteps = 1_000;
@@ -26,8 +27,8 @@ async function* run({ rounds, peers: withPeers, note }: BenchOptions): AsyncGene
   const grown = residentMb() - before;
   const arrays = bytesOf(replay) / 1e6;
   const draw = drawer(replay);
-  const peer =
-    python === null ? null : new Peer(python, resolve("tools/bench/peers/replay_buffer.py"), []);
+  const script = resolve("tools/bench/peers/replay_buffer.py");
+  const peer = python === null ? null : new Peer(python, [script], { cores: "0", threads: 1 });
   try {
     const theirs = peer === null ? null : JSON.parse(await peer.ask(size));
     const peersOf = (value: "grownMB" | "arraysMB"): Record<string, number[]> =>

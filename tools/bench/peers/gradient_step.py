@@ -1,13 +1,12 @@
-"""DDPG's gradient step as torch and jax users write it, for `npm run bench -- gradient-step --peers`.
+"""DDPG's gradient step as torch and jax users write it, for the benchmark `gradient-step`.
 
-Usage: gradient_step.py torch|jax. Reads one command a line, answers with one line:
+Usage: gradient_step.py torch|jax THREADS. Reads one command a line, answers with one line:
   {"observations": 3, "actions": 1, "hidden": [64, 64], "batch": 64}  ->  ready
   <number of steps>                                                   ->  milliseconds per step
-One core, one thread. Uniform sampling from 100,000 transitions is part of the step.
+Uniform sampling from 100,000 transitions is part of the step. Whoever starts this chooses the cores.
 """
 
 import json
-import os
 import sys
 import time
 
@@ -19,7 +18,7 @@ def torch_step(case):
     import torch
     from torch import nn
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(sys.argv[2]))
     observations, actions, batch = case["observations"], case["actions"], case["batch"]
 
     def network(inputs, outputs, last):
@@ -139,8 +138,6 @@ def jax_step(case):
 
 def main():
     prepare = {"torch": torch_step, "jax": jax_step}[sys.argv[1]]
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     run = None
     for line in sys.stdin:
         command = json.loads(line)

@@ -1,5 +1,7 @@
-import { execFile } from "node:child_process";
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
 const execute = promisify(execFile);
@@ -39,4 +41,31 @@ export async function jsonOf(
     maxBuffer: 2 ** 26,
   });
   return JSON.parse(stdout.trim().split("\n").at(-1)!);
+}
+
+/** A process on a share of the machine that answers each line with a line. */
+export class Peer {
+  readonly #child: ChildProcess;
+  readonly #answers: AsyncIterator<string>;
+
+  constructor(program: string, args: readonly string[], { cores, threads }: Share) {
+    this.#child = spawn("taskset", ["-c", cores, program, ...args], {
+      env: { ...process.env, ...threadVariables(threads) },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    assert(this.#child.stdout !== null);
+    this.#answers = createInterface(this.#child.stdout)[Symbol.asyncIterator]();
+  }
+
+  async ask(command: unknown): Promise<string> {
+    this.#child.stdin!.write(`${JSON.stringify(command)}\n`);
+    const { value, done } = await this.#answers.next();
+    assert(done !== true, "the peer ended without an answer; its error is above");
+    return value;
+  }
+
+  /** Ends the process by closing its input. */
+  close(): void {
+    this.#child.stdin!.end();
+  }
 }

@@ -1,11 +1,8 @@
-import assert from "node:assert/strict";
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { messageOf } from "../../../src/core/errors.ts";
-import { threadVariables } from "./process.ts";
 
 const execute = promisify(execFile);
 
@@ -34,32 +31,5 @@ export async function pythonWithPeers(note: (line: string) => void): Promise<str
   } catch (thrown) {
     note(`no peers: ${messageOf(thrown).slice(0, 200)}`);
     return null;
-  }
-}
-
-/** A peer in a process of its own that answers each line with a line. */
-export class Peer {
-  readonly #child: ChildProcess;
-  readonly #answers: AsyncIterator<string>;
-
-  constructor(python: string, script: string, args: readonly string[]) {
-    this.#child = spawn(python, [script, ...args], {
-      env: { ...process.env, ...threadVariables(1) },
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    assert(this.#child.stdout !== null);
-    this.#answers = createInterface(this.#child.stdout)[Symbol.asyncIterator]();
-  }
-
-  async ask(command: unknown): Promise<string> {
-    this.#child.stdin!.write(`${JSON.stringify(command)}\n`);
-    const { value, done } = await this.#answers.next();
-    assert(done !== true, "the peer ended without an answer; its error is above");
-    return value;
-  }
-
-  /** Ends the process by closing its input. */
-  close(): void {
-    this.#child.stdin!.end();
   }
 }

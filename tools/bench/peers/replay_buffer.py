@@ -43,7 +43,6 @@ def filled(case):
 
 def main():
     torch.set_num_threads(1)
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     buffer, batch = None, 0
     for line in sys.stdin:
         command = json.loads(line)
