@@ -11,6 +11,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -155,10 +156,18 @@ function build(sources: string, target: Target, tools: Tools): Buffer {
       }
     }
     zig("cc", "-target", target.triple, ...objects, ...target.link, "-o", target.name);
-    return readFileSync(join(folder, target.name));
+    const bytes = readFileSync(join(folder, target.name));
+    return target.triple.includes("windows") ? withoutTime(bytes) : bytes;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A Windows library whose header does not say when it was linked. */
+function withoutTime(bytes: Buffer): Buffer {
+  const header = bytes.readUInt32LE(0x3c);
+  bytes.writeUInt32LE(0, header + 8);
+  return bytes;
 }
 
 function main(): void {
@@ -177,7 +186,9 @@ function main(): void {
     const path = join(prebuilt, target.name);
     if (!checking) {
       mkdirSync(prebuilt, { recursive: true });
-      writeFileSync(path, bytes);
+      // A process that has the old file mapped keeps it: a file written over would crash it.
+      writeFileSync(`${path}.new`, bytes);
+      renameSync(`${path}.new`, path);
     } else if (!existsSync(path) || !readFileSync(path).equals(bytes)) {
       process.stderr.write(`prebuilt/${target.name} is not what zig ${zigVersion} builds here\n`);
       process.exitCode = 1;

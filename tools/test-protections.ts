@@ -2,8 +2,8 @@
  * node dist/tools/test-protections.js [part of a name]
  *
  * Deletes each call that test/protections.json lists from a copy of the compiled program, or of the
- * firmware's C, plants each bug that test/silent-bugs.json lists (other systems had them for years),
- * one at a time, and requires that its test then fails. Ends with a line `N passed, N failed`.
+ * firmware's C, plants each bug that test/silent-bugs.json lists (other systems had them), one at a
+ * time, and requires that its test then fails. Ends with a line `N passed, N failed`.
  */
 import { strict as assert } from "node:assert";
 import { spawn, spawnSync } from "node:child_process";

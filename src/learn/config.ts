@@ -38,8 +38,8 @@ const zooKeys: Readonly<Record<string, (value: unknown) => Record<string, unknow
 
 /**
  * Reads settings from a YAML file: keys as in `settingTable`, `preset`, or the ones of RL
- * Baselines3 Zoo that mean the same. A file with a section for each environment, as the zoo writes them, gives
- * the one whose name is the task's (`HalfCheetah-v4` is `half-cheetah`).
+ * Baselines3 Zoo that mean the same. A file with a section for each environment, as the zoo writes
+ * them, gives the one whose name is the task's (`HalfCheetah-v4` is `half-cheetah`).
  *
  * Throws `SinewError("usage")` with line and column for what is no YAML, an unknown key, or a value
  * that cannot be.

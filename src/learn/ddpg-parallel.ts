@@ -1,6 +1,6 @@
 /**
- * DDPG with several worlds that go on while the learner learns: Algorithm 1 as `ddpg.ts` has it, but
- * the actor that drives is one round of learning old, and episodes run side by side.
+ * DDPG with several worlds that go on while the learner learns: Algorithm 1 as `ddpg.ts` has it,
+ * but the actor that drives is one round of learning old, and episodes run side by side.
  */
 import { learn, type Report, type Run } from "./ddpg.ts";
 import { checkNumbers } from "./episode.ts";

@@ -21,8 +21,8 @@ const distanceEpsilon = 1e-8;
  * them; `observationMean`, `observationScale` [observations]; `rewardScale` [1]. Each: `index`,
  * `nextIndex` int32 [D batch]; `schedule` [D, 7] (`scheduleOf`); and where the losses ask for them
  * `targetNoise` [D batch, actions], `weight` [D batch, 1], `neighbour` [batch, observations],
- * `actorNoise` [batch, actions] (standard normal). Kept: `metrics` [6] in the order of `metricNames`, and with weights `tdError`
- * [D batch, 1], Q(s, a) - y.
+ * `actorNoise` [batch, actions] (standard normal). Kept: `metrics` [6] in the order of
+ * `metricNames`, and with weights `tdError` [D batch, 1], Q(s, a) - y.
  */
 export function gradientStep(losses: Losses): Program {
   const g = new GraphBuilder();

@@ -231,8 +231,8 @@ export function checkSettings(settings: TrainSettings): void {
   if (isParallel(settings) && (mirror || hindsight > 0 || parameterNoise > 0)) {
     throw new SinewError(
       "usage",
-      `workers is ${workers} and lanes ${lanes}: mirror, hindsight and parameter noise need whole ` +
-        "episodes of one world, workers 0 and lanes 1",
+      `workers is ${workers} and lanes ${lanes}: mirror, hindsight and parameter noise need ` +
+        "whole episodes of one world, workers 0 and lanes 1",
     );
   }
   if (settings.actionLayer > settings.criticHidden.length) {

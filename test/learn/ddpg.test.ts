@@ -104,7 +104,7 @@ function transitionsOf({ replay }: Run) {
 }
 
 for (const end of ["terminated", "truncated"] as const) {
-  test(`an episode that is ${end} leaves what happened, and bootstraps only if cut off`, async () => {
+  test(`an episode that is ${end} leaves what happened`, async () => {
     const run = await drive(probe(end), {});
     const rows = transitionsOf(run);
     assert.equal(rows.length, 12);
