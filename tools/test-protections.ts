@@ -35,6 +35,8 @@ class Copy {
     cpSync("firmware-bridge", join(this.#folder, "firmware-bridge"), { recursive: true });
     cpSync("test/vectors", join(this.#folder, "test/vectors"), { recursive: true });
     symlinkSync(resolve("node_modules"), join(this.#folder, "node_modules"));
+    // The kernel's prebuilt files lie beside its sources.
+    symlinkSync(resolve("src"), join(this.#folder, "src"));
     writeFileSync(join(this.#folder, "package.json"), '{"type":"module"}\n');
   }
 
