@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Bench, BenchOptions, BenchResult } from "./main.ts";
 import { Peer } from "./peers/process.ts";
-import { pythonWithPeers } from "./peers/python.ts";
+import { pythonWithPeers, versionOf } from "./peers/python.ts";
 
 /** What is learnt: networks of these widths, minibatches of this size. */
 export interface Size {
@@ -24,9 +24,9 @@ const stepsPerCall = 8;
 
 export const bench: Bench = {
   title:
-    "DDPG gradient step, ms per step: sampling from 100,000 transitions, critic, actor, two Adam, " +
-    "two Polyak. Each contender is a process of its own; one runs at a time. Ours is the native " +
-    "kernel. Medians of interleaved rounds (lowest to highest; peer/ours).",
+    "DDPG gradient step, ms per step: sampling from 100,000 transitions, critic, actor, two " +
+    "Adam, two Polyak. Each contender is a process of its own; one runs at a time. Ours is the " +
+    "native kernel. Medians of interleaved rounds (lowest to highest; peer/ours).",
   rounds: 7,
   run,
 };
@@ -60,8 +60,8 @@ function contendersOf(python: string | null, threads: 1 | 2): Record<string, Pee
   const peer = (name: string): Peer => new Peer(python, [script, name, String(threads)], share);
   return {
     ...contenders,
-    "torch 2.15.0 eager, fused Adam": peer("torch"),
-    "jax 0.10.2 jit, scan of 8": peer("jax"),
+    [`torch ${versionOf("torch")} eager, fused Adam`]: peer("torch"),
+    [`jax ${versionOf("jax")} jit, scan of 8`]: peer("jax"),
   };
 }
 

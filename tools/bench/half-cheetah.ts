@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { progressName, readProgress } from "../../src/learn/progress-csv.ts";
 import type { Bench, BenchOptions, BenchResult } from "./main.ts";
 import { jsonOf, type Share, sinew } from "./peers/process.ts";
-import { pythonWithPeers } from "./peers/python.ts";
+import { pythonWithPeers, versionOf } from "./peers/python.ts";
 
 /** Episodes have 1,000 steps: the first is random, and in the second everything is compiled. */
 const fromStep = 2_000;
@@ -31,8 +31,8 @@ async function* run(options: BenchOptions): AsyncGenerator<BenchResult> {
   };
   const python = withPeers ? await pythonWithPeers(note) : null;
   if (python !== null) {
-    alone["SB3 2.9.2"] = peer(python, "sb3", steps);
-    alone["SBX 0.28.0"] = peer(python, "sbx", steps);
+    alone[`SB3 ${versionOf("stable-baselines3")}`] = peer(python, "sb3", steps);
+    alone[`SBX ${versionOf("sbx-rl")}`] = peer(python, "sbx", steps);
   }
   const one = { cores: "0", threads: 1 };
   yield await interleaved("1 core, 1 thread", alone, one, options);

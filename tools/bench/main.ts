@@ -7,6 +7,7 @@
  * Where a round is a training run, --seeds is another word for --rounds.
  */
 import { readdirSync } from "node:fs";
+import { loadavg } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -78,6 +79,9 @@ interface Arguments {
   readonly json: boolean;
 }
 
+/** Other work beyond this, in cores over the last minute, shows in the times. */
+const busyLoad = 0.3;
+
 const usage = "npm run bench -- <name> [--peers] [--json] [--rounds N | --seeds N] [--steps N]";
 
 /** What the command line asks for, or null where it makes no sense. */
@@ -121,6 +125,10 @@ async function main(): Promise<void> {
   const { name, rounds, steps, peers: withPeers, json } = parsed;
   const { bench } = (await import(`./${name}.js`)) as { bench: Bench };
   if (!json) console.log(bench.title);
+  const [load] = loadavg();
+  if (load > busyLoad) {
+    console.error(`this machine is busy (load ${load.toFixed(1)}): times are not to be trusted`);
+  }
   const options: BenchOptions = {
     rounds: rounds ?? bench.rounds,
     steps,

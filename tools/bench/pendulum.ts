@@ -7,7 +7,7 @@ import { progressName, readProgress } from "../../src/learn/progress-csv.ts";
 import { pendulumTask } from "../../src/sim/pendulum.ts";
 import type { Bench, BenchOptions, BenchResult } from "./main.ts";
 import { jsonOf, sinew } from "./peers/process.ts";
-import { pythonWithPeers } from "./peers/python.ts";
+import { pythonWithPeers, versionOf } from "./peers/python.ts";
 
 const cores = "0,1";
 const learnedReturn = -160;
@@ -69,13 +69,12 @@ async function contendersOf(
   const judged = statesOf(judgedStarts(pendulumTask));
   const selection = statesOf(selectionStarts(pendulumTask));
   writeFileSync(starts, JSON.stringify({ judged, selection }));
-  for (const [name, ...words] of [
-    ["SB3 2.9.2 DDPG", "sb3", "DDPG"],
-    ["SB3 2.9.2 TD3", "sb3", "TD3"],
-    ["SBX 0.28.0 DDPG", "sbx", "DDPG"],
-    ["SBX 0.28.0 TD3", "sbx", "TD3"],
-  ]) {
-    contenders[name] = peer(python, words, steps ?? 20_000, starts);
+  const packages = { sb3: "stable-baselines3", sbx: "sbx-rl" } as const;
+  for (const system of ["sb3", "sbx"] as const) {
+    for (const algorithm of ["DDPG", "TD3"]) {
+      const name = `${system.toUpperCase()} ${versionOf(packages[system])} ${algorithm}`;
+      contenders[name] = peer(python, [system, algorithm], steps ?? 20_000, starts);
+    }
   }
   return contenders;
 }

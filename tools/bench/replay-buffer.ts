@@ -4,7 +4,7 @@ import { Rng } from "../../src/core/rng.ts";
 import { Replay } from "../../src/learn/replay.ts";
 import type { Bench, BenchOptions, BenchResult } from "./main.ts";
 import { Peer } from "./peers/process.ts";
-import { pythonWithPeers } from "./peers/python.ts";
+import { pythonWithPeers, versionOf } from "./peers/python.ts";
 
 const size = { transitions: 1_000_000, observations: 17, actions: 6, batch: 256 } as const;
 const episodeSteps = 1_000;
@@ -21,7 +21,7 @@ export const bench: Bench = {
 
 async function* run({ rounds, peers: withPeers, note }: BenchOptions): AsyncGenerator<BenchResult> {
   const python = withPeers ? await pythonWithPeers(note) : null;
-  const name = "SB3 2.9.2";
+  const name = `SB3 ${versionOf("stable-baselines3")}`;
   const before = residentMb();
   const replay = filled();
   const grown = residentMb() - before;

@@ -3,7 +3,7 @@
 Usage: gradient_step.py torch|jax THREADS. Reads one command a line, answers with one line:
   {"observations": 3, "actions": 1, "hidden": [64, 64], "batch": 64}  ->  ready
   <number of steps>                                                   ->  milliseconds per step
-Uniform sampling from 100,000 transitions is part of the step. Whoever starts this chooses the cores.
+Uniform sampling from 100,000 transitions is part of the step. The cores are not chosen here.
 """
 
 import json

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -32,4 +33,12 @@ export async function pythonWithPeers(note: (line: string) => void): Promise<str
     note(`no peers: ${messageOf(thrown).slice(0, 200)}`);
     return null;
   }
+}
+
+/** The version of a peer's package that `requirements.txt` asks for. */
+export function versionOf(name: string): string {
+  const lines = readFileSync(requirements, "utf8").split("\n");
+  const line = lines.find((one) => one.startsWith(`${name}==`));
+  assert(line !== undefined, `requirements.txt has no ${name}`);
+  return line.slice(name.length + 2);
 }
