@@ -73,6 +73,7 @@ async function drive(task: Task, changes: Partial<TrainSettings>): Promise<Run> 
   const settings = settingsOf("ours", "pendulum", {
     ...{ task: task.name, steps: 12, randomSteps: 0, learnAfter: 4, batch: 4, noiseSigma: 0.5 },
     ...{ collectSteps: 4, gradientSteps: 2, gamma: 0.5, actorHidden: [4], criticHidden: [4] },
+    mirror: false,
     ...changes,
   });
   const { run } = await freshTraining(settings, task);

@@ -21,7 +21,7 @@ const task = await openTask("pendulum");
 const trained = train(
   {
     ...defaultSettings,
-    ...{ steps: 1_600, randomSteps: 200, learnAfter: 200, batch: 32 },
+    ...{ steps: 1_600, randomSteps: 200, learnAfter: 200, batch: 32, gradientSteps: 8 },
     ...{ actorHidden: [16, 16], criticHidden: [16, 16] },
   },
   {

@@ -24,6 +24,8 @@ const short: TrainSettings = {
   actorHidden: [16, 16],
   criticHidden: [16, 16],
   batch: 32,
+  gradientSteps: 8,
+  mirror: false,
   evaluateEvery: 400,
   checkpointEvery: 400,
 };
