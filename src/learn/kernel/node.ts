@@ -30,6 +30,9 @@ export const elementwiseCodes = {
   multiplyLess: 21,
 } as const;
 
+/** Adam's moments and parameters in one step (contract.ts). */
+export const adamCode = 22;
+
 export type ElementwiseName = keyof typeof elementwiseCodes;
 
 /** An operand: where it lies, and the nodes that must have run for it to be there. */

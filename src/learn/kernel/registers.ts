@@ -1,13 +1,7 @@
+import { contracted, type Operand, type Step } from "./contract.ts";
 import type { Layout } from "./layout.ts";
 import type { Loop, Walk } from "./loop.ts";
-import { type Elementwise, type ElementwiseName, elementwiseCodes } from "./node.ts";
-
-/** One operation between registers, before registers have numbers. */
-interface Step {
-  readonly name: ElementwiseName;
-  readonly member: Elementwise;
-  readonly operands: readonly (Elementwise | number)[];
-}
+import { adamCode, type Elementwise, elementwiseCodes } from "./node.ts";
 
 /** How a result gets to memory: from its register by a stride, as it is computed, or repeated. */
 const writing = { strided: 0, direct: 1, uniform: 2 } as const;
@@ -18,7 +12,10 @@ const writing = { strided: 0, direct: 1, uniform: 2 } as const;
  */
 export interface Registers {
   readonly temporaries: number;
-  /** Code, destination, three operands, and bits that say which of them are uniform. */
+  /**
+   * Code, destination, three operands, and bits that say which of them are uniform; Adam's step
+   * takes three times that.
+   */
   readonly steps: readonly (readonly number[])[];
   /** Register of each output, and how it gets to memory: see `writing`. */
   readonly outputs: readonly { readonly register: number; readonly how: number }[];
@@ -28,42 +25,17 @@ export interface Registers {
 }
 
 export function assignRegisters(loop: Loop, layout: Layout): Registers {
-  const steps = contracted(loop);
   const uniform = loop.inputs.map(({ rowStride, columnStride }) =>
     loop.space.byRows ? rowStride === 0 && columnStride === 0 : columnStride === 0,
   );
-  return new Assignment(loop, steps, uniform, layout).run();
+  return new Assignment(loop, contracted(loop, uniform), uniform, layout).run();
 }
 
-/** Products that only one sum or difference reads become part of it. */
-function contracted({ members, outputs, operand }: Loop): Step[] {
-  const nodes = members.filter((one) => one.kind === "elementwise");
-  const reads = new Map<Elementwise, number>();
-  for (const member of members) {
-    for (let i = 0; i < member.sources.length; i++) {
-      const from = operand(member, i);
-      if (typeof from !== "number") reads.set(from, (reads.get(from) ?? 0) + 1);
-    }
-  }
-  const inMemory = new Set(outputs.map(({ member }) => member));
-  const spare = (one: Elementwise | number): one is Elementwise =>
-    typeof one !== "number" && one.name === "mul" && reads.get(one) === 1 && !inMemory.has(one);
-  const gone = new Set<Elementwise>();
-  const steps: Step[] = [];
-  for (const member of nodes) {
-    const operands = member.sources.map((_, i) => operand(member, i));
-    const [left, right] = operands;
-    const take = (product: Elementwise, other: Elementwise | number, name: ElementwiseName) => {
-      gone.add(product);
-      steps.push({ name, member, operands: [operand(product, 0), operand(product, 1), other] });
-    };
-    if (member.name === "add" && spare(left)) take(left, right, "multiplyAdd");
-    else if (member.name === "add" && spare(right)) take(right, left, "multiplyAdd");
-    else if (member.name === "sub" && spare(right)) take(right, left, "multiplySub");
-    else if (member.name === "sub" && spare(left)) take(left, right, "multiplyLess");
-    else steps.push({ name: member.name, member, operands });
-  }
-  return steps.filter(({ member }) => !gone.has(member));
+/** One step with its registers: the first result, then operands; see `#code` for Adam's. */
+interface Coded {
+  readonly code: number;
+  readonly registers: readonly number[];
+  readonly bits: number;
 }
 
 class Assignment {
@@ -72,7 +44,7 @@ class Assignment {
   readonly #uniform: readonly boolean[];
   readonly #layout: Layout;
   /** The last step that reads a member's or an input's register; the end where memory is written. */
-  readonly #lastRead = new Map<Elementwise | number, number>();
+  readonly #lastRead = new Map<Operand, number>();
   readonly #registers = new Map<Elementwise, number>();
   readonly #uniformMembers = new Set<Elementwise>();
   /** Temporary registers that are free; the rest counts up. */
@@ -103,13 +75,16 @@ class Assignment {
     // Registers of outputs come behind the temporary ones, which have been counted only now.
     const first = inputs.length + this.#temporaries;
     const settle = (register: number): number => (register < 0 ? first - 1 - register : register);
-    const registerOf = (one: Elementwise | number): number =>
+    const registerOf = (one: Operand): number =>
       typeof one === "number" ? one : settle(this.#registers.get(one)!);
     return {
       temporaries: this.#temporaries,
-      steps: coded.map(([code, to, a, b, c, bits]) => [
-        ...[code, settle(to), settle(a), settle(b), settle(c), bits],
-      ]),
+      steps: coded.flatMap(({ code, registers, bits }) => {
+        const [to, a, b, c, ...more] = registers.map(settle);
+        const first = [code, to, a, b, c, bits];
+        if (more.length === 0) return [first];
+        return [first, [...more.slice(0, 5), 0], [...more.slice(5), 0, 0]];
+      }),
       outputs: outputs.map(({ member }) => {
         const how = this.#isUniform(member) ? writing.uniform : writing.strided;
         return { register: registerOf(member), how: direct.has(member) ? writing.direct : how };
@@ -119,13 +94,13 @@ class Assignment {
     };
   }
 
-  #isUniform(one: Elementwise | number): boolean {
+  #isUniform(one: Operand): boolean {
     return typeof one === "number" ? this.#uniform[one] : this.#uniformMembers.has(one);
   }
 
   #findUniform(): void {
-    for (const { member, operands } of this.#steps) {
-      if (operands.every((one) => this.#isUniform(one))) this.#uniformMembers.add(member);
+    for (const { results, operands } of this.#steps) {
+      if (operands.every((one) => this.#isUniform(one))) this.#uniformMembers.add(results[0]);
     }
   }
 
@@ -138,7 +113,7 @@ class Assignment {
     const { space, inputs } = this.#loop;
     if (walk.columnStride !== 1) return false;
     if (space.byRows && walk.rowStride !== space.columns) return false;
-    const at = this.#steps.findIndex((step) => step.member === member);
+    const at = this.#steps.findIndex(({ results }) => results.includes(member));
     const [, offset] = this.#layout.addressOf(walk.view);
     return inputs.every(({ view }, i) => {
       const [base, from] = this.#layout.addressOf(view);
@@ -147,25 +122,32 @@ class Assignment {
     });
   }
 
-  #code(step: Step, at: number, direct: ReadonlyMap<Elementwise, number>): number[] {
-    const { name, member, operands } = step;
-    const registers = operands.map((one) =>
-      typeof one === "number" ? one : this.#registers.get(one)!,
-    );
+  #code(step: Step, at: number, direct: ReadonlyMap<Elementwise, number>): Coded {
+    const { name, results, operands } = step;
+    const from = operands.map((one) => (typeof one === "number" ? one : this.#registers.get(one)!));
     for (const one of new Set(operands)) {
       if (typeof one === "number" || this.#lastRead.get(one) !== at || direct.has(one)) continue;
       this.#free.push(this.#registers.get(one)!);
     }
-    const output = direct.get(member);
-    const to = output === undefined ? this.#take() : -1 - output;
-    this.#registers.set(member, to);
-    if (output === undefined && !this.#lastRead.has(member)) this.#free.push(to);
+    const to = results.map((result) => {
+      const output = direct.get(result);
+      const register = output === undefined ? this.#take() : -1 - output;
+      this.#registers.set(result, register);
+      return register;
+    });
+    for (const [i, result] of results.entries()) {
+      if (!direct.has(result) && !this.#lastRead.has(result)) this.#free.push(to[i]);
+    }
+    if (name === "adam") {
+      const [g, m, v, ...rest] = from;
+      return { code: adamCode, registers: [to[0], g, m, v, to[2], to[1], ...rest], bits: 0 };
+    }
     const bits = operands.reduce<number>(
       (sum, one, i) => sum + (this.#isUniform(one) ? 1 << i : 0),
-      this.#isUniform(member) ? 8 : 0,
+      this.#isUniform(results[0]) ? 8 : 0,
     );
-    const [a, b = a, c = a] = registers;
-    return [elementwiseCodes[name], to, a, b, c, bits];
+    const [a, b = a, c = a] = from;
+    return { code: elementwiseCodes[name], registers: [to[0], a, b, c], bits };
   }
 
   #take(): number {

@@ -31,7 +31,8 @@ enum {
   EL_CLIP,
   EL_MULTIPLY_ADD,
   EL_MULTIPLY_SUB,
-  EL_MULTIPLY_LESS
+  EL_MULTIPLY_LESS,
+  EL_ADAM
 };
 
 #define ONE_WHERE(mask) of_bits((mask) & bits_of(splat(1.0f)))
@@ -128,6 +129,33 @@ static NOINLINE void apply(int code, int bits, float *to, const float *x, const 
     TERNARY(EL_MULTIPLY_ADD, fma_of(a, b, c))
     TERNARY(EL_MULTIPLY_SUB, fma_of(-a, b, c))
     TERNARY(EL_MULTIPLY_LESS, fma_of(a, b, -c))
+  }
+}
+
+/*
+ * m' = m b1 + g c1, v' = v b2 + g^2 c2, p' = p - rate m' / (sqrt(v') + epsilon): what its parts
+ * would give, without their ways to and from memory.
+ */
+static NOINLINE void adam(const int32_t *s, float *const *reg, long n) {
+  const float *g = reg[s[2]], *m = reg[s[3]], *v = reg[s[4]], *p = reg[s[8]];
+  float *to_m = reg[s[1]], *to_p = reg[s[6]], *to_v = reg[s[7]];
+  vf rate = load(reg[s[9]]), epsilon = load(reg[s[10]]);
+  vf b1 = load(reg[s[12]]), c1 = load(reg[s[13]]), b2 = load(reg[s[14]]), c2 = load(reg[s[15]]);
+  for (long i = 0; i < n; i += VW) {
+    long left = n - i;
+    int whole = left >= VW;
+    vf x = whole ? load(g + i) : load_part(g + i, left);
+    vf y = whole ? load(m + i) : load_part(m + i, left);
+    vf z = whole ? load(v + i) : load_part(v + i, left);
+    vf w = whole ? load(p + i) : load_part(p + i, left);
+    y = fma_of(y, b1, x * c1);
+    z = fma_of(z, b2, x * x * c2);
+    w = fma_of(-rate, y / (sqrt_of(z) + epsilon), w);
+    if (whole) {
+      store(to_m + i, y), store(to_v + i, z), store(to_p + i, w);
+    } else {
+      store_part(to_m + i, y, left), store_part(to_v + i, z, left), store_part(to_p + i, w, left);
+    }
   }
 }
 
@@ -300,9 +328,12 @@ static void open_loop(Loop *loop, const int32_t *w, float *arena, const External
   room = (room + 15) & ~15L;
   for (int k = 0; k < loop->ins; k++) {
     const int32_t *in = loop->in + k * IN_WORDS;
+    if (in[0] == 0) {
+      loop->base[k] = arena + in[1];
+      continue;
+    }
     const External *external = externals + in[0] - 1;
-    loop->base[k] = in[0] == 0 ? arena + in[1]
-                               : (const float *)external->data + round * external->stride + in[1];
+    loop->base[k] = (const float *)external->data + round * external->stride + in[1];
   }
   for (int k = 0; k < loop->ins + loop->temporaries; k++) {
     loop->slot[k] = scratch + k * room;
@@ -330,6 +361,11 @@ static void run_elementwise(const int32_t *w, float *arena, const External *exte
     }
     for (int k = 0; k < loop.steps; k++) {
       const int32_t *s = loop.steps_at + k * STEP_WORDS;
+      if (s[0] == EL_ADAM) {
+        adam(s, loop.reg, tile.floats);
+        k += 2;
+        continue;
+      }
       apply(s[0], s[5], loop.reg[s[1]], loop.reg[s[2]], loop.reg[s[3]], loop.reg[s[4]],
             s[5] & 8 ? VW : tile.floats);
     }

@@ -116,11 +116,14 @@ INLINE void tile(const Place *t, const int rows, const int vectors, const long s
     for (int v = 0; v < vectors; v++) sums[i][v] = (vf){0};
   }
   float *to = g->c + t->row * g->c_row + t->column;
-  const float *bias = g->bias + t->column;
-  const float *mask = g->mask + t->row * g->mask_row + t->column;
+  /* Of bias and mask, what is not there has no address either. */
+  int biased = t->how == STORE_BIAS || t->how == STORE_BIAS_RELU;
+  const float *bias = biased ? g->bias + t->column : NULL;
+  const float *mask = NULL;
   /* What is stored to, and multiplied with, arrives while the sums are made. */
   for (int i = 0; i < rows; i++) __builtin_prefetch(to + i * g->c_row, 1, 3);
   if (t->how == STORE_MASK) {
+    mask = g->mask + t->row * g->mask_row + t->column;
     for (int i = 0; i < rows; i++) __builtin_prefetch(mask + i * g->mask_row, 0, 3);
   }
   const float *b = t->b;
