@@ -125,7 +125,8 @@ export function fuse(nodes: readonly Node[]): Group[] {
     a.members = members;
     for (const member of b.members) groupOf.set(member, a);
   };
-  for (const node of nodes) {
+  // From the end, so that what waits for a later node goes with that one, not with an earlier.
+  for (const node of nodes.toReversed()) {
     const key = spaceKey(node);
     if (key === null) continue;
     for (const source of node.sources) {

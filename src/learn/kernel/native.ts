@@ -35,8 +35,8 @@ export function addonPath(): string {
 }
 
 /**
- * Why the addon at `path` cannot be used here, or null if it can. It is tried once for each process,
- * in another one, where a crash does no harm: it has to load and to compute what is known.
+ * Why the addon at `path` cannot be used here, or null if it can. It is tried once for each
+ * process, in another one, where a crash does no harm: it has to load and to compute what is known.
  */
 export function nativeProblem(path: string = addonPath()): string | null {
   const known = tried.get(path);

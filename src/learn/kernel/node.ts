@@ -35,6 +35,28 @@ export const adamCode = 22;
 
 export type ElementwiseName = keyof typeof elementwiseCodes;
 
+/** The operations of a graph that are elementwise, and what the kernel calls them. */
+export const elementwiseOps: Readonly<Record<string, ElementwiseName>> = {
+  Add: "add",
+  Sub: "sub",
+  Mul: "mul",
+  Div: "div",
+  Min: "min",
+  Max: "max",
+  Greater: "greater",
+  Equal: "equal",
+  Where: "select",
+  Neg: "neg",
+  Relu: "relu",
+  Tanh: "tanh",
+  Sign: "sign",
+  Sqrt: "sqrt",
+  Abs: "abs",
+  Exp: "exp",
+  Log: "log",
+  Clip: "clip",
+};
+
 /** An operand: where it lies, and the nodes that must have run for it to be there. */
 export interface Source {
   readonly view: View;

@@ -43,7 +43,7 @@ class Assignment {
   readonly #steps: readonly Step[];
   readonly #uniform: readonly boolean[];
   readonly #layout: Layout;
-  /** The last step that reads a member's or an input's register; the end where memory is written. */
+  /** The last step that reads a member's or an input's register; the end where it is stored. */
   readonly #lastRead = new Map<Operand, number>();
   readonly #registers = new Map<Elementwise, number>();
   readonly #uniformMembers = new Set<Elementwise>();
