@@ -31,7 +31,12 @@ export function demoCommand(): Command {
   return new Command("demo")
     .description("The whole loop on an emulated RP2040: train, prove, drive, log, replay, retrain.")
     .option("--seed <number>", "seed of everything random", wholeNumber(0, 2 ** 32), 0)
-    .option("--steps <count>", "environment steps of training, at most", wholeNumber(1_000, 1e7), 8_000)
+    .option(
+      "--steps <count>",
+      "environment steps of training, at most",
+      wholeNumber(1_000, 1e7),
+      8_000,
+    )
     .option("--seconds <s>", "length of each drive, in seconds", numberWithin(6, 3600), 13)
     .option("--folder <path>", "where everything is left; emptied first", "runs/demo")
     .option("--json", "print the table as one JSON object on stdout, and nothing else there", false)
