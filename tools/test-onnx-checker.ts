@@ -73,6 +73,7 @@ async function main(): Promise<number> {
       nodes: [
         "Sub",
         "Mul",
+        "Clip",
         "Gemm",
         "Relu",
         "Gemm",
