@@ -1,21 +1,28 @@
 import { Command } from "commander";
+import { type Hardware, ideal } from "../sim/hardware.ts";
+import { hardwareGiven, hardwareOptions } from "./setting-option.ts";
 import { Terminal, table } from "./terminal.ts";
+
+interface Options extends Partial<Hardware> {
+  readonly json: boolean;
+}
 
 /** `sinew check-env`. */
 export function checkEnvCommand(): Command {
-  return new Command("check-env")
+  const command = new Command("check-env")
     .description("Say what is wrong with a task, or with an environment of your own in one file.")
     .argument("<name or file>", "a task's name, or a file such as ./my-env.js")
-    .option("--json", "print the result as one JSON object on stdout", false)
-    .addHelpText("after", "\nExample:\n  npx sinew check-env ./my-env.js")
-    .action(act);
+    .option("--json", "print the result as one JSON object on stdout", false);
+  for (const option of hardwareOptions(String)) command.addOption(option);
+  return command.addHelpText("after", "\nExample:\n  npx sinew check-env ./my-env.js").action(act);
 }
 
-async function act(name: string, options: { readonly json: boolean }): Promise<void> {
+async function act(name: string, options: Options): Promise<void> {
   const { openTask } = await import("../sim/tasks.ts");
+  const { withHardware } = await import("../sim/hardware-task.ts");
   const { checkTask } = await import("../sim/check.ts");
   const terminal = new Terminal(options);
-  const task = await openTask(name);
+  const task = withHardware(await openTask(name), { ...ideal, ...hardwareGiven(options) });
   const findings = checkTask(task);
   const rows = findings.map((finding) => [
     finding.problem === null ? "ok" : "WRONG",

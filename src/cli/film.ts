@@ -31,7 +31,7 @@ export function filmCommand(): Command {
 
 async function act(path: string, options: Options): Promise<void> {
   const { loadPolicy } = await import("../policy/policy.ts");
-  const { openTask } = await import("../sim/tasks.ts");
+  const { openTaskOf } = await import("./policy-task.ts");
   const { recordFilm } = await import("../sim/film.ts");
   const out = options.out ?? join(dirname(path), "film.svg");
   const kind = extname(out).toLowerCase();
@@ -41,7 +41,7 @@ async function act(path: string, options: Options): Promise<void> {
   const terminal = new Terminal(options);
   const policy = await loadPolicy(readPolicyFile(path));
   try {
-    const task = await openTask(policy.contract.task);
+    const task = await openTaskOf(policy.contract);
     const film = await recordFilm(task, (observation, action) => policy.act(observation, action), {
       seed: options.seed,
       seconds: options.seconds,

@@ -64,6 +64,13 @@ function linesOf(
     facts.push(["rate", `${(1e6 / periodUs).toFixed(1)} Hz (period ${periodUs} us)`]);
     const training = Object.entries(contract.training).map(([key, value]) => `${key} ${value}`);
     facts.push(["training", training.join(", ")]);
+    const { actionHistory } = contract;
+    if (actionHistory !== undefined) {
+      facts.push([
+        "history",
+        `its last ${actionHistory} actions, newest first; run feeds none yet`,
+      ]);
+    }
   }
   if (proof !== null) {
     facts.push(["proof", `${proof.points} points, tolerance ${proof.tolerance}`]);

@@ -48,7 +48,7 @@ async function act(logs: string[], options: Options): Promise<void> {
   const task = await openTask(policy.contract.task);
   const segments = logs.flatMap((path) => {
     const log = readLog(path);
-    const difference = differenceOfSpecs(task.spec, log.spec);
+    const difference = differenceOfSpecs(policy.spec, log.spec);
     if (difference !== null) throw new SinewError("contract-mismatch", `${path}: ${difference}`);
     return [...segmentsOf(log)];
   });

@@ -1,9 +1,11 @@
 import { join, parse } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { monotonicClock } from "../core/clock.ts";
 import { defaultSettings, presetNames } from "../learn/presets.ts";
-import { faultOf, type Setting, settingTable, type TrainSettings } from "../learn/settings.ts";
+import { settingTable, type TrainSettings } from "../learn/settings.ts";
 import type { Progress, TrainResult } from "../learn/train.ts";
+import { ideal, textOfHardware } from "../sim/hardware.ts";
+import { hardwareOptions, optionOf } from "./setting-option.ts";
 import { bar, Terminal, table } from "./terminal.ts";
 
 interface Options extends Partial<TrainSettings> {
@@ -27,8 +29,11 @@ export function trainCommand(): Command {
     .option("--folder <path>", "where the run is kept (default: runs/<env>-<seed>)")
     .option("--resume", "go on from the folder's checkpoint, with its settings", false)
     .option("--json", "print the result as one JSON object on stdout", false);
-  for (const [name, setting] of Object.entries(settingTable)) {
-    if (name !== "task") command.addOption(optionOf(name, setting));
+  const hardware = hardwareOptions((value) => String(value));
+  for (const option of hardware) command.addOption(option);
+  for (const name of Object.keys(settingTable) as (keyof TrainSettings)[]) {
+    if (name === "task" || name in ideal) continue;
+    command.addOption(optionOf(name, `the preset's, on pendulum ${defaultSettings[name]}`));
   }
   return command
     .addHelpText(
@@ -37,26 +42,6 @@ export function trainCommand(): Command {
         "\nExample:\n  npx sinew train --env pendulum --seed 1 --folder runs/mine",
     )
     .action(act);
-}
-
-/** The flag of a setting: `--actor-rate <number>`. */
-function optionOf(name: string, setting: Setting<unknown>): Option {
-  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  const { kind, choices } = setting;
-  const usual = defaultSettings[name as keyof TrainSettings];
-  const help = `${setting.help} (default: the preset's, on pendulum ${usual})`;
-  if (kind === "flag") return new Option(flag, setting.help);
-  if (choices !== undefined) {
-    return new Option(`${flag} <kind>`, help).choices(choices as string[]);
-  }
-  const parse = (text: string): unknown => {
-    const value = kind === "widths" ? text.split(",").map(Number) : Number(text);
-    const why = text.trim() === "" ? "give a number" : faultOf(setting, value);
-    if (why !== null) throw new InvalidArgumentError(`${why}.`);
-    return value;
-  };
-  const shown = kind === "widths" ? "widths" : kind === "whole" ? "count" : "number";
-  return new Option(`${flag} <${shown}>`, help).argParser(parse);
 }
 
 async function act(options: Options): Promise<void> {
@@ -91,7 +76,7 @@ async function act(options: Options): Promise<void> {
     resume: options.resume,
   });
   for (const line of table(rowsOf(result))) terminal.line(line);
-  const page = await writeReport(folder, task, result, commandLine());
+  const page = await writeReport(folder, result.task, result, commandLine());
   terminal.line(`\npolicy      ${result.path}`);
   terminal.line(`report      ${page}`);
   terminal.line(`curves      tensorboard --logdir ${folder}`);
@@ -128,7 +113,8 @@ export function progressLine(progress: Progress): string {
   return `${bar(step / steps)} ${step}/${steps}  ${returns}  ${speed}  ${left.toFixed(0)} s left`;
 }
 
-function rowsOf({ seconds, engine, best, bestStep, final }: TrainResult): string[][] {
+function rowsOf({ seconds, engine, best, bestStep, final, settings }: TrainResult): string[][] {
+  const world = textOfHardware(settings);
   const error = best.deviation / Math.sqrt(best.returns.length);
   return [
     ["trained", `${seconds.toFixed(1)} s`, `engine ${engine}`],
@@ -139,6 +125,7 @@ function rowsOf({ seconds, engine, best, bestStep, final }: TrainResult): string
       `the last step's, on the same ${best.returns.length} starts, noise off`,
     ],
     ["interval", `${best.low.toFixed(2)} to ${best.high.toFixed(2)}`, "95 %, of the best's mean"],
+    ...(world === "" ? [] : [["world", world, "trained and judged in it"]]),
     ["middle half", best.interquartileMean.toFixed(2), `worst start ${best.worst.toFixed(1)}`],
   ];
 }

@@ -174,12 +174,17 @@ export class Run {
  * Loads a policy, opens the robot's link, shakes hands and starts the loop, disarmed. Throws
  * `SinewError`: "policy-file", "proof", "robot-file", "port", "broker", "log-file", "handshake"
  * where nothing answers, "contract-mismatch" naming the channel where the device is made for
- * another policy.
+ * another policy, or where the policy observes its own past actions.
  */
 export async function startRun(options: RunOptions): Promise<Run> {
   const { robot, startedAt } = options;
   const policy = readPolicyFile(options.policy.bytes);
-  const spec = policy.contract.spec;
+  const { spec, actionHistory = 0 } = policy.contract;
+  if (actionHistory > 0) {
+    const fed = `this policy observes its last ${actionHistory} actions (action-history)`;
+    const advice = "the loop does not feed them yet: train without action-history to run it";
+    throw new SinewError("contract-mismatch", `${fed}, and ${advice}`);
+  }
   const limits = limitsOfRobot(robot, spec);
   const ttlUs = commandTtlUs(robot, spec);
   const status = new Status(spec);

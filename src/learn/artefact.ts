@@ -1,6 +1,7 @@
 import type { Spec } from "../core/spec.ts";
 import { type Layer, normEpsilon } from "../policy/actor.ts";
 import { exportPolicy } from "../policy/export.ts";
+import { textOfHardware } from "../sim/hardware.ts";
 import type { ObservationScale } from "./actor-forward.ts";
 import { type Network, networksOf } from "./networks.ts";
 import { lossesOf, type TrainSettings } from "./settings.ts";
@@ -26,13 +27,19 @@ export function policyFile(
 ): Promise<Uint8Array> {
   const { actor } = networksOf(lossesOf(settings, spec).shape);
   const { mean, scale, clip } = observation;
+  const { actionHistory } = settings;
+  const world = textOfHardware(settings);
   return exportPolicy({
     contract: {
       format: 1,
       task: settings.task,
       spec,
       algorithm: settings.twin ? "td3" : "ddpg",
-      training: { seed: settings.seed, steps: settings.steps, ...origin },
+      ...(actionHistory > 0 && { actionHistory }),
+      training: {
+        ...{ seed: settings.seed, steps: settings.steps, ...origin },
+        ...(world !== "" && { world }),
+      },
     },
     normaliser: { mean: mean.slice(), scale: scale.slice(), clip },
     layers: layersOf(actor, parameters, statistics),

@@ -1,10 +1,12 @@
 import { SinewError } from "../core/errors.ts";
+import { ideal } from "../sim/hardware.ts";
 import type { TrainSettings } from "./settings.ts";
 
 type Changes = Partial<Omit<TrainSettings, "task" | "seed">>;
 
 /** Plain DDPG, neither fast nor clever: what each preset changes is what it is. */
 const plain: Omit<TrainSettings, "task" | "seed"> = {
+  ...ideal,
   engine: "auto",
   threads: 0,
   workers: 0,

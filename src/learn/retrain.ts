@@ -13,6 +13,7 @@ import { policyOf, resumedTraining } from "./training.ts";
 export interface RetrainRequest {
   /** The folder of the run that made the deployed policy; its checkpoint is read, never written. */
   readonly folder: string;
+  /** Of the run's name, on ideal hardware; that of the run's settings is added here. */
   readonly task: Task;
   /** The policy file that drove the robot: what the gate compares with. */
   readonly deployed: Uint8Array;
@@ -49,9 +50,9 @@ const evaluations = 4;
  * folder has none of this task.
  */
 export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
-  const { task, deployed, segments, gradientSteps } = request;
-  const training = await resumedTraining(join(request.folder, "checkpoint"), task);
-  const { settings, run } = training;
+  const { deployed, segments, gradientSteps } = request;
+  const training = await resumedTraining(join(request.folder, "checkpoint"), request.task);
+  const { settings, task, run } = training;
   try {
     const { learner, replay, rng } = run;
     const simulated = Math.min(replay.transitions, replay.capacity);
@@ -83,7 +84,7 @@ export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
       });
       if (call % every === 0 || call === calls) {
         const retrainSteps = call * settings.gradientSteps;
-        const policy = await policyOf(training, task, { retrainSteps });
+        const policy = await policyOf(training, { retrainSteps });
         const { mean } = await judge(policy, task, selectionStarts(task));
         if (mean > best.return) best = { return: mean, policy };
       }

@@ -1,6 +1,7 @@
 // A thread that drives worlds. It is started by rollouts.ts.
 import { parentPort, workerData } from "node:worker_threads";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
+import { withHardware } from "../sim/hardware-task.ts";
 import { openTask } from "../sim/tasks.ts";
 import { type Chunk, type Driver, Rollout } from "./rollout.ts";
 import type { TrainSettings } from "./settings.ts";
@@ -27,7 +28,8 @@ export type RolloutAnswer =
 
 async function work({ settings, worker }: RolloutWork): Promise<void> {
   const port = parentPort!;
-  const rollout = new Rollout(await openTask(settings.task), settings, worker);
+  const task = withHardware(await openTask(settings.task), settings);
+  const rollout = new Rollout(task, settings, worker);
   port.on("message", ({ driver, steps, epoch }: RolloutRequest) => {
     try {
       if (epoch >= 0) rollout.restart(epoch);

@@ -1,16 +1,20 @@
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
+import { faultOfHardware, type Hardware } from "../sim/hardware.ts";
 import { type EngineKind, engineKinds } from "./engine.ts";
 import type { Losses } from "./losses.ts";
 
 /** One setting: what it may be, in words that a message can quote, and what it does. */
 export interface Setting<T> {
-  readonly kind: "number" | "whole" | "choice" | "widths" | "text" | "flag";
+  readonly kind: "number" | "whole" | "choice" | "widths" | "text" | "flag" | "own";
   readonly help: string;
   /** Inclusive limits of a number. */
   readonly low?: number;
   readonly high?: number;
   readonly choices?: readonly T[];
+  /** What a value of a kind of its own is, in a word, and what it must be that it is not. */
+  readonly shown?: string;
+  readonly fault?: (value: unknown) => string | null;
 }
 
 const number = (low: number, high: number, help: string): Setting<number> => ({
@@ -31,9 +35,19 @@ const choice = <T extends string>(choices: readonly T[], help: string): Setting<
 const widths = (help: string): Setting<readonly number[]> => ({ kind: "widths", help });
 const flag = (help: string): Setting<boolean> => ({ kind: "flag", help });
 const text = (help: string): Setting<string> => ({ kind: "text", help });
+const flaw = <name extends keyof Hardware>(
+  name: name,
+  shown: string,
+  help: string,
+): Setting<Hardware[name]> => ({
+  kind: "own",
+  help,
+  shown,
+  fault: (value) => faultOfHardware(name, value),
+});
 
 /** All settings of a run; `settingTable` says of each what it does and what it may be. */
-export interface TrainSettings {
+export interface TrainSettings extends Hardware {
   readonly task: string;
   readonly engine: EngineKind;
   readonly threads: number;
@@ -114,6 +128,34 @@ export const settingTable: {
   workers: whole(0, 64, "threads that drive worlds beside the learner; 0: its own thread does"),
   lanes: whole(1, 256, "worlds in each of them"),
   async: flag("learn from whatever has come in: faster with slow worlds, never twice the same"),
+
+  actionLatency: flaw(
+    "actionLatency",
+    "steps",
+    "steps that a command takes to the actuator: 1, or drawn for each episode: 0..2",
+  ),
+  observationLatency: flaw(
+    "observationLatency",
+    "steps",
+    "steps that an observation takes to the policy: the same",
+  ),
+  observationNoise: flaw(
+    "observationNoise",
+    "sizes",
+    "deviation of the noise on readings: a share of each channel's range, or in its unit " +
+      "0.01,0.01,0.1 (one for each) or pole_velocity=0.1 (by name)",
+  ),
+  observationStep: flaw("observationStep", "sizes", "step of the readings: the same"),
+  actionStep: flaw("actionStep", "sizes", "step of the commands: the same"),
+  dropObservation: number(0, 1, "probability that an observation is lost: the last is seen again"),
+  dropAction: number(0, 1, "probability that a command is lost: the last is held"),
+  randomise: flaw(
+    "randomise",
+    "shares",
+    "shares by which the world's parameters vary from episode to episode: mass=0.2,length=0.1",
+  ),
+  actionHistory: whole(0, 63, "the policy's last actions, so many, stand behind the observation"),
+  frameSkip: whole(1, 1000, "steps of the task in one of the policy: the action is held"),
 
   randomSteps: whole(0, 1e9, "environment steps with uniform actions at first"),
   learnAfter: whole(1, 1e9, "environment steps before the first gradient step"),
@@ -265,5 +307,7 @@ export function faultOf(setting: Setting<unknown>, value: unknown): string | nul
       return typeof value === "string" && value !== "" ? null : "give a name";
     case "flag":
       return typeof value === "boolean" ? null : "give true or false";
+    case "own":
+      return setting.fault!(value);
   }
 }

@@ -43,6 +43,8 @@ export interface TrainResult {
   /** Wall time of this process's part of the run. */
   readonly seconds: number;
   readonly bestStep: number;
+  /** The task on the hardware of the settings: trained and judged on. */
+  readonly task: Task;
   /** Environment steps of the whole run. */
   readonly finalStep: number;
   /** What the run was made with: a resumed run keeps its own. */
@@ -68,6 +70,7 @@ export interface TrainListener {
 
 /** What a run needs beside its settings. */
 export interface TrainContext {
+  /** Of the settings' name, on ideal hardware; that of the settings is added here. */
   readonly task: Task;
   /** Where policy, checkpoint, progress and event file go; made where it is missing. */
   readonly folder: string;
@@ -120,7 +123,7 @@ class Session {
     this.#startUs = context.clock.now();
     this.#startStep = step;
     const { settings } = training;
-    this.#rollouts = isParallel(settings) ? new Rollouts(context.task, settings) : null;
+    this.#rollouts = isParallel(settings) ? new Rollouts(training.task, settings) : null;
   }
 
   async run(): Promise<TrainResult> {
@@ -169,8 +172,9 @@ class Session {
   /** Evaluates the policy as it stands on the selection starts, and keeps it where it is best. */
   async #select(): Promise<number> {
     const training = this.#training;
-    const { task, listener } = this.#context;
-    const policy = await policyOf(training, task);
+    const { task } = training;
+    const { listener } = this.#context;
+    const policy = await policyOf(training);
     const evaluation = await judge(policy, task, selectionStarts(task));
     const { step } = training.run;
     training.evaluatedStep = step;
@@ -184,10 +188,11 @@ class Session {
 
   async #finish(): Promise<TrainResult> {
     const training = this.#training;
-    const { task, folder } = this.#context;
+    const { task } = training;
+    const { folder } = this.#context;
     await this.#select();
     this.#save();
-    const last = await policyOf(training, task);
+    const last = await policyOf(training);
     const { policy, step } = training.best;
     const path = join(folder, "policy.onnx");
     writeFileSync(path, policy);
@@ -198,6 +203,7 @@ class Session {
       bestStep: step,
       finalStep: training.run.step,
       settings: training.settings,
+      task,
       best: await judge(policy, task, judgedStarts(task)),
       final: await judge(last, task, judgedStarts(task)),
       engine: training.run.learner.engine.name,

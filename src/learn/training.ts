@@ -1,6 +1,8 @@
 import { SinewError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import type { Task } from "../sim/env.ts";
+import { ideal } from "../sim/hardware.ts";
+import { withHardware } from "../sim/hardware-task.ts";
 import { openTask } from "../sim/tasks.ts";
 import { policyFile } from "./artefact.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
@@ -26,6 +28,8 @@ export interface Best {
 /** A training run between two of its moments: all that a checkpoint holds. */
 export interface Training {
   readonly settings: TrainSettings;
+  /** The task on the hardware that the settings describe: what is trained and judged on. */
+  readonly task: Task;
   readonly run: Run;
   best: Best;
   /** Returns of the last training episodes, at most ten. */
@@ -62,12 +66,14 @@ interface Arrays {
 }
 
 /** A run at its first step. Throws `SinewError("usage")` for settings that cannot be. */
-export async function freshTraining(settings: TrainSettings, task: Task): Promise<Training> {
+export async function freshTraining(settings: TrainSettings, plain: Task): Promise<Training> {
   checkSettings(settings);
+  const task = withHardware(plain, settings);
   const losses = lossesOf(settings, task.spec);
   const state = initialState(losses, settings.finalBound, new Rng(settings.seed, 1));
   return {
     settings,
+    task,
     run: await openRun(settings, task, state),
     best: { step: 0, return: Number.NEGATIVE_INFINITY, policy: new Uint8Array(0) },
     recentReturns: [],
@@ -80,12 +86,15 @@ export async function freshTraining(settings: TrainSettings, task: Task): Promis
  * A run as its checkpoint left it, which goes on bit for bit as if it had not been interrupted.
  * Throws `SinewError("checkpoint")` where the file is no checkpoint of this task.
  */
-export async function resumedTraining(path: string, task: Task): Promise<Training> {
+export async function resumedTraining(path: string, plain: Task): Promise<Training> {
   const { facts, arrays } = readCheckpoint<Facts, Arrays>(path);
-  if (facts.settings.task !== task.name) {
+  if (facts.settings.task !== plain.name) {
     throw new SinewError("checkpoint", `${path} is of the task ${facts.settings.task}`);
   }
-  const run = await openRun(facts.settings, task, {
+  // A checkpoint that says nothing of hardware is older than these settings.
+  const settings = { ...ideal, ...facts.settings };
+  const task = withHardware(plain, settings);
+  const run = await openRun(settings, task, {
     carried: learnerArrays(arrays),
     steps: facts.gradientSteps,
   });
@@ -105,7 +114,8 @@ export async function resumedTraining(path: string, task: Task): Promise<Trainin
   run.normaliser.restore(arrays.observationSums);
   run.rewardScale.restore(arrays.rewardSums);
   return {
-    settings: facts.settings,
+    settings,
+    task,
     run,
     // JSON has no -Infinity: a run without an evaluation wrote null.
     best: {
@@ -197,8 +207,7 @@ function exportedActor({ exportTarget }: TrainSettings): string {
 
 /** The policy file of a run's actor as it stands; `more` is added to what it says of its origin. */
 export function policyOf(
-  { settings, run }: Training,
-  task: Task,
+  { settings, task, run }: Training,
   more: Readonly<Record<string, number>> = {},
 ): Promise<Uint8Array> {
   const { learner, normaliser: observation, step } = run;
@@ -223,8 +232,9 @@ export async function exportFromCheckpoint(path: string, last: boolean): Promise
       `${path} was written before the first evaluation: add --last`,
     );
   }
-  const { settings, step, engine } = facts;
-  const { spec } = await openTask(settings.task);
+  const { step, engine } = facts;
+  const settings = { ...ideal, ...facts.settings };
+  const { spec } = withHardware(await openTask(settings.task), settings);
   const { observationNorm, observationClip } = settings;
   const observation = new Normaliser(spec, observationNorm, observationClip);
   observation.restore(arrays.observationSums);

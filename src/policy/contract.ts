@@ -1,5 +1,6 @@
 import { messageOf, SinewError } from "../core/errors.ts";
-import { type Channel, checkSpec, type Spec } from "../core/spec.ts";
+import { specWithHistory, specWithoutHistory } from "../core/history.ts";
+import { type Channel, checkSpec, differenceOfSpecs, type Spec } from "../core/spec.ts";
 
 /** What a policy file states about itself: what its numbers mean and where it comes from. */
 export interface Contract {
@@ -10,6 +11,12 @@ export interface Contract {
   readonly spec: Spec;
   /** How it was trained, such as `ddpg`. */
   readonly algorithm: string;
+  /**
+   * How many of its own past actions the policy observes: they are the last channels of
+   * `spec.observation`, as `specWithHistory` adds them, and no device has them: who runs the policy
+   * must feed them. Absent: none.
+   */
+  readonly actionHistory?: number;
   /** Whatever else is worth knowing: seed, steps, return. Numbers are finite. */
   readonly training: Readonly<Record<string, string | number>>;
 }
@@ -42,14 +49,18 @@ export function parseContract(text: string): Contract {
   } catch (thrown) {
     throw new SinewError("policy-file", `the contract is not JSON: ${messageOf(thrown)}`);
   }
-  const fields = fieldsOf("contract", parsed, ["format", "task", "spec", "algorithm", "training"]);
-  const { format, task, spec, algorithm, training } = fields;
+  const keys = ["format", "task", "spec", "algorithm", "training"];
+  const fields = fieldsOf("contract", parsed, keys, ["actionHistory"]);
+  const { format, task, algorithm, actionHistory, training } = fields;
   if (format !== 1) refuse("contract.format", format, "this Sinew reads format 1");
+  const spec = specOf(fields["spec"]);
+  if (actionHistory !== undefined) checkHistory(spec, actionHistory);
   return {
     format: 1,
     task: nameOf("contract.task", task),
-    spec: specOf(spec),
+    spec,
     algorithm: nameOf("contract.algorithm", algorithm),
+    ...(actionHistory !== undefined && { actionHistory: actionHistory as number }),
     training: trainingOf(training),
   };
 }
@@ -87,6 +98,19 @@ function channelsOf(key: string, value: unknown): Channel[] {
   });
 }
 
+/** That the last channels are those of so many past actions. */
+function checkHistory(spec: Spec, value: unknown): void {
+  const key = "contract.actionHistory";
+  const count = numberOf(key, value);
+  const room = Math.floor((spec.observation.length - 1) / spec.action.length);
+  if (!Number.isInteger(count) || count < 1 || count > room) {
+    refuse(key, value, `give a whole number from 1 to ${room}, or leave it out`);
+  }
+  const expected = specWithHistory(specWithoutHistory(spec, count), count);
+  const difference = differenceOfSpecs(expected, spec);
+  if (difference !== null) throw new SinewError("policy-file", `${key} ${count}: ${difference}`);
+}
+
 function trainingOf(value: unknown): Record<string, string | number> {
   const fields = fieldsOf("contract.training", value);
   for (const [key, each] of Object.entries(fields)) {
@@ -97,8 +121,13 @@ function trainingOf(value: unknown): Record<string, string | number> {
   return fields as Record<string, string | number>;
 }
 
-/** An object with exactly these keys, or with any where none are given. */
-function fieldsOf(key: string, value: unknown, keys?: readonly string[]): Fields {
+/** An object with exactly these keys and perhaps the others, or with any where none are given. */
+function fieldsOf(
+  key: string,
+  value: unknown,
+  keys?: readonly string[],
+  others: readonly string[] = [],
+): Fields {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return refuse(key, value, "give an object");
   }
@@ -108,7 +137,7 @@ function fieldsOf(key: string, value: unknown, keys?: readonly string[]): Fields
     }
   }
   for (const each of Object.keys(value)) {
-    if (keys !== undefined && !keys.includes(each)) {
+    if (keys !== undefined && !keys.includes(each) && !others.includes(each)) {
       throw new SinewError("policy-file", `${key}.${printable(each)} is not a key of a contract`);
     }
   }

@@ -4,9 +4,7 @@ import type { Spec } from "../core/spec.ts";
 import type { Env, Outcome, Task } from "./env.ts";
 import type { Shape } from "./scene.ts";
 
-const gravity = 10;
-const mass = 1;
-const length = 1;
+const nominal = { gravity: 10, mass: 1, length: 1 };
 const periodS = 0.05;
 const torqueMax = 2;
 const speedMax = 8;
@@ -41,9 +39,16 @@ export const pendulumTask: Task = {
   },
 };
 
-/** One pendulum. Angle in radians from upright, never wrapped; velocity in rad/s. */
+/**
+ * One pendulum. Angle in radians from upright, never wrapped; velocity in rad/s. Its `parameters`:
+ * gravity in m/s^2, the rod's mass in kg and length in m.
+ */
 export class Pendulum implements Env {
   readonly spec: Spec = pendulumSpec;
+  readonly parameters: Record<string, number> = { ...nominal };
+  #gravity = nominal.gravity;
+  #mass = nominal.mass;
+  #length = nominal.length;
   #theta = Math.PI;
   #thetaDot = 0;
   #steps = 0;
@@ -63,6 +68,10 @@ export class Pendulum implements Env {
 
   /** Starts an episode at `theta` rad and `thetaDot` rad/s. */
   setState(theta: number, thetaDot: number): void {
+    const { gravity, mass, length } = this.parameters as typeof nominal;
+    this.#gravity = gravity;
+    this.#mass = mass;
+    this.#length = length;
     this.#theta = theta;
     this.#thetaDot = thetaDot;
     this.#steps = 0;
@@ -72,9 +81,10 @@ export class Pendulum implements Env {
     assert(action.length === 1);
     const torque = clip(action[0], torqueMax);
     const reward = -cost(this.#theta, this.#thetaDot, torque);
+    const length = this.#length;
     // NumPy 2 rounds what touches the float32 action alone to float32, and the rest not.
-    const push = Math.fround((3 / (mass * length ** 2)) * torque);
-    const fall = ((3 * gravity) / (2 * length)) * Math.sin(this.#theta);
+    const push = Math.fround((3 / (this.#mass * length ** 2)) * torque);
+    const fall = ((3 * this.#gravity) / (2 * length)) * Math.sin(this.#theta);
     this.#thetaDot = clip(this.#thetaDot + (fall + push) * periodS, speedMax);
     this.#theta += this.#thetaDot * periodS;
     this.#steps++;
@@ -90,19 +100,24 @@ export class Pendulum implements Env {
     observation[2] = this.#thetaDot;
   }
 
-  /** Angle, velocity and steps of the episode. */
+  /** Angle, velocity and steps of the episode, and its gravity, mass and length. */
   save(): Float64Array {
-    return Float64Array.of(this.#theta, this.#thetaDot, this.#steps);
+    const state = [this.#theta, this.#thetaDot, this.#steps];
+    return Float64Array.of(...state, this.#gravity, this.#mass, this.#length);
   }
 
-  restore([theta, thetaDot, steps]: Float64Array): void {
+  restore([theta, thetaDot, steps, gravity, mass, length]: Float64Array): void {
     this.#theta = theta;
     this.#thetaDot = thetaDot;
     this.#steps = steps;
+    this.#gravity = gravity;
+    this.#mass = mass;
+    this.#length = length;
   }
 
   /** The pole, turning about the origin, and where it is to stand. */
   scene(): readonly Shape[] {
+    const length = this.#length;
     const tip = [length * Math.sin(this.#theta), length * Math.cos(this.#theta)] as const;
     return [
       { kind: "line", from: [0, 0], to: [0, 1.15 * length], role: "frame" },
