@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { SinewError } from "../../src/core/errors.ts";
+import { specWithHistory } from "../../src/core/history.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { Mode } from "../../src/core/step.ts";
 import { replayLog } from "../../src/edge/replay.ts";
@@ -80,6 +81,18 @@ test("run: a policy for another robot is refused by the channel's name", async (
     startRun(await optionsFor(robotOn(board), spec)),
     "contract-mismatch",
     /serial .* does not fit this policy: .*pole_torque.*\[-3, 3\].*\[-2, 2\]/,
+  );
+});
+
+test("run: a policy of past actions is refused before anything is opened", async () => {
+  const parts = randomPolicy(1, specWithHistory(pendulumSpec, 2));
+  const contract = { ...parts.contract, actionHistory: 2 };
+  const bytes = await exportPolicy({ ...parts, contract });
+  const options = await optionsFor(robotAt("{ serial: { path: /dev/no-such-port } }"));
+  await refuses(
+    startRun({ ...options, policy: { bytes, path: "policy.onnx" } }),
+    "contract-mismatch",
+    /observes its last 2 actions .*does not feed them yet/,
   );
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { specWithHistory } from "../../src/core/history.ts";
 import { differenceOfSpecs } from "../../src/core/spec.ts";
 import { type Contract, formatContract, parseContract } from "../../src/policy/contract.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
@@ -125,5 +126,30 @@ test("unequal specs are told apart by channel", () => {
   assert.equal(
     differenceOfSpecs(pendulumSpec, { ...pendulumSpec, action: [{ ...torque, high: 3 }] }),
     'action[0] "pole_torque": expected [-2, 2], got [-2, 3]',
+  );
+});
+
+test("a history of actions is stated, and must be the last channels", () => {
+  const past: Contract = {
+    ...contract,
+    spec: specWithHistory(unevenSpec, 2),
+    actionHistory: 2,
+  };
+  const names = past.spec.observation.slice(6).map(({ name }) => name);
+  assert.deepEqual(names, ["hip_ago_1", "knee_ago_1", "hip_ago_2", "knee_ago_2"]);
+  const text = formatContract(past);
+  assert.deepEqual(parseContract(text), past);
+  const said = (value: unknown): string => {
+    const fields = JSON.parse(text);
+    return JSON.stringify({ ...fields, actionHistory: value });
+  };
+  refused(said(0), /^contract\.actionHistory is 0: give a whole number from 1 to 4, or leave it/);
+  refused(said(1.5), /^contract\.actionHistory is 1\.5/);
+  refused(said(5), /^contract\.actionHistory is 5/);
+  refused(said("2"), /^contract\.actionHistory is "2": give a number/);
+  refused(said(1), /^contract\.actionHistory 1: observation\[8\]: expected "hip_ago_1"/);
+  refused(
+    changed((fields) => Object.assign(fields, { actionHistory: 1 })),
+    /^contract\.actionHistory 1: observation\[4\]: expected "hip_ago_1", got "yaw"/,
   );
 });
