@@ -9,6 +9,7 @@ import { readCheckpoint, writeCheckpoint } from "../../src/learn/checkpoint.ts";
 import { judgedStarts } from "../../src/learn/evaluate.ts";
 import { defaultSettings } from "../../src/learn/presets.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
+import { variationOf } from "../../src/learn/sweep.ts";
 import { judge, type Progress, type TrainResult, train } from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
 import { readPolicyFile } from "../../src/policy/file.ts";
@@ -141,6 +142,16 @@ test("a checkpoint from before there was hardware goes on as an ideal one", asyn
   writeCheckpoint(path, { facts: { ...facts, settings: Object.fromEntries(said) }, arrays });
   const resumed = await run(settings, "old", { resume: true });
   assert.deepEqual(resumed.policy, (await run(settings, "new")).policy);
+});
+
+test("a sweep may vary the world", () => {
+  const { name, values } = variationOf("action-latency=0,1,0..2");
+  assert.equal(name, "actionLatency");
+  assert.deepEqual(values, ["0", "1", "0..2"]);
+  const shares = variationOf("randomise=none/mass=0.2,length=0.1");
+  assert.deepEqual(shares.values, ["none", "mass=0.2,length=0.1"]);
+  assert.throws(() => variationOf("drop-action=0,2"), /give a number from 0 to 1/);
+  assert.throws(() => variationOf("action-latency=0,-1"), /give whole steps/);
 });
 
 test("what a task cannot have is refused before the first step", async () => {

@@ -122,11 +122,15 @@ test("parameters vary uniformly within their share, and stay what they were", ()
 });
 
 test("parameters set from outside are what the factors apply to", () => {
-  const env = randomiseParameters(new Counter(), { mass: 0.2 });
+  const inner = new Counter();
+  const env = randomiseParameters(inner, { mass: 0.2 });
   const [nominal] = readings(env, [], 2, seed);
   env.parameters!["mass"] = 20;
   const [heavy] = readings(env, [], 2, seed);
   assert.ok(Math.abs(heavy / nominal - 10) < 1e-6, `seed ${seed}: ${heavy} kg`);
+  env.parameters!["length"] = 7;
+  readings(env, [], 2, seed);
+  assert.equal(inner.parameters["length"], 7);
 });
 
 test("one flaw more changes no other's chance", () => {
