@@ -10,6 +10,8 @@ import type { Shape } from "./scene.ts";
 
 /** A world of a user's file. Time limits, seeds and the spec are ours to keep. */
 export interface UserWorld {
+  /** Numbers by name that `reset` reads and nothing else does, so that they may be varied. */
+  readonly parameters?: Record<string, number>;
   /** Starts an episode and writes the first observation; `rng` is the only chance there is. */
   reset(rng: Rng, observation: Float32Array): void;
   /** Holds `action`, in physical units, for one period and writes the observation after it. */
@@ -107,6 +109,7 @@ function checked(path: string, module: unknown): UserModule {
 /** A user's world behind the interface that all worlds have: it keeps the time limit. */
 class UserEnv implements Env {
   readonly spec: Spec;
+  readonly parameters?: Record<string, number>;
   readonly scene?: () => readonly Shape[];
   readonly save?: () => Float64Array;
   readonly restore?: (state: Float64Array) => void;
@@ -118,6 +121,7 @@ class UserEnv implements Env {
     this.spec = spec;
     this.#stepsMax = stepsMax;
     this.#world = world;
+    if (world.parameters !== undefined) this.parameters = world.parameters;
     if (world.scene !== undefined) this.scene = () => world.scene!();
     if (world.save === undefined || world.restore === undefined) return;
     this.save = () => Float64Array.of(this.#steps, ...world.save!());

@@ -118,6 +118,24 @@ test("MuJoCo's worlds too: all flaws around half-cheetah, two worlds in turn", a
   assert.deepEqual([...first, ...drive(task, two, 1, 15, 5)], went);
 });
 
+test("a world of one's own has all of them too, its mass varied", async () => {
+  const some = { randomise: "mass=0.1", actionLatency: "0..2", dropAction: 0.1, actionHistory: 1 };
+  const plain = await openTask("test/sim/worlds/cart.js");
+  const task = withHardware(plain, { ...ideal, ...some });
+  assert.deepEqual(
+    checkTask(task).filter(({ problem }) => problem !== null),
+    [],
+  );
+  const heavier = withHardware(plain, { ...ideal, randomise: "mass=0.1" });
+  const [one, two] = [plain.makeEnv(), heavier.makeEnv()];
+  assert.equal(reset(plain, one, 6), reset(plain, two, 6), "the start has its own chance");
+  assert.notDeepEqual(drive(plain, one, 6, 0, 5), drive(plain, two, 6, 0, 5));
+  assert.throws(
+    () => withHardware(plain, { ...ideal, randomise: "weight=0.1" }),
+    /"weight": test\/sim\/worlds\/cart\.js has mass/,
+  );
+});
+
 test("scene and parameters are those of the world inside; so is what it lacks", () => {
   const hardware = { ...ideal, actionLatency: 1, actionHistory: 1 };
   const task = withHardware(pendulumTask, hardware);
