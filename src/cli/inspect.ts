@@ -66,10 +66,7 @@ function linesOf(
     facts.push(["training", training.join(", ")]);
     const { actionHistory } = contract;
     if (actionHistory !== undefined) {
-      facts.push([
-        "history",
-        `its last ${actionHistory} actions, newest first; run feeds none yet`,
-      ]);
+      facts.push(["history", `its last ${actionHistory} actions, newest first`]);
     }
   }
   if (proof !== null) {

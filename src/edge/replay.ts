@@ -4,6 +4,7 @@ import { makeStep, Reason, type Step } from "../core/step.ts";
 import type { Device } from "../link/device.ts";
 import type { LogFile } from "../log/reader.ts";
 import { StepRecord } from "../log/record.ts";
+import { deployed } from "../policy/history-policy.ts";
 import { loadPolicy } from "../policy/policy.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
@@ -38,13 +39,14 @@ export interface ReplayReport {
 export async function replayLog(log: LogFile, policyBytes: Uint8Array): Promise<ReplayReport> {
   const policy = await loadPolicy(policyBytes);
   try {
-    const difference = differenceOfSpecs(log.spec, policy.spec);
+    const driving = deployed(policy);
+    const difference = differenceOfSpecs(log.spec, driving.spec);
     if (difference !== null) {
       const line = `the policy does not fit the log: ${difference}`;
       throw new SinewError("contract-mismatch", line);
     }
     const samePolicy = log.metadata.get("policyId") === policy.id;
-    return { ...(await compare(log, policy)), samePolicy };
+    return { ...(await compare(log, driving)), samePolicy };
   } finally {
     await policy.close();
   }
@@ -86,6 +88,7 @@ async function compare(
       first ??= { index: steps, seq: logged.seq, ...differenceOfSteps(logged, step) };
       // One difference must not make all that follow differ: the robot did what is logged.
       guard.reset(logged.action);
+      policy.recall?.(logged.proposed);
     }
     steps++;
   }

@@ -6,6 +6,7 @@ import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
 import { type Link, openLink } from "../link/link.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { readPolicyFile } from "../policy/file.ts";
+import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
@@ -174,17 +175,12 @@ export class Run {
  * Loads a policy, opens the robot's link, shakes hands and starts the loop, disarmed. Throws
  * `SinewError`: "policy-file", "proof", "robot-file", "port", "broker", "log-file", "handshake"
  * where nothing answers, "contract-mismatch" naming the channel where the device is made for
- * another policy, or where the policy observes its own past actions.
+ * another policy.
  */
 export async function startRun(options: RunOptions): Promise<Run> {
   const { robot, startedAt } = options;
   const policy = readPolicyFile(options.policy.bytes);
-  const { spec, actionHistory = 0 } = policy.contract;
-  if (actionHistory > 0) {
-    const fed = `this policy observes its last ${actionHistory} actions (action-history)`;
-    const advice = "the loop does not feed them yet: train without action-history to run it";
-    throw new SinewError("contract-mismatch", `${fed}, and ${advice}`);
-  }
+  const spec = deviceSpecOf(policy.contract);
   const limits = limitsOfRobot(robot, spec);
   const ttlUs = commandTtlUs(robot, spec);
   const status = new Status(spec);

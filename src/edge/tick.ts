@@ -13,7 +13,7 @@ export type Stage = (typeof Stage)[keyof typeof Stage];
 export interface Cycle {
   readonly clock: Pick<Clock, "now">;
   readonly device: Device;
-  readonly policy: Pick<Policy, "act">;
+  readonly policy: Pick<Policy, "act" | "rest" | "recall">;
   readonly guard: Guard;
   readonly supervisor: Pick<Supervisor, "mode" | "tell">;
   readonly log: { append(step: Step): boolean };
@@ -52,11 +52,13 @@ function read({ device, meter, step }: Cycle): void {
 }
 
 /** Takes over the mode in which this whole cycle is judged. */
-function admit({ guard, supervisor, step }: Cycle): void {
+function admit({ guard, policy, supervisor, step }: Cycle): void {
   const wasArmed = step.mode === Mode.armed;
   step.mode = supervisor.mode;
+  if (wasArmed && step.mode === Mode.armed) return;
   // A device that was not driven rests, so the first action after arming is limited from there.
-  if (!wasArmed || step.mode !== Mode.armed) guard.rest();
+  guard.rest();
+  policy.rest?.();
 }
 
 async function decide({ clock, policy, meter, step }: Cycle): Promise<void> {

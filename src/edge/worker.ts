@@ -6,6 +6,7 @@ import { makeStep } from "../core/step.ts";
 import { type BridgeDevice, openBridgeDevice } from "../link/device.ts";
 import type { Door } from "../link/link.ts";
 import { RingProducer } from "../log/ring.ts";
+import { deployed } from "../policy/history-policy.ts";
 import { loadPolicy } from "../policy/policy.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
@@ -40,21 +41,23 @@ async function work({ policy, door, name, limits, ttlUs, status }: LoopWork): Pr
   });
   const loaded = await loadPolicy(policy);
   const clock = monotonicClock();
-  const device = openBridgeDevice(loaded.spec, door);
+  const driving = deployed(loaded);
+  const { spec } = driving;
+  const device = openBridgeDevice(spec, door);
   try {
     if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name);
     say({ word: "ready" });
     const rig = {
       clock,
       device,
-      policy: loaded,
-      guard: new Guard(loaded.spec, limits),
+      policy: driving,
+      guard: new Guard(spec, limits),
       supervisor: new Supervisor(),
-      log: new RingProducer(await ring, loaded.spec),
-      step: makeStep(loaded.spec),
+      log: new RingProducer(await ring, spec),
+      step: makeStep(spec),
       ttlUs,
     };
-    await new Loop(rig, new Status(loaded.spec, status)).run();
+    await new Loop(rig, new Status(spec, status)).run();
     say({ word: "ended", linkLost: device.lost });
   } finally {
     device.close();

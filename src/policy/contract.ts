@@ -13,8 +13,8 @@ export interface Contract {
   readonly algorithm: string;
   /**
    * How many of its own past actions the policy observes: they are the last channels of
-   * `spec.observation`, as `specWithHistory` adds them, and no device has them: who runs the policy
-   * must feed them. Absent: none.
+   * `spec.observation`, as `specWithHistory` adds them, and no device has them: `HistoryPolicy`
+   * feeds them. Absent: none.
    */
   readonly actionHistory?: number;
   /** Whatever else is worth knowing: seed, steps, return. Numbers are finite. */

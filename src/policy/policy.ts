@@ -19,6 +19,10 @@ export interface Policy {
    * runtime fails; `action` is then as before.
    */
   act(observation: Float32Array, action: Float32Array): void | Promise<void>;
+  /** Told while it does not drive: nothing that it asked for is done. Absent: it needs not know. */
+  rest?(): void;
+  /** Told in a replay what it had really asked for last. Absent: it does not remember. */
+  recall?(action: Float32Array): void;
 }
 
 // What onnxruntime-node 1.30.0 loads.

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { specWithHistory } from "../../src/core/history.ts";
 import { Rng } from "../../src/core/rng.ts";
 import { Mode, makeStep, type Step } from "../../src/core/step.ts";
 import { replayLog } from "../../src/edge/replay.ts";
@@ -11,6 +12,7 @@ import { type ClosedLog, openLog } from "../../src/log/log.ts";
 import { readLog } from "../../src/log/reader.ts";
 import { RingProducer } from "../../src/log/ring.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
+import { deployed } from "../../src/policy/history-policy.ts";
 import { loadPolicy } from "../../src/policy/policy.ts";
 import { Guard } from "../../src/safety/guard.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
@@ -20,12 +22,15 @@ import { randomPolicy } from "../policy/random-policy.ts";
 const folder = mkdtempSync(join(tmpdir(), "sinew-replay-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
-/** A run of random inputs, good and bad, in every mode, with `change` made to each logged step. */
+/**
+ * A run of random inputs, good and bad, in every mode, with `change` made to each logged step; one
+ * of which it says "lost" is not logged.
+ */
 async function recordRun(
   name: string,
   bytes: Uint8Array,
   count: number,
-  change: (step: Step) => void,
+  change: (step: Step) => unknown,
 ): Promise<ClosedLog> {
   const limits = limitsOf(pendulumSpec, { action: { pole_torque: { high: 1, rateMax: 12 } } });
   const metadata = { limits: JSON.stringify(limits), commandTtlUs: "70000", policyId: "x" };
@@ -37,7 +42,8 @@ async function recordRun(
     slots: count,
   });
   const ring = new RingProducer(log.ring, pendulumSpec);
-  const policy = await loadPolicy(bytes);
+  const loaded = await loadPolicy(bytes);
+  const policy = deployed(loaded);
   const rng = new Rng(7);
   let nowUs = 1e9;
   let mode: Mode = Mode.disarmed;
@@ -66,8 +72,7 @@ async function recordRun(
     log: {
       append: (step) => {
         const copy = structuredClone(step);
-        change(copy);
-        return ring.append(copy);
+        return change(copy) === "lost" || ring.append(copy);
       },
     },
     meter: { lap: () => {} },
@@ -79,7 +84,7 @@ async function recordRun(
     if (rng.below(4) === 0) mode = Mode.armed;
     await tick(cycle, seq, rng.below(15) === 0);
   }
-  await policy.close();
+  await loaded.close();
   return log.close();
 }
 
@@ -108,6 +113,20 @@ test("replay: one changed bit is found, and named, and only there", async () => 
     assert.equal(first!.seq, 40);
     assert.ok(differing <= 2, `${field}: ${differing}`);
   }
+});
+
+test("replay: a policy that observes its past actions, in every mode, with faults", async () => {
+  const parts = randomPolicy(3, specWithHistory(pendulumSpec, 2), [16], 3);
+  const bytes = await exportPolicy({ ...parts, contract: { ...parts.contract, actionHistory: 2 } });
+  const { path } = await recordRun("history", bytes, 2000, () => {});
+  const { equal, steps } = await replayLog(readLog(path), bytes);
+  assert.deepEqual({ equal, steps }, { equal: true, steps: 2000 });
+  // What is missing of a log is missed for as long as the history reaches back, and then no more.
+  const holed = await recordRun("history-holed", bytes, 300, ({ seq }) => {
+    return seq % 20 > 12 ? "lost" : undefined;
+  });
+  const { differing } = await replayLog(readLog(holed.path), bytes);
+  assert.ok(differing > 0 && differing <= 2 * 15, `${differing}`);
 });
 
 test("replay: another contract is refused, and so is a log that no loop wrote", async () => {

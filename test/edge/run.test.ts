@@ -26,8 +26,14 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 let runs = 0;
 
-async function optionsFor(robot: Robot, spec: Spec = pendulumSpec): Promise<RunOptions> {
-  const bytes = await exportPolicy(randomPolicy(1, spec));
+async function optionsFor(
+  robot: Robot,
+  spec: Spec = pendulumSpec,
+  actionHistory: number = 0,
+): Promise<RunOptions> {
+  const parts = randomPolicy(1, specWithHistory(spec, actionHistory));
+  const contract = { ...parts.contract, ...(actionHistory > 0 && { actionHistory }) };
+  const bytes = await exportPolicy({ ...parts, contract });
   const startedAt = `2026-01-01T00:00:00.${String(runs++).padStart(3, "0")}Z`;
   return { policy: { bytes, path: "policy.onnx" }, robot, startedAt };
 }
@@ -84,18 +90,6 @@ test("run: a policy for another robot is refused by the channel's name", async (
   );
 });
 
-test("run: a policy of past actions is refused before anything is opened", async () => {
-  const parts = randomPolicy(1, specWithHistory(pendulumSpec, 2));
-  const contract = { ...parts.contract, actionHistory: 2 };
-  const bytes = await exportPolicy({ ...parts, contract });
-  const options = await optionsFor(robotAt("{ serial: { path: /dev/no-such-port } }"));
-  await refuses(
-    startRun({ ...options, policy: { bytes, path: "policy.onnx" } }),
-    "contract-mismatch",
-    /observes its last 2 actions .*does not feed them yet/,
-  );
-});
-
 test("run: a missing port and a locked port are one clear line", async () => {
   const missing = await optionsFor(robotAt("{ serial: { path: /dev/no-such-port } }"));
   await refuses(startRun(missing), "port", /\/dev\/no-such-port: there is no such port/);
@@ -125,6 +119,18 @@ test("run: drives a board, logs each step, replays byte for byte", async () => {
   assert.ok(modes.has(Mode.armed) && modes.has(Mode.stopped));
   const replay = await replayLog(log, options.policy.bytes);
   const { steps } = report;
+  assert.deepEqual(replay, { equal: true, steps, differing: 0, first: null, samePolicy: true });
+});
+
+test("run: a policy that observes its past actions drives a board that has none", async () => {
+  const board = await theBoard();
+  const options = await optionsFor(patient(robotOn(board)), pendulumSpec, 2);
+  const report = await runPolicy({ ...options, seconds: 0.6, arm: true, reset: true });
+  assert.ok(report.cycles >= 4 && report.refused === 0 && report.deviceAtRest);
+  const log = readLog(report.logPath);
+  assert.equal(log.spec.observation.length, 3);
+  const { steps } = report;
+  const replay = await replayLog(log, options.policy.bytes);
   assert.deepEqual(replay, { equal: true, steps, differing: 0, first: null, samePolicy: true });
 });
 

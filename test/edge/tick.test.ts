@@ -85,6 +85,20 @@ test("tick: while not armed it reads, decides and logs, and nothing is written",
   }
 });
 
+test("tick: a policy is told that it rests until it drives, and not while it does", async () => {
+  const told: string[] = [];
+  const bench = {
+    ...benchWith(() => {}),
+    policy: { act: () => void told.push("act"), rest: () => void told.push("rest") },
+  };
+  await tick(bench, 0, false);
+  bench.supervisor.tell(Happening.arm, 0);
+  for (let seq = 1; seq < 4; seq++) await tick(bench, seq, false);
+  bench.supervisor.tell(Happening.stop, 0);
+  await tick(bench, 4, false);
+  assert.deepEqual(told, ["rest", "act", "rest", "act", "act", "act", "rest", "act"]);
+});
+
 test("tick: every fault while armed writes nothing, stops the device and latches", async () => {
   const faults: [reason: number, provoke: (bench: Bench) => void][] = [
     [Reason.staleObservation, ({ device }) => (device.ageUs = 100_001)],

@@ -1,0 +1,59 @@
+import { restOf, specWithoutHistory } from "../core/history.ts";
+import type { Spec } from "../core/spec.ts";
+import type { Contract } from "./contract.ts";
+import type { LoadedPolicy, Policy } from "./policy.ts";
+
+/** The spec of the device that a policy of this contract drives: without its past actions. */
+export function deviceSpecOf({ spec, actionHistory = 0 }: Contract): Spec {
+  return actionHistory === 0 ? spec : specWithoutHistory(spec, actionHistory);
+}
+
+/** The policy as a device meets it: one that observes its own past actions remembers them. */
+export function deployed(policy: LoadedPolicy): Policy {
+  const { actionHistory = 0 } = policy.contract;
+  return actionHistory === 0 ? policy : new HistoryPolicy(policy, actionHistory);
+}
+
+/**
+ * A policy that observes its last `count` actions, fed as in training: what it asked for within its
+ * limits, newest first, whatever became of it; `restOf` for what was before it drove, and for what
+ * is no number, which the gate lets nobody do. It takes what the device observes.
+ */
+export class HistoryPolicy implements Policy {
+  readonly id: string;
+  readonly spec: Spec;
+  readonly #policy: Policy;
+  readonly #rest: Float32Array;
+  /** What the device observes, then the past actions. */
+  readonly #seen: Float32Array;
+  readonly #own: number;
+
+  constructor(policy: Policy, count: number) {
+    this.id = policy.id;
+    this.spec = specWithoutHistory(policy.spec, count);
+    this.#policy = policy;
+    this.#rest = restOf(policy.spec);
+    this.#seen = new Float32Array(policy.spec.observation.length);
+    this.#own = this.spec.observation.length;
+    this.rest();
+  }
+
+  async act(observation: Float32Array, action: Float32Array): Promise<void> {
+    this.#seen.set(observation);
+    await this.#policy.act(this.#seen, action);
+    this.#seen.copyWithin(this.#own + action.length, this.#own);
+    this.recall(action);
+  }
+
+  rest(): void {
+    const width = this.#rest.length;
+    for (let at = this.#own; at < this.#seen.length; at += width) this.#seen.set(this.#rest, at);
+  }
+
+  recall(action: Float32Array): void {
+    this.spec.action.forEach(({ low, high }, i) => {
+      const asked = Math.min(high, Math.max(low, action[i]));
+      this.#seen[this.#own + i] = Number.isFinite(asked) ? asked : this.#rest[i];
+    });
+  }
+}
