@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { messageOf, SinewError } from "../core/errors.ts";
+import { ideal } from "../sim/hardware.ts";
 import type { Series } from "./curve.ts";
 import { type ProgressRow, progressName, readProgress } from "./progress-csv.ts";
 
@@ -83,6 +84,8 @@ export function readReport(folder: string): RunReport | undefined {
   const report = found as RunReport;
   return {
     ...report,
+    // A report that says nothing of hardware is older than these settings.
+    settings: { ...ideal, ...report.settings },
     bestReturn: report.bestReturn ?? Number.NaN,
     finalReturn: report.finalReturn ?? Number.NaN,
   };

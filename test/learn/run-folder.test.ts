@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { kebab, readReport, runsIn, seriesOf, textOf } from "../../src/learn/run-folder.ts";
+import { ideal } from "../../src/sim/hardware.ts";
 
 const root = mkdtempSync(join(tmpdir(), "sinew-runs-"));
 after(() => rmSync(root, { recursive: true }));
@@ -40,6 +41,17 @@ test("runs that differ in the seed alone are one series, named by what differs",
   assert.deepEqual(series.sort(), [
     ["actor-rate 0.001", 4],
     ["actor-rate 3e-4", 4],
+  ]);
+});
+
+test("a run from before there was hardware is one of ideal hardware", () => {
+  place("h", { at: "old", settings: { gamma: 0.98, seed: 4 } });
+  place("h", { at: "new", settings: { ...ideal, gamma: 0.98, seed: 5 } });
+  place("h", { at: "late", settings: { ...ideal, actionLatency: "0..2", gamma: 0.98, seed: 5 } });
+  const series = seriesOf(runsIn(join(root, "h"))).map(({ label, runs }) => [label, runs.length]);
+  assert.deepEqual(series.sort(), [
+    ["action-latency 0", 2],
+    ["action-latency 0..2", 1],
   ]);
 });
 
