@@ -39,6 +39,7 @@ async function act(logs: string[], options: Options): Promise<void> {
   const { segmentsOf } = await import("../log/transitions.ts");
   const { differenceOfSpecs } = await import("../core/spec.ts");
   const { retrain } = await import("../learn/retrain.ts");
+  const { deviceSpecOf } = await import("../policy/history-policy.ts");
   const { loadPolicy } = await import("../policy/policy.ts");
   const { openTask } = await import("../sim/tasks.ts");
   const terminal = new Terminal(options);
@@ -48,9 +49,9 @@ async function act(logs: string[], options: Options): Promise<void> {
   const task = await openTask(policy.contract.task);
   const segments = logs.flatMap((path) => {
     const log = readLog(path);
-    const difference = differenceOfSpecs(policy.spec, log.spec);
+    const difference = differenceOfSpecs(deviceSpecOf(policy.contract), log.spec);
     if (difference !== null) throw new SinewError("contract-mismatch", `${path}: ${difference}`);
-    return [...segmentsOf(log)];
+    return [...segmentsOf(log, policy.contract.actionHistory)];
   });
   const { decision, candidate, transitions } = await retrain({
     folder: options.run,

@@ -1,3 +1,4 @@
+import type { Spec } from "../core/spec.ts";
 import { Mode, Verdict } from "../core/step.ts";
 import type { LogFile } from "./reader.ts";
 
@@ -11,7 +12,7 @@ export interface Segment {
   /** `seq` of the first row. */
   readonly seq: number;
   readonly count: number;
-  /** Row-major [count, observation channels], physical units. */
+  /** Row-major [count, observation channels], physical units; past actions among them if asked. */
   readonly observation: Float32Array;
   /** Row-major [count, action channels], physical units: what the gate let through. */
   readonly action: Float32Array;
@@ -21,9 +22,14 @@ export interface Segment {
  * The segments of `log`, in order. A row belongs to one where the mode was armed, the gate did not
  * refuse, and every observation and action is finite; a segment ends where `seq` does not go on by
  * one. Segments of a single row hold no transition and are left out.
+ *
+ * For a policy that observes its last `actionHistory` actions, those stand behind each observation,
+ * as `specWithHistory` names them: what was proposed, within its limits. The first rows, whose past
+ * is not known, are then left out.
  */
-export function* segmentsOf(log: LogFile): Generator<Segment> {
-  const rows = new Rows(log.spec.observation.length, log.spec.action.length);
+export function* segmentsOf(log: LogFile, actionHistory: number = 0): Generator<Segment> {
+  const past = new PastActions(log.spec, actionHistory);
+  const rows = new Rows(past.width, log.spec.action.length);
   for (const step of log.steps()) {
     const driven =
       step.mode === Mode.armed &&
@@ -33,10 +39,56 @@ export function* segmentsOf(log: LogFile): Generator<Segment> {
     if (!driven || step.seq !== rows.seq + rows.count) {
       if (rows.count > 1) yield rows.segment();
       rows.clear(step.seq);
+      past.clear();
     }
-    if (driven) rows.add(step.observation, step.action);
+    if (!driven) continue;
+    if (past.known) rows.add(past.behind(step.observation), step.action);
+    else rows.clear(step.seq + 1);
+    past.push(step.proposed);
   }
   if (rows.count > 1) yield rows.segment();
+}
+
+/** The actions that a policy asked for last, newest first, behind what the device observed. */
+class PastActions {
+  /** Channels of an observation with them. */
+  readonly width: number;
+  readonly #spec: Spec;
+  readonly #count: number;
+  readonly #row: Float32Array;
+  #pushed = 0;
+
+  constructor(spec: Spec, count: number) {
+    this.width = spec.observation.length + count * spec.action.length;
+    this.#spec = spec;
+    this.#count = count;
+    this.#row = new Float32Array(this.width);
+  }
+
+  /** Whether there are as many as are asked for. */
+  get known(): boolean {
+    return this.#pushed >= this.#count;
+  }
+
+  clear(): void {
+    this.#pushed = 0;
+  }
+
+  push(proposed: Float32Array): void {
+    this.#pushed++;
+    if (this.#count === 0) return;
+    const own = this.#spec.observation.length;
+    this.#row.copyWithin(own + proposed.length, own);
+    this.#spec.action.forEach(({ low, high }, i) => {
+      this.#row[own + i] = Math.min(high, Math.max(low, proposed[i]));
+    });
+  }
+
+  /** The whole observation, overwritten by the next call. */
+  behind(observation: Float32Array): Float32Array {
+    this.#row.set(observation);
+    return this.#row;
+  }
 }
 
 /** Rows of a segment that grows. */

@@ -8,11 +8,13 @@ import { monotonicClock } from "../../src/core/clock.ts";
 import { readCheckpoint, writeCheckpoint } from "../../src/learn/checkpoint.ts";
 import { judgedStarts } from "../../src/learn/evaluate.ts";
 import { defaultSettings } from "../../src/learn/presets.ts";
+import { retrain } from "../../src/learn/retrain.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
 import { variationOf } from "../../src/learn/sweep.ts";
 import { judge, type Progress, type TrainResult, train } from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
 import { readPolicyFile } from "../../src/policy/file.ts";
+import { loadPolicy } from "../../src/policy/policy.ts";
 import type { Task } from "../../src/sim/env.ts";
 import { hardwareOfText, ideal } from "../../src/sim/hardware.ts";
 import { withHardware } from "../../src/sim/hardware-task.ts";
@@ -142,6 +144,35 @@ test("a checkpoint from before there was hardware goes on as an ideal one", asyn
   writeCheckpoint(path, { facts: { ...facts, settings: Object.fromEntries(said) }, arrays });
   const resumed = await run(settings, "old", { resume: true });
   assert.deepEqual(resumed.policy, (await run(settings, "new")).policy);
+});
+
+test("retraining goes on in the run's own world, the history behind the log", async () => {
+  const { policy, task: world, settings } = await whole;
+  const loaded = await loadPolicy(policy);
+  const env = world.makeEnv();
+  const [count, width] = [40, world.spec.observation.length];
+  const observation = new Float32Array(count * width);
+  const action = new Float32Array(count);
+  env.reset(3, observation.subarray(0, width));
+  for (let t = 0; t < count; t++) {
+    const [o, a] = [observation.subarray(t * width, (t + 1) * width), action.subarray(t, t + 1)];
+    await loaded.act(o, a);
+    const next = t + 1 < count ? observation.subarray((t + 1) * width) : new Float32Array(width);
+    env.step(a, next.subarray(0, width));
+  }
+  await loaded.close();
+  const { transitions, decision } = await retrain({
+    folder: join(folder, "late"),
+    task,
+    deployed: policy,
+    segments: [{ seq: 0, count, observation, action }],
+    gradientSteps: 2 * settings.gradientSteps,
+    onProgress: () => {},
+  });
+  assert.equal(transitions, count - 1);
+  assert.ok(Number.isFinite(decision.gain));
+  const judged = await judge(policy, world, judgedStarts(task));
+  assert.equal(decision.deployedReturn, judged.mean);
 });
 
 test("a sweep may vary the world", () => {

@@ -113,3 +113,37 @@ test("every pair of driven neighbours is in exactly one segment", () => {
     assert.deepEqual(pairs, expected, `seed ${seed}`);
   }
 });
+
+test("past actions are put together again: proposed ones, newest first, within limits", () => {
+  const log = logOf([0, 1, 2, 3, 4, 6, 7, 8, 9, 11, 12], (step) => {
+    step.proposed[0] = step.seq === 7 ? 1e9 : step.seq / 8;
+    step.action[0] = -step.seq / 8;
+  });
+  const segments = [...segmentsOf(log, 2)];
+  // Two rows of each know no past, and the last then has none left.
+  assert.deepEqual(
+    segments.map(({ seq, count }) => [seq, count]),
+    [
+      [2, 3],
+      [8, 2],
+    ],
+  );
+  const { high } = spec.action[0];
+  const rows = segments.flatMap(({ observation, count }) =>
+    Array.from({ length: count }, (_, row) => [...observation.subarray(row * 5, row * 5 + 5)]),
+  );
+  assert.deepEqual(
+    rows.map((row) => row.slice(3)),
+    [
+      [1 / 8, 0],
+      [2 / 8, 1 / 8],
+      [3 / 8, 2 / 8],
+      [Math.fround(high), 6 / 8],
+      [8 / 8, Math.fround(high)],
+    ],
+  );
+  const step = makeStep(spec);
+  fillStep(step, 9);
+  assert.deepEqual(rows[4].slice(0, 3), [...step.observation]);
+  assert.deepEqual([...segments[0].action], [-2 / 8, -3 / 8, -4 / 8]);
+});
