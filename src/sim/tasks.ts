@@ -1,6 +1,7 @@
 import { SinewError } from "../core/errors.ts";
 import type { Task } from "./env.ts";
 import { pendulumTask } from "./pendulum.ts";
+import { servoPendulumTask } from "./servo-pendulum.ts";
 import { isUserEnv, openUserTask } from "./user-env.ts";
 
 /** How each named task is opened; what it needs is loaded no sooner. */
@@ -11,6 +12,7 @@ const openers: Readonly<Record<string, () => Promise<Task>>> = {
   "half-cheetah": async () => (await import("./half-cheetah.ts")).openHalfCheetah(),
   hopper: async () => (await import("./hopper.ts")).openHopper(),
   walker2d: async () => (await import("./walker2d.ts")).openWalker2d(),
+  "servo-pendulum": async () => servoPendulumTask,
 };
 
 /** Every task that can be opened by name. */
@@ -31,7 +33,7 @@ export async function openTask(name: string): Promise<Task> {
 }
 
 /** Every task that needs nothing loaded. */
-export const tasks: readonly Task[] = [pendulumTask];
+export const tasks: readonly Task[] = [pendulumTask, servoPendulumTask];
 
 /** As `openTask`, for the tasks that need nothing loaded. */
 export function taskNamed(name: string): Task {
