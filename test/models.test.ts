@@ -17,7 +17,8 @@ for (const name of readdirSync("models")) {
       policy.actBatch(batch, count);
     const { mean } = await evaluate(act, await openTask(report.task), report.starts);
     await policy.close();
-    // Another CPU rounds otherwise, and a start or two may swing another way round.
-    assert.ok(Math.abs(mean - report.bestReturn) < 1, `${mean}, not ${report.bestReturn}`);
+    // Another CPU rounds otherwise: a start may swing another way round, contacts fall otherwise.
+    const [low, high] = report.bestInterval ?? [report.bestReturn - 1, report.bestReturn + 1];
+    assert.ok(low <= mean && mean <= high, `${mean}, not within ${low}..${high}`);
   });
 }

@@ -58,6 +58,13 @@ for (const command of [program, ...program.commands]) {
   });
 }
 
+// `sinew ... | head` closes the pipe early: what was begun, perhaps on a motor, is still done.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -29,8 +29,8 @@ export interface BenchNumbers {
 
 /**
  * A Feetech STS3215 at 7.4 V as Rhoban's BAM identified it (model m1, commit 1b5a1ce): torque
- * constant N m/A, resistance ohm, armature kg m^2, Coulomb friction N m, viscous friction N m s/rad.
- * Bar, rod and weight are ours: kg and m; the bearing's viscous friction in N m s/rad.
+ * constant N m/A, resistance ohm, armature kg m^2, Coulomb friction N m, viscous friction
+ * N m s/rad. Bar, rod and weight are ours: kg and m; the bearing's viscous friction in N m s/rad.
  */
 export const benchNominal: BenchNumbers = {
   gravity: 9.81,

@@ -90,7 +90,7 @@ export class ServoPendulum implements Env {
     this.#observe(observation);
   }
 
-  /** Starts an episode at these angles from hanging, rad, and speeds, rad/s; the goal is the bar. */
+  /** An episode from these angles from hanging, rad, and speeds, rad/s; the goal is the bar. */
   setState(bar: number, rod: number, barSpeed: number, rodSpeed: number): void {
     const bench = new ServoBench(this.parameters as unknown as BenchNumbers);
     bench.place(bar, rod, barSpeed, rodSpeed);

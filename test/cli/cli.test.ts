@@ -1,6 +1,7 @@
 // The command line as a person meets it: the compiled program, in a process of its own.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -158,4 +159,17 @@ test("train, export and evaluate, the whole way through the command line", async
   assert.deepEqual(readFileSync(out), readFileSync(path));
   const { mean } = JSON.parse((await sinew("evaluate", out, "--json")).out);
   assert.equal(mean, bestReturn);
+});
+
+test("a reader that closes the pipe ends nothing and costs no stack trace", async () => {
+  const child = spawn(process.execPath, [main, "train", "--help"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.destroy();
+  let told = "";
+  child.stderr.on("data", (part: Buffer) => {
+    told += part.toString();
+  });
+  const [code] = (await once(child, "close")) as [number];
+  assert.deepEqual({ code, told }, { code: 0, told: "" });
 });

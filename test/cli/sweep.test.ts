@@ -16,6 +16,7 @@ import { after, test } from "node:test";
 import { finishedBefore, standingOf } from "../../src/cli/train-process.ts";
 import { ProgressFile } from "../../src/learn/progress-csv.ts";
 import { jobsOf } from "../../src/learn/sweep.ts";
+import { ideal } from "../../src/sim/hardware.ts";
 
 const root = mkdtempSync(join(tmpdir(), "sinew-sweep-"));
 after(() => rmSync(root, { recursive: true }));
@@ -112,7 +113,7 @@ test("a folder is finished for the very settings that it was made with, and no o
   writeFileSync(join(folder, "settings.yaml"), job.file);
   assert.equal(finishedBefore(job, folder), undefined);
   const told = { task: "pendulum", algorithm: "ddpg", seed: 0, steps: 300, seconds: 1 };
-  const report = { ...told, bestReturn: -5, bestStep: 300, finalReturn: -6, settings: {} };
+  const report = { ...told, bestReturn: -5, bestStep: 300, finalReturn: -6, settings: ideal };
   const text = JSON.stringify(report);
   writeFileSync(join(folder, "report.json"), text);
   assert.deepEqual(finishedBefore(job, folder), { state: "done", report });
