@@ -13,6 +13,7 @@ const openers: Readonly<Record<string, () => Promise<Task>>> = {
   hopper: async () => (await import("./hopper.ts")).openHopper(),
   walker2d: async () => (await import("./walker2d.ts")).openWalker2d(),
   "servo-pendulum": async () => servoPendulumTask,
+  "muscle-leg": async () => (await import("./muscle-leg.ts")).openMuscleLeg(),
 };
 
 /** Every task that can be opened by name. */
