@@ -32,6 +32,13 @@ interface Target {
 }
 
 const x64 = [
+  {
+    run: "kernel_run_avx512",
+    flags: [
+      ...["-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mavx2", "-mfma"],
+      "-mprefer-vector-width=512",
+    ],
+  },
   { run: "kernel_run_avx2", flags: ["-mavx2", "-mfma"] },
   { run: "kernel_run_sse2", flags: [] },
 ];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Rng } from "../../src/core/rng.ts";
 import { type Kernel, kernelsOn } from "../../src/learn/engine-kernel.ts";
-import { addonPath, nativeProblem, openNative } from "../../src/learn/kernel/native.ts";
+import { addonPath, levels, nativeProblem, openNative } from "../../src/learn/kernel/native.ts";
 import { plan } from "../../src/learn/kernel/plan.ts";
 import { openWasm } from "../../src/learn/kernel/wasm.ts";
 import type { Arrays, Program } from "../../src/learn/program.ts";
@@ -10,13 +10,15 @@ import type { Value } from "../../src/onnx/graph.ts";
 import { interpret, type Numbers } from "../onnx/interpreter.ts";
 
 /** Everything that runs programs on this machine. */
-export type Runner = "native" | "native, 2 threads" | "native, plain" | "wasm";
+export type Runner = "native" | "native, 2 threads" | "native, avx2" | "native, base" | "wasm";
 
 /** Why there is no native kernel here, or null. */
 export const noNative: string | null = nativeProblem();
 
 export const runners: readonly Runner[] =
-  noNative === null ? ["native", "native, 2 threads", "native, plain", "wasm"] : ["wasm"];
+  noNative === null
+    ? ["native", "native, 2 threads", "native, avx2", "native, base", "wasm"]
+    : ["wasm"];
 
 /** A program with what it is given. */
 export interface Case {
@@ -35,8 +37,13 @@ export function openOn(runner: Runner, programs: readonly Program[]): Kernel[] {
   const machine =
     runner === "wasm"
       ? openWasm(planned)
-      : openNative(planned, threads, addonPath(), runner === "native, plain");
+      : openNative(planned, threads, addonPath(), levelOf(runner));
   return kernelsOn(programs, planned, machine);
+}
+
+function levelOf(runner: Runner): number {
+  if (runner === "native, base") return levels.base;
+  return runner === "native, avx2" ? levels.avx2 : levels.avx512;
 }
 
 export function runOn(runner: Runner, { program, start, inputs, rounds }: Case): Outcome {
@@ -117,8 +124,10 @@ export function checkEverywhere(problem: Case, tolerance: number, what: string):
   if (native === undefined || two === undefined) return;
   assertSameBits(two, native, `${what}, 2 threads`);
   assertSameBits(runOn("native, 2 threads", problem), two, `${what}, again`);
+  // Wider vectors change no sum's order.
+  assertSameBits(native, outcomes.get("native, avx2")!, `${what}, avx2`);
   // Without fused multiply and add, both builds of the core do the same sums.
-  assertSameBits(outcomes.get("wasm")!, outcomes.get("native, plain")!, `${what}, wasm`);
+  assertSameBits(outcomes.get("wasm")!, outcomes.get("native, base")!, `${what}, wasm`);
 }
 
 export function uniform(rng: Rng, count: number, size: number = 1): Float32Array {

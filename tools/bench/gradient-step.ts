@@ -53,8 +53,11 @@ function contendersOf(python: string | null, threads: 1 | 2): Record<string, Pee
   const program = resolve(import.meta.dirname, "peers/ours.js");
   const own = (engine: string): Peer =>
     new Peer(process.execPath, [program, engine, String(threads)], share);
-  const alone = { "ours, kernel-wasm": own("kernel-wasm"), "ours, onnx": own("onnx") };
-  const contenders = { ours: own("kernel"), ...(threads === 1 && alone) };
+  const contenders: Record<string, Peer> = { ours: own("kernel") };
+  if (threads === 1) {
+    contenders["ours, kernel-wasm"] = own("kernel-wasm");
+    contenders["ours, onnx"] = own("onnx");
+  }
   if (python === null) return contenders;
   const script = resolve("tools/bench/peers/gradient_step.py");
   const peer = (name: string): Peer => new Peer(python, [script, name, String(threads)], share);

@@ -16,10 +16,10 @@ interface Addon {
     words: Int32Array,
     strides: Int32Array,
     rowWidths: Int32Array,
-    plain: boolean,
+    level: number,
   ): Handle;
   run(program: Handle, rounds: number, table?: readonly (NumberArray | null)[]): number;
-  features(plain: boolean): string;
+  features(level: number): string;
 }
 
 /** An object of the addon's own. */
@@ -58,12 +58,15 @@ export function nativeProblem(path: string = addonPath()): string | null {
   return problem;
 }
 
-/** Runs a plan in the addon at `path`. `plain` leaves out AVX2 and FMA. */
+/** How much of an x64 processor may be used, at most: the numbers that addon.c knows. */
+export const levels = { base: 0, avx2: 1, avx512: 2 } as const;
+
+/** Runs a plan in the addon at `path`, on what the processor has of `level`. */
 export function openNative(
   plan: Plan,
   threads: 1 | 2,
   path: string = addonPath(),
-  plain: boolean = false,
+  level: number = levels.avx512,
 ): Machine {
   let addon: Addon;
   try {
@@ -78,10 +81,10 @@ export function openNative(
   const programs = plan.programs.map(({ words, externals }) => {
     const strides = Int32Array.from(externals, ({ stride }) => stride);
     const rowWidths = Int32Array.from(externals, ({ rowWidth }) => rowWidth);
-    return addon.program(team, arena, words, strides, rowWidths, plain);
+    return addon.program(team, arena, words, strides, rowWidths, level);
   });
   return {
-    features: addon.features(plain),
+    features: addon.features(level),
     arena,
     run: (program, rounds, table) => addon.run(programs[program], rounds, table),
     step: (program) => addon.run(programs[program], 1),

@@ -12,35 +12,50 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+RunFunction kernel_run_avx512;
 RunFunction kernel_run_avx2;
 RunFunction kernel_run_sse2;
-
-/* Whether processor and operating system both do AVX2 and FMA. */
-static int has_avx2(void) {
-  unsigned a, b, c, d;
-  if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
-  unsigned fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28;
-  if ((c & (fma | osxsave | avx)) != (fma | osxsave | avx)) return 0;
-  unsigned low, high;
-  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  if ((low & 6) != 6) return 0;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-  return (b >> 5) & 1;
-}
 #elif defined(__aarch64__)
 RunFunction kernel_run_neon;
 #endif
 
-static RunFunction *choose(int plain, const char **name) {
+/* How much of the processor a program may use. */
+enum { LEVEL_BASE, LEVEL_AVX2, LEVEL_AVX512 };
+
 #if defined(__x86_64__)
-  if (!plain && has_avx2()) {
+/* The most that processor and operating system both do. */
+static int best_level(void) {
+  unsigned a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return LEVEL_BASE;
+  unsigned fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28;
+  if ((c & (fma | osxsave | avx)) != (fma | osxsave | avx)) return LEVEL_BASE;
+  unsigned low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  if ((low & 0x06) != 0x06) return LEVEL_BASE;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return LEVEL_BASE;
+  if (!(b & 1u << 5)) return LEVEL_BASE;
+  unsigned foundation = 1u << 16, doubles = 1u << 17, bytes = 1u << 30, lengths = 1u << 31;
+  unsigned wanted = foundation | doubles | bytes | lengths;
+  return (b & wanted) == wanted && (low & 0xe6) == 0xe6 ? LEVEL_AVX512 : LEVEL_AVX2;
+}
+#endif
+
+static RunFunction *choose(int level, const char **name) {
+#if defined(__x86_64__)
+  int best = best_level();
+  if (level > best) level = best;
+  if (level >= LEVEL_AVX512) {
+    *name = "avx512";
+    return kernel_run_avx512;
+  }
+  if (level >= LEVEL_AVX2) {
     *name = "avx2";
     return kernel_run_avx2;
   }
   *name = "sse2";
   return kernel_run_sse2;
 #else
-  (void)plain;
+  (void)level;
   *name = "neon";
   return kernel_run_neon;
 #endif
@@ -153,12 +168,12 @@ static void *words_of(napi_env env, napi_value value, size_t *length) {
   return type == napi_float32_array || type == napi_int32_array ? data : NULL;
 }
 
-/* program(team, arena, words, strides, rowWidths, plain) */
+/* program(team, arena, words, strides, rowWidths, level) */
 static napi_value make_program(napi_env env, napi_callback_info info) {
   size_t argc = 6, count, externals, widths, floats;
   napi_value argument[6], result;
   Team **team = NULL;
-  bool plain = false;
+  int32_t level = LEVEL_BASE;
   napi_get_cb_info(env, info, &argc, argument, NULL, NULL);
   if (napi_get_value_external(env, argument[0], (void **)&team) != napi_ok || *team == NULL) {
     return fail(env, "program takes an open team");
@@ -167,7 +182,7 @@ static napi_value make_program(napi_env env, napi_callback_info info) {
   int32_t *words = words_of(env, argument[2], &count);
   int32_t *strides = words_of(env, argument[3], &externals);
   int32_t *row_widths = words_of(env, argument[4], &widths);
-  napi_get_value_bool(env, argument[5], &plain);
+  napi_get_value_int32(env, argument[5], &level);
   if (arena == NULL || words == NULL || externals != widths || externals > MAX_EXTERNALS) {
     return fail(env, "program takes an arena, words and a table");
   }
@@ -185,7 +200,7 @@ static napi_value make_program(napi_env env, napi_callback_info info) {
   for (const int32_t *w = program->words; w < program->words + count; w += w[1]) {
     if (w[2] & FLAG_SHARED) program->alone = 0;
   }
-  program->run = choose(plain, &name);
+  program->run = choose(level, &name);
   program->count = (int32_t)count;
   program->arena = arena;
   program->externals = (int)externals;
@@ -230,15 +245,15 @@ static napi_value run_program(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* features(plain): the instructions that programs run on. */
+/* features(level): the instructions that programs run on. */
 static napi_value features(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argument, result;
-  bool plain = false;
+  int32_t level = LEVEL_BASE;
   const char *name;
   napi_get_cb_info(env, info, &argc, &argument, NULL, NULL);
-  napi_get_value_bool(env, argument, &plain);
-  choose(plain, &name);
+  napi_get_value_int32(env, argument, &level);
+  choose(level, &name);
   napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &result);
   return result;
 }

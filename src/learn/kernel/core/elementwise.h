@@ -161,24 +161,25 @@ static NOINLINE void adam(const int32_t *s, float *const *reg, long n) {
 
 /* Sum of n floats or of their squares, in an order that only n decides. */
 static float sum_floats(const float *x, long n, int squared) {
-  vf s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+  enum { L = SUM_LANES };
+  vsum s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
   long i = 0;
   if (squared) {
-    for (; i + 4 * VW <= n; i += 4 * VW) {
-      vf a = load(x + i), b = load(x + i + VW);
-      vf c = load(x + i + 2 * VW), d = load(x + i + 3 * VW);
-      s0 = fma_of(a, a, s0), s1 = fma_of(b, b, s1);
-      s2 = fma_of(c, c, s2), s3 = fma_of(d, d, s3);
+    for (; i + 4 * L <= n; i += 4 * L) {
+      vsum a = load_lanes(x + i), b = load_lanes(x + i + L);
+      vsum c = load_lanes(x + i + 2 * L), d = load_lanes(x + i + 3 * L);
+      s0 = fma_lanes(a, a, s0), s1 = fma_lanes(b, b, s1);
+      s2 = fma_lanes(c, c, s2), s3 = fma_lanes(d, d, s3);
     }
   } else {
-    for (; i + 4 * VW <= n; i += 4 * VW) {
-      s0 += load(x + i), s1 += load(x + i + VW);
-      s2 += load(x + i + 2 * VW), s3 += load(x + i + 3 * VW);
+    for (; i + 4 * L <= n; i += 4 * L) {
+      s0 += load_lanes(x + i), s1 += load_lanes(x + i + L);
+      s2 += load_lanes(x + i + 2 * L), s3 += load_lanes(x + i + 3 * L);
     }
   }
-  for (; i < n; i += VW) {
-    vf a = i + VW <= n ? load(x + i) : load_part(x + i, n - i);
-    s0 = squared ? fma_of(a, a, s0) : s0 + a;
+  for (; i < n; i += L) {
+    vsum a = i + L <= n ? load_lanes(x + i) : load_lanes_part(x + i, n - i);
+    s0 = squared ? fma_lanes(a, a, s0) : s0 + a;
   }
   return sum_of((s0 + s2) + (s1 + s3));
 }

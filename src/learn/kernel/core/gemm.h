@@ -27,7 +27,9 @@ typedef struct {
 
 enum { EPILOGUE_NONE, EPILOGUE_RELU, EPILOGUE_MASK };
 
-#if VW == 8
+#if VW == 16
+#define TILE_ROWS 12
+#elif VW == 8
 #define TILE_ROWS 6
 #elif defined(__aarch64__)
 #define TILE_ROWS 8
@@ -36,7 +38,8 @@ enum { EPILOGUE_NONE, EPILOGUE_RELU, EPILOGUE_MASK };
 #endif
 #define PANEL (2 * VW)
 
-/* Depth of a panel: 16 floats wide it takes up two thirds of a cache of 32 KB. */
+/* Depth of a panel: 16 floats wide it takes up two thirds of a cache of 32 KB. It decides in which
+   parts sums are made, so it is the same everywhere. */
 #define DEPTH 320
 /* Floats of A that are gone through per panel, so that they stay in the second-level cache. */
 #define BLOCK (80 * 1024)
@@ -88,15 +91,25 @@ static NOINLINE void store_general(const Place *t, const float *sums, int rows,
   }
 }
 
+/* Sums stay in registers only where every loop over them is gone before the compiler looks. */
+#if defined(__clang__)
+#define ALL_ROWS _Pragma("clang loop unroll(full)")
+#else
+#define ALL_ROWS
+#endif
+
 #define STORE_EACH(EXPRESSION)                                     \
-  for (int i = 0; i < rows; i++) {                                 \
-    for (int v = 0; v < vectors; v++) {                            \
+  ALL_ROWS for (int i = 0; i < rows; i++) {                        \
+    ALL_ROWS for (int v = 0; v < vectors; v++) {                   \
       vf sum = sums[i][v];                                         \
       store(to + i * g->c_row + v * VW, EXPRESSION);               \
     }                                                              \
   }
 
-#if defined(__clang__) && !defined(__wasm__)
+#if defined(__clang__) && VW == 16
+/* One turn has 24 products: more at once, and the compiler runs out of registers. */
+#define UNROLL _Pragma("clang loop unroll(disable)")
+#elif defined(__clang__) && !defined(__wasm__)
 #define UNROLL _Pragma("clang loop unroll_count(4)")
 #else
 #define UNROLL
@@ -108,12 +121,12 @@ static NOINLINE void store_general(const Place *t, const float *sums, int rows,
  */
 INLINE void tile(const Place *t, const int rows, const int vectors, const long step,
                  const long line, float *copy) {
-  vf sums[8][8];
+  vf sums[TILE_ROWS][8];
   const Gemm *g = t->g;
-  const float *a[8];
-  for (int i = 0; i < rows; i++) {
+  const float *a[TILE_ROWS];
+  ALL_ROWS for (int i = 0; i < rows; i++) {
     a[i] = t->a + i * g->a_row;
-    for (int v = 0; v < vectors; v++) sums[i][v] = (vf){0};
+    ALL_ROWS for (int v = 0; v < vectors; v++) sums[i][v] = (vf){0};
   }
   float *to = g->c + t->row * g->c_row + t->column;
   /* Of bias and mask, what is not there has no address either. */
@@ -130,13 +143,13 @@ INLINE void tile(const Place *t, const int rows, const int vectors, const long s
   UNROLL
   for (long k = 0; k < t->depth; k++, b += line) {
     vf values[8];
-    for (int v = 0; v < vectors; v++) values[v] = load(b + v * VW);
+    ALL_ROWS for (int v = 0; v < vectors; v++) values[v] = load(b + v * VW);
     if (copy != NULL) {
-      for (int v = 0; v < vectors; v++) store(copy + (k * vectors + v) * VW, values[v]);
+      ALL_ROWS for (int v = 0; v < vectors; v++) store(copy + (k * vectors + v) * VW, values[v]);
     }
-    for (int i = 0; i < rows; i++) {
+    ALL_ROWS for (int i = 0; i < rows; i++) {
       vf x = splat(a[i][k * step]);
-      for (int v = 0; v < vectors; v++) sums[i][v] = fma_of(x, values[v], sums[i][v]);
+      ALL_ROWS for (int v = 0; v < vectors; v++) sums[i][v] = fma_of(x, values[v], sums[i][v]);
     }
   }
   switch (t->how) {
@@ -145,9 +158,9 @@ INLINE void tile(const Place *t, const int rows, const int vectors, const long s
     case STORE_BIAS_RELU: STORE_EACH(relu_sum(sum + load(bias + v * VW))) break;
     case STORE_MASK: STORE_EACH(mask_sum(sum, load(mask + i * g->mask_row + v * VW))) break;
     default: {
-      float flat[8 * 8 * VW];
-      for (int i = 0; i < rows; i++) {
-        for (int v = 0; v < vectors; v++) store(flat + (i * vectors + v) * VW, sums[i][v]);
+      float flat[TILE_ROWS * 8 * VW];
+      ALL_ROWS for (int i = 0; i < rows; i++) {
+        ALL_ROWS for (int v = 0; v < vectors; v++) store(flat + (i * vectors + v) * VW, sums[i][v]);
       }
       store_general(t, flat, rows, vectors);
     }
@@ -208,6 +221,12 @@ TILES(6)
 TILES(7)
 TILES(8)
 #endif
+#if TILE_ROWS > 8
+TILES(9)
+TILES(10)
+TILES(11)
+TILES(12)
+#endif
 
 /* Where `to` is not NULL, the tile is the first of its panel and packs B there. */
 static void run_tile(const Place *t, int rows, int vectors, long step, float *to) {
@@ -224,49 +243,55 @@ static void run_tile(const Place *t, int rows, int vectors, long step, float *to
     TILE(7)
     TILE(8)
 #endif
+#if TILE_ROWS > 8
+    TILE(9)
+    TILE(10)
+    TILE(11)
+    TILE(12)
+#endif
   }
 }
 
-/* Transposes VW by VW floats: rows `stride` apart become vectors `to_stride` apart. */
+/* Transposes SUM_LANES by SUM_LANES floats: rows `stride` apart become vectors `to_stride` apart. */
 #define SHUFFLE __builtin_shufflevector
 INLINE void transpose(const float *from, long stride, float *to, long to_stride) {
-#if VW == 8
-  vf a = load(from), b = load(from + stride), c = load(from + 2 * stride);
-  vf d = load(from + 3 * stride), e = load(from + 4 * stride), f = load(from + 5 * stride);
-  vf g = load(from + 6 * stride), h = load(from + 7 * stride);
+#if SUM_LANES == 8
+  vsum a = load_lanes(from), b = load_lanes(from + stride), c = load_lanes(from + 2 * stride);
+  vsum d = load_lanes(from + 3 * stride), e = load_lanes(from + 4 * stride), f = load_lanes(from + 5 * stride);
+  vsum g = load_lanes(from + 6 * stride), h = load_lanes(from + 7 * stride);
 #define LOW(x, y) SHUFFLE(x, y, 0, 8, 1, 9, 4, 12, 5, 13)
 #define HIGH(x, y) SHUFFLE(x, y, 2, 10, 3, 11, 6, 14, 7, 15)
-  vf ab0 = LOW(a, b), ab1 = HIGH(a, b), cd0 = LOW(c, d), cd1 = HIGH(c, d);
-  vf ef0 = LOW(e, f), ef1 = HIGH(e, f), gh0 = LOW(g, h), gh1 = HIGH(g, h);
+  vsum ab0 = LOW(a, b), ab1 = HIGH(a, b), cd0 = LOW(c, d), cd1 = HIGH(c, d);
+  vsum ef0 = LOW(e, f), ef1 = HIGH(e, f), gh0 = LOW(g, h), gh1 = HIGH(g, h);
 #undef LOW
 #undef HIGH
 #define LOW(x, y) SHUFFLE(x, y, 0, 1, 8, 9, 4, 5, 12, 13)
 #define HIGH(x, y) SHUFFLE(x, y, 2, 3, 10, 11, 6, 7, 14, 15)
-  vf p0 = LOW(ab0, cd0), p1 = HIGH(ab0, cd0), p2 = LOW(ab1, cd1), p3 = HIGH(ab1, cd1);
-  vf q0 = LOW(ef0, gh0), q1 = HIGH(ef0, gh0), q2 = LOW(ef1, gh1), q3 = HIGH(ef1, gh1);
+  vsum p0 = LOW(ab0, cd0), p1 = HIGH(ab0, cd0), p2 = LOW(ab1, cd1), p3 = HIGH(ab1, cd1);
+  vsum q0 = LOW(ef0, gh0), q1 = HIGH(ef0, gh0), q2 = LOW(ef1, gh1), q3 = HIGH(ef1, gh1);
 #undef LOW
 #undef HIGH
 #define LOW(x, y) SHUFFLE(x, y, 0, 1, 2, 3, 8, 9, 10, 11)
 #define HIGH(x, y) SHUFFLE(x, y, 4, 5, 6, 7, 12, 13, 14, 15)
-  store(to, LOW(p0, q0));
-  store(to + to_stride, LOW(p1, q1));
-  store(to + 2 * to_stride, LOW(p2, q2));
-  store(to + 3 * to_stride, LOW(p3, q3));
-  store(to + 4 * to_stride, HIGH(p0, q0));
-  store(to + 5 * to_stride, HIGH(p1, q1));
-  store(to + 6 * to_stride, HIGH(p2, q2));
-  store(to + 7 * to_stride, HIGH(p3, q3));
+  store_lanes(to, LOW(p0, q0));
+  store_lanes(to + to_stride, LOW(p1, q1));
+  store_lanes(to + 2 * to_stride, LOW(p2, q2));
+  store_lanes(to + 3 * to_stride, LOW(p3, q3));
+  store_lanes(to + 4 * to_stride, HIGH(p0, q0));
+  store_lanes(to + 5 * to_stride, HIGH(p1, q1));
+  store_lanes(to + 6 * to_stride, HIGH(p2, q2));
+  store_lanes(to + 7 * to_stride, HIGH(p3, q3));
 #undef LOW
 #undef HIGH
 #else
-  vf a = load(from), b = load(from + stride);
-  vf c = load(from + 2 * stride), d = load(from + 3 * stride);
-  vf ab0 = SHUFFLE(a, b, 0, 4, 1, 5), ab1 = SHUFFLE(a, b, 2, 6, 3, 7);
-  vf cd0 = SHUFFLE(c, d, 0, 4, 1, 5), cd1 = SHUFFLE(c, d, 2, 6, 3, 7);
-  store(to, SHUFFLE(ab0, cd0, 0, 1, 4, 5));
-  store(to + to_stride, SHUFFLE(ab0, cd0, 2, 3, 6, 7));
-  store(to + 2 * to_stride, SHUFFLE(ab1, cd1, 0, 1, 4, 5));
-  store(to + 3 * to_stride, SHUFFLE(ab1, cd1, 2, 3, 6, 7));
+  vsum a = load_lanes(from), b = load_lanes(from + stride);
+  vsum c = load_lanes(from + 2 * stride), d = load_lanes(from + 3 * stride);
+  vsum ab0 = SHUFFLE(a, b, 0, 4, 1, 5), ab1 = SHUFFLE(a, b, 2, 6, 3, 7);
+  vsum cd0 = SHUFFLE(c, d, 0, 4, 1, 5), cd1 = SHUFFLE(c, d, 2, 6, 3, 7);
+  store_lanes(to, SHUFFLE(ab0, cd0, 0, 1, 4, 5));
+  store_lanes(to + to_stride, SHUFFLE(ab0, cd0, 2, 3, 6, 7));
+  store_lanes(to + 2 * to_stride, SHUFFLE(ab1, cd1, 0, 1, 4, 5));
+  store_lanes(to + 3 * to_stride, SHUFFLE(ab1, cd1, 2, 3, 6, 7));
 #endif
 }
 
@@ -281,8 +306,8 @@ static NOINLINE void pack(const Gemm *g, long k0, long depth, long column, long 
   }
   long k = 0;
   if (g->b_row == 1 && width == wide) {
-    for (; k + VW <= depth; k += VW) {
-      for (long v = 0; v < wide; v += VW) {
+    for (; k + SUM_LANES <= depth; k += SUM_LANES) {
+      for (long v = 0; v < wide; v += SUM_LANES) {
         transpose(from + v * g->b_column + k, g->b_column, to + k * wide + v, wide);
       }
     }
@@ -303,14 +328,16 @@ static long next_rows(long left) {
 static NOINLINE void narrow(const Place *t) {
   const Gemm *g = t->g;
   float flat[FEW_ROWS * VW];
+  const float *end = t->b + (g->k - 1) * g->b_row + t->width;
   for (long i = 0; i < g->m; i++) {
     vf sum = {0};
-    for (long k = 0; k + 1 < g->k; k++) {
-      sum = fma_of(splat(g->a[i * g->a_row + k * g->a_column]), load(t->b + k * g->b_row), sum);
+    for (long k = 0; k < g->k; k++) {
+      const float *line = t->b + k * g->b_row;
+      /* A whole vector of the last lines could leave the memory. */
+      vf b = line + VW <= end ? load(line) : load_part(line, t->width);
+      sum = fma_of(splat(g->a[i * g->a_row + k * g->a_column]), b, sum);
     }
-    const float *last = t->b + (g->k - 1) * g->b_row;
-    vf x = splat(g->a[i * g->a_row + (g->k - 1) * g->a_column]);
-    store(flat + i * VW, fma_of(x, load_part(last, t->width), sum));
+    store(flat + i * VW, sum);
   }
   store_general(t, flat, (int)g->m, 1);
 }
@@ -368,7 +395,6 @@ static NOINLINE void few_rows(const Gemm *g, long left, long right) {
     t.b = g->b + t.column;
     t.how = how_to_store(&t, vectors);
     if (t.width < VW) {
-      /* Reading a whole vector of the last line could leave the memory. */
       narrow(&t);
     } else if (vectors == 8) {
       tile(&t, 1, 8, g->a_column, t.line, NULL);
@@ -388,12 +414,12 @@ static NOINLINE void one_column(const Gemm *g, long from, long to) {
   for (long i = from; i < to;) {
     int rows = to - i >= 4 ? 4 : 1;
     Place t = {.g = g, .row = i, .width = 1, .first = 1, .last = 1};
-    vf sums[4] = {{0}, {0}, {0}, {0}};
+    vsum sums[4] = {{0}, {0}, {0}, {0}};
     const float *a = g->a + i * g->a_row;
     long k = 0;
-    for (; k + VW <= g->k; k += VW) {
-      vf b = load(g->b + k);
-      for (int r = 0; r < rows; r++) sums[r] = fma_of(load(a + r * g->a_row + k), b, sums[r]);
+    for (; k + SUM_LANES <= g->k; k += SUM_LANES) {
+      vsum b = load_lanes(g->b + k);
+      for (int r = 0; r < rows; r++) sums[r] = fma_lanes(load_lanes(a + r * g->a_row + k), b, sums[r]);
     }
     float flat[4 * VW] = {0};
     for (int r = 0; r < rows; r++) {

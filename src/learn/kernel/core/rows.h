@@ -20,10 +20,17 @@ static void column_sums(const float *x, long rows, long stride, long from, long 
       for (int v = 0; v < VW; v++) to[(j + k * VW + v) * to_stride] = sums[k][v];
     }
   }
-  for (; j < end; j++) {
-    float sum = 0;
-    for (long i = 0; i < rows; i++) sum += x[i * stride + j];
-    to[j * to_stride] = sum * scale;
+  for (; j < end; j += SUM_LANES) {
+    long width = end - j < SUM_LANES ? end - j : SUM_LANES;
+    const float *row = x + j;
+    vsum sum = {0};
+    if (width == SUM_LANES) {
+      for (long i = 0; i < rows; i++, row += stride) sum += load_lanes(row);
+    } else {
+      for (long i = 0; i < rows; i++, row += stride) sum += load_lanes_part(row, width);
+    }
+    sum *= scale;
+    for (long v = 0; v < width; v++) to[(j + v) * to_stride] = sum[v];
   }
 }
 
