@@ -46,6 +46,17 @@ export interface EngineChoice {
 /** Platforms whose native kernel has been run by our tests; another's runs on request only. */
 const provedPlatforms = ["linux-x64", "linux-arm64"];
 
+/** Engines that give each other's bits: the kernel's tests hold them to it. */
+const alike: readonly (readonly string[])[] = [
+  ["kernel avx2", "kernel avx512"],
+  ["kernel sse2", "kernel wasm"],
+];
+
+/** Whether engines of these names give the same results bit for bit, so one may go on from another. */
+export function sameBits(one: string, other: string): boolean {
+  return one === other || alike.some((names) => names.includes(one) && names.includes(other));
+}
+
 /** From this width on two threads gain more than their meetings cost. */
 const twoThreadsFrom = 256;
 

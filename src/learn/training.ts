@@ -7,7 +7,7 @@ import { openTask } from "../sim/tasks.ts";
 import { policyFile } from "./artefact.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { Run } from "./ddpg.ts";
-import { chooseEngine, openEngine } from "./engine.ts";
+import { chooseEngine, openEngine, sameBits } from "./engine.ts";
 import { Episode } from "./episode.ts";
 import { Explorer } from "./explorer.ts";
 import { gradientStep } from "./gradient-step.ts";
@@ -99,7 +99,7 @@ export async function resumedTraining(path: string, plain: Task): Promise<Traini
     steps: facts.gradientSteps,
   });
   const { engine } = run.learner;
-  if (engine.name !== facts.engine) {
+  if (!sameBits(engine.name, facts.engine)) {
     await engine.close();
     const engines = `${facts.engine}, and this machine has ${engine.name}`;
     throw new SinewError("checkpoint", `${path} was trained by the engine ${engines}`);

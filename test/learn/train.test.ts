@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { monotonicClock } from "../../src/core/clock.ts";
+import { readCheckpoint, writeCheckpoint } from "../../src/learn/checkpoint.ts";
+import { sameBits } from "../../src/learn/engine.ts";
 import { evaluate } from "../../src/learn/evaluate.ts";
 import { defaultSettings } from "../../src/learn/presets.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
@@ -82,6 +84,22 @@ for (const [name, changes] of Object.entries(kinds)) {
     assert.equal(resumed.bestStep, uninterrupted.bestStep);
   });
 }
+
+test("a run goes on with an engine that gives its bits, and with no other", async () => {
+  const names = ["kernel avx2", "kernel avx512", "kernel sse2", "kernel wasm", "kernel neon"];
+  const own = (await whole).engine;
+  const path = join(folder, "other-engine", "checkpoint");
+  for (const engine of [...names, "onnx"]) {
+    cpSync(join(folder, "whole"), join(folder, "other-engine"), { recursive: true });
+    const { facts, arrays } = readCheckpoint(path);
+    writeCheckpoint(path, { facts: { ...(facts as object), engine }, arrays });
+    const resumed = run(short, "other-engine", { resume: true });
+    if (sameBits(own, engine)) await resumed;
+    else
+      await assert.rejects(resumed, { code: "checkpoint", message: /was trained by the engine/ });
+  }
+  assert.ok(sameBits("kernel avx512", "kernel avx2") && !sameBits("kernel avx2", "kernel sse2"));
+});
 
 test("worlds side by side give the same run in any thread, and in none", async () => {
   const settings = { ...short, lanes: 2, collectSteps: 16, gradientSteps: 16 };
