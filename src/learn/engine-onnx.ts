@@ -96,6 +96,7 @@ function loopBody({ carried, each, kept }: Program, round: Graph): Graph {
 class OnnxEngine implements Engine {
   readonly name = "onnx";
   readonly threads = 1;
+  readonly beside = null;
   readonly #program: Program;
   readonly #session: OrtSession;
   // Two sets of buffers: a run reads one and writes the other.

@@ -72,6 +72,7 @@ function mendNode23(): void {
 class TfjsEngineOnTensors implements TfjsEngine {
   readonly name: string;
   readonly threads = 1;
+  readonly beside = null;
   readonly #tf: Tf;
   readonly #program: Program;
   readonly #carried: Record<string, Float32Array>;

@@ -23,7 +23,16 @@ export interface Engine {
    * Throws `SinewError("engine")` where it fails.
    */
   run(rounds: number, inputs: Arrays): Promise<Kept>;
+  /** The second program that it was opened with; null where it runs one only. */
+  readonly beside: Beside | null;
   close(): Promise<void>;
+}
+
+/** A program that reads what an engine carries, one round at a time, at once. */
+export interface Beside {
+  /** The memory of a shared input or of a kept output: write, step, read. */
+  view(name: string): Float32Array | Int32Array;
+  step(): void;
 }
 
 /** What a program keeps of its rounds, by name. */
@@ -86,20 +95,22 @@ export async function chooseEngine(
 }
 
 /**
- * Opens an engine for a program that starts from a copy of `start`. Throws `SinewError("engine")`
- * where it cannot run.
+ * Opens an engine for a program that starts from a copy of `start`, and where it can for a second
+ * one beside it. Throws `SinewError("engine")` where it cannot run.
  */
 export async function openEngine(
   { kind, threads }: EngineChoice,
   program: Program,
   start: Carried,
+  beside: Program | null = null,
 ): Promise<Engine> {
   switch (kind) {
     case "kernel":
     case "kernel-wasm": {
-      const { openKernel } = await import("./engine-kernel.ts");
+      const { openKernels } = await import("./engine-kernel.ts");
       const backend = kind === "kernel" ? "native" : "wasm";
-      return new KernelEngine(openKernel(program, { backend, threads }), threads, program, start);
+      const programs = beside === null ? [program] : [program, beside];
+      return new KernelEngine(openKernels(programs, { backend, threads }), threads, program, start);
     }
     case "onnx": {
       const { openOnnxEngine } = await import("./engine-onnx.ts");
@@ -116,11 +127,14 @@ export async function openEngine(
 class KernelEngine implements Engine {
   readonly name: string;
   readonly threads: number;
+  readonly beside: Beside | null;
   readonly #kernel: Kernel;
 
-  constructor(kernel: Kernel, threads: number, program: Program, start: Carried) {
+  constructor(kernels: readonly Kernel[], threads: number, program: Program, start: Carried) {
+    const [kernel, beside = null] = kernels;
     this.name = `kernel ${kernel.features}`;
     this.threads = threads;
+    this.beside = beside;
     this.#kernel = kernel;
     for (const { name } of program.carried) kernel.view(name).set(start[name]);
   }

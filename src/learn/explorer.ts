@@ -12,6 +12,8 @@ export interface Explored {
   readonly actor: Float32Array;
   /** Running statistics of batch normalisation; empty without it. */
   readonly actorStatistics: Float32Array;
+  /** As `Learner.act`. */
+  act?(scale: ObservationScale, observation: Float32Array, action: Float32Array): boolean;
 }
 
 /** Observations on which the distance of the perturbed actor is measured. */
@@ -54,8 +56,11 @@ export class Explorer {
       for (let i = 0; i < a.length; i++) a[i] = this.#rng.uniform(-1, 1);
       return;
     }
-    const parameters = this.#parameterNoise?.perturbed ?? learner.actor;
-    this.#actor.act(parameters, learner.actorStatistics, this.#scale, s, a);
+    const perturbed = this.#parameterNoise?.perturbed;
+    if (perturbed !== undefined || learner.act?.(this.#scale, s, a) !== true) {
+      const parameters = perturbed ?? learner.actor;
+      this.#actor.act(parameters, learner.actorStatistics, this.#scale, s, a);
+    }
     this.#noise.sample(share, this.#draw);
     for (let i = 0; i < a.length; i++) a[i] = Math.min(1, Math.max(-1, a[i] + this.#draw[i]));
   }

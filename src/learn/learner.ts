@@ -99,6 +99,21 @@ export class Learner {
       : new Float32Array(0);
   }
 
+  /**
+   * Writes mu(observation), in [-1, 1], to `action`, on the engine's own memory; returns false, and
+   * writes nothing, where the engine does not act. Not while `learn` is under way.
+   */
+  act({ mean, scale }: ObservationScale, observation: Float32Array, action: Float32Array): boolean {
+    const { beside } = this.engine;
+    if (beside === null) return false;
+    beside.view("observation").set(observation);
+    beside.view("observationMean").set(mean);
+    beside.view("observationScale").set(scale);
+    beside.step();
+    action.set(beside.view("action"));
+    return true;
+  }
+
   /** As of the newest finished call, a view: copy it to keep it. */
   get state(): LearnerState {
     const names = this.#program.carried.map(({ name }) => name);

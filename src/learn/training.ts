@@ -4,6 +4,7 @@ import type { Task } from "../sim/env.ts";
 import { ideal } from "../sim/hardware.ts";
 import { withHardware } from "../sim/hardware-task.ts";
 import { openTask } from "../sim/tasks.ts";
+import { acting } from "./acting.ts";
 import { policyFile } from "./artefact.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { Run } from "./ddpg.ts";
@@ -180,6 +181,7 @@ async function openRun(settings: TrainSettings, task: Task, state: LearnerState)
     await chooseEngine(settings.engine, settings.threads, losses.shape),
     program,
     state.carried,
+    acting(losses),
   );
   const normaliser = new Normaliser(task.spec, settings.observationNorm, settings.observationClip);
   const priorities =
