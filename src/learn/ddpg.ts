@@ -11,7 +11,7 @@ import type { StepMetrics } from "./losses.ts";
 import type { Normaliser, RewardScale } from "./normaliser.ts";
 import type { Priorities } from "./priorities.ts";
 import type { Replay } from "./replay.ts";
-import { noiseShareAt, rateShareAt, type TrainSettings } from "./settings.ts";
+import { isCut, noiseShareAt, rateShareAt, type TrainSettings } from "./settings.ts";
 
 /** Everything that one training run changes as it goes; a checkpoint holds all of it. */
 export interface Run {
@@ -77,7 +77,7 @@ export async function* ddpg(run: Run, settings: TrainSettings): AsyncGenerator<R
       s.set(sNext);
       run.normaliser.see(s);
       run.step++;
-      over = terminated || truncated;
+      over = terminated || truncated || isCut(settings, episode.length);
       run.rewardScale.see(reward, over);
       // Sample minibatches; critic, actor and targets each take their step, K times.
       if (run.step >= settings.learnAfter && run.step % settings.collectSteps === 0) {

@@ -13,6 +13,7 @@ const plain: Omit<TrainSettings, "task" | "seed"> = {
   lanes: 1,
   async: false,
   steps: 1_000_000,
+  episodeSteps: 0,
   randomSteps: 10_000,
   learnAfter: 10_000,
   collectSteps: 1,

@@ -2,7 +2,7 @@ import { Rng } from "../core/rng.ts";
 import type { Env, Task } from "../sim/env.ts";
 import type { ObservationScale } from "./actor-forward.ts";
 import { type Explored, Explorer } from "./explorer.ts";
-import { lossesOf, type TrainSettings } from "./settings.ts";
+import { isCut, lossesOf, type TrainSettings } from "./settings.ts";
 
 /** The actor that is to drive for a while. Plain data, so that it can cross to another thread. */
 export interface Driver extends Explored {
@@ -110,9 +110,11 @@ export class Rollout {
     const command = Float32Array.from(action, ({ low, high }, i) => {
       return (low + high) / 2 + ((high - low) / 2) * a[i];
     });
-    const { reward, terminated, truncated } = env.step(command, s);
+    const outcome = env.step(command, s);
+    const { reward, terminated } = outcome;
     lane.return += reward;
     lane.length++;
+    const truncated = outcome.truncated || isCut(this.#settings, lane.length);
     row[s.length + action.length] = reward;
     row[s.length + action.length + 1] = terminated ? 1 : truncated ? 2 : 0;
     row.set(s, s.length + action.length + 2);

@@ -56,6 +56,7 @@ export interface TrainSettings extends Hardware {
   readonly workers: number;
   readonly lanes: number;
   readonly async: boolean;
+  readonly episodeSteps: number;
   readonly randomSteps: number;
   readonly learnAfter: number;
   readonly collectSteps: number;
@@ -157,6 +158,7 @@ export const settingTable: {
   actionHistory: whole(0, 63, "the policy's last actions, so many, stand behind the observation"),
   frameSkip: whole(1, 1000, "steps of the task in one of the policy: the action is held"),
 
+  episodeSteps: whole(0, 1e9, "steps after which training begins a new episode; 0: the task's own"),
   randomSteps: whole(0, 1e9, "environment steps with uniform actions at first"),
   learnAfter: whole(1, 1e9, "environment steps before the first gradient step"),
   collectSteps: whole(1, 1e6, "environment steps from one round of learning to the next"),
@@ -237,6 +239,11 @@ export function lossesOf(settings: TrainSettings, spec: Spec): Losses {
     popArt: returnNorm === "popart",
     weighted: replay === "prioritised",
   };
+}
+
+/** Whether a training episode is cut here, as by a time limit: it has had `length` steps. */
+export function isCut({ episodeSteps }: TrainSettings, length: number): boolean {
+  return episodeSteps > 0 && length >= episodeSteps;
 }
 
 /** Whether more than one world is driven, or in another thread. */

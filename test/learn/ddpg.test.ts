@@ -123,6 +123,16 @@ for (const end of ["terminated", "truncated"] as const) {
   });
 }
 
+test("an episode cut short for training bootstraps, and the next begins", async () => {
+  const run = await drive(probe("terminated"), { episodeSteps: 3 });
+  const rows = transitionsOf(run);
+  assert.deepEqual(
+    rows.map(({ s, discount }) => [s[1], discount]),
+    Array.from({ length: 12 }, (_, i) => [i % 3, 0.5]),
+  );
+  assert.equal(run.episodes, 4);
+});
+
 test("commands are the stored actions in each channel's own range, noise included", async () => {
   const task = probe("truncated");
   const rows = transitionsOf(await drive(task, {}));
