@@ -32,7 +32,10 @@ export class Journal {
     this.#wallSeconds = wallSeconds;
   }
 
-  /** Some rounds of learning: the newest one's numbers, under Stable-Baselines3's tags. */
+  /**
+   * Some rounds of learning: the newest one's numbers. The mean squared Bellman error goes by its
+   * own name and by Stable-Baselines3's, so that runs of both lie in one chart.
+   */
   learned(step: number, metrics: StepMetrics, plan: Plan): void {
     this.#metrics = metrics;
     this.#plan = plan;
@@ -80,12 +83,12 @@ export class Journal {
     this.#progress.close();
   }
 
-  #newest(): Plan & Partial<Record<"criticLoss" | Exclude<keyof StepMetrics, "msbe">, number>> {
+  #newest(): Plan & Partial<Record<keyof StepMetrics, number>> {
     const metrics = this.#metrics;
     if (metrics === null) return {};
     return {
       ...this.#plan,
-      criticLoss: metrics.msbe.at(-1)!,
+      msbe: metrics.msbe.at(-1)!,
       actorLoss: metrics.actorLoss.at(-1)!,
       q: metrics.q.at(-1)!,
       criticGradientNorm: metrics.criticGradientNorm.at(-1)!,

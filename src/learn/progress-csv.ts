@@ -34,8 +34,8 @@ export const progressColumns = [
   "evalLow",
   "evalHigh",
   "evalWorst",
-  /** Of the newest gradient step. */
-  "criticLoss",
+  /** Of the newest gradient step; `msbe` is the mean squared Bellman error. */
+  "msbe",
   "actorLoss",
   "q",
   "target",
@@ -48,6 +48,9 @@ export const progressColumns = [
   "actorRate",
   "criticRate",
 ] as const;
+
+/** What columns were called in files of before. */
+const formerNames: Readonly<Record<string, string>> = { critic_loss: "msbe" };
 
 /** The name of a column in a program. */
 export type ProgressColumn = (typeof progressColumns)[number];
@@ -118,7 +121,9 @@ export function readProgress(path: string): ProgressRow[] {
   // What follows the last line's end is a line that was being written.
   const lines = text.split("\n").slice(0, -1);
   const names = lines[0]?.split(",") ?? [];
-  const columns = names.map((name) => progressColumns.find((column) => fileName(column) === name));
+  const columns = names.map((name) => {
+    return progressColumns.find((column) => fileName(column) === (formerNames[name] ?? name));
+  });
   if (!columns.includes("step")) {
     throw new SinewError("usage", `${path} is no progress file: its first line names no "step"`);
   }

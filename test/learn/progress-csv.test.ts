@@ -27,7 +27,7 @@ function written(folder: string, rows: readonly ProgressRow[], resumedStep?: num
 test("the header once, one line a row, empty cells for what is not known", () => {
   const text = written(fresh(), [
     { step: 200, episode: 1, seconds: 0.25, return: -1203.5 },
-    { step: 1000, evalMean: -250.125, evalIqm: -240, criticLoss: 0.1 + 0.2 },
+    { step: 1000, evalMean: -250.125, evalIqm: -240, msbe: 0.1 + 0.2 },
   ]);
   const lines = text.split("\n");
   assert.equal(lines.length, 4);
@@ -39,7 +39,7 @@ test("the header once, one line a row, empty cells for what is not known", () =>
 
 test("what is not finite is written as such and read back; a true 0 stays 0", () => {
   const folder = fresh();
-  const row = { step: 8, criticLoss: Number.NaN, actorLoss: Infinity, q: -Infinity, return: 0 };
+  const row = { step: 8, msbe: Number.NaN, actorLoss: Infinity, q: -Infinity, return: 0 };
   const text = written(folder, [row]);
   assert.match(text, /^8,,,,,0,,,,,,,NaN,Infinity,-Infinity,/m);
   assert.deepEqual(readProgress(join(folder, "progress.csv")), [row]);
@@ -83,6 +83,12 @@ test("columns are found by name, whatever their order, and unknown ones are pass
   const path = join(fresh(), "progress.csv");
   writeFileSync(path, "eval_mean,wind,step\n-3.5,7,10\n,,20\n");
   assert.deepEqual(readProgress(path), [{ evalMean: -3.5, step: 10 }, { step: 20 }]);
+});
+
+test("a file of before, which called the error of the critic its loss, is read", () => {
+  const path = join(fresh(), "progress.csv");
+  writeFileSync(path, "step,critic_loss\n10,0.5\n");
+  assert.deepEqual(readProgress(path), [{ step: 10, msbe: 0.5 }]);
 });
 
 const broken: readonly [what: string, text: string, message: RegExp][] = [
