@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { noiseMoments } from "../learn/noise-moments.ts";
 import { settingsOf } from "../learn/presets.ts";
 import { progressName, readProgress } from "../learn/progress-csv.ts";
 import { type ReportFilm, reportHtml } from "../learn/report.ts";
@@ -57,6 +58,8 @@ export async function writeReport(
     starts: { first: 1_000_000, count: best.returns.length },
     sha256,
     settings,
+    // As the noise is at the first step, of half the action's range.
+    noise: noiseMoments(settings),
     alarms: result.alarms,
   };
   writeFileSync(join(folder, "report.json"), `${JSON.stringify(report, null, 2)}\n`);

@@ -49,6 +49,7 @@ async function act(options: Options): Promise<void> {
   const { settingsOf } = await import("../learn/presets.ts");
   const { openTask } = await import("../sim/tasks.ts");
   const { train } = await import("../learn/train.ts");
+  const { noiseText } = await import("../learn/noise-moments.ts");
   const { writeReport } = await import("./train-report.ts");
   const terminal = new Terminal(options);
   const task = await openTask(options.env);
@@ -70,6 +71,7 @@ async function act(options: Options): Promise<void> {
     clock: monotonicClock(),
     wallSeconds: () => Date.now() / 1000,
     listener: {
+      begins: (made) => terminal.line(`noise       ${noiseText(made)}`),
       progress: (progress) => terminal.live(progressLine(progress)),
       alarm: (text) => terminal.line(`alarm       ${text}`),
     },

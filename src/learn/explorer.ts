@@ -1,7 +1,7 @@
 import { Rng } from "../core/rng.ts";
 import { ActorForward, type ObservationScale } from "./actor-forward.ts";
 import type { NetworkShape } from "./networks.ts";
-import { GaussianNoise, type Noise, NoNoise, OrnsteinUhlenbeckNoise } from "./noise.ts";
+import { type Noise, noiseOf } from "./noise.ts";
 import { distanceOf, ParameterNoise } from "./parameter-noise.ts";
 import type { Replay, Sample } from "./replay.ts";
 import { noiseShareAt, type TrainSettings } from "./settings.ts";
@@ -104,17 +104,5 @@ export class Explorer {
     this.#noise.restore(saved.noise);
     this.#parameterNoise?.restore(saved.parameterNoise);
     this.#rng.state.set(saved.rng);
-  }
-}
-
-function noiseOf(settings: TrainSettings, actions: number): Noise {
-  const { noise, noiseSigma, noiseTheta, noiseDt, seed } = settings;
-  switch (noise) {
-    case "none":
-      return new NoNoise();
-    case "gaussian":
-      return new GaussianNoise(noiseSigma, seed);
-    case "ou":
-      return new OrnsteinUhlenbeckNoise(actions, noiseTheta, noiseSigma, noiseDt, seed);
   }
 }

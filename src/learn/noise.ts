@@ -1,4 +1,5 @@
 import { Rng } from "../core/rng.ts";
+import type { TrainSettings } from "./settings.ts";
 
 /**
  * Exploration noise, in units of half the action's range, so that 0.1 means 5 % of the full
@@ -95,5 +96,18 @@ export class OrnsteinUhlenbeckNoise implements Noise {
   restore(state: readonly number[]): void {
     this.#rng.state.set(state.slice(0, 4));
     this.#x.set(state.slice(4));
+  }
+}
+
+/** The noise that settings ask for, for so many channels of action. */
+export function noiseOf(settings: TrainSettings, actions: number): Noise {
+  const { noise, noiseSigma, noiseTheta, noiseDt, seed } = settings;
+  switch (noise) {
+    case "none":
+      return new NoNoise();
+    case "gaussian":
+      return new GaussianNoise(noiseSigma, seed);
+    case "ou":
+      return new OrnsteinUhlenbeckNoise(actions, noiseTheta, noiseSigma, noiseDt, seed);
   }
 }

@@ -38,7 +38,6 @@ export const progressColumns = [
   "msbe",
   "actorLoss",
   "q",
-  "target",
   "criticGradientNorm",
   "actorGradientNorm",
   /** Share of actions at an end of their range, 0 to 1. */

@@ -60,6 +60,8 @@ export interface TrainResult {
 
 /** Told as a run goes; each is called between two steps and may throw to end the run. */
 export interface TrainListener {
+  /** Before the first step, with the settings of the run: a resumed one has its own. */
+  begins?(settings: TrainSettings): void;
   /** After each episode and each evaluation. */
   progress?(progress: Progress): void;
   /** After each evaluation on the selection starts; `best` says that this policy is kept. */
@@ -128,6 +130,7 @@ class Session {
 
   async run(): Promise<TrainResult> {
     const { run, settings } = this.#training;
+    this.#context.listener.begins?.(settings);
     const reports =
       this.#rollouts === null ? ddpg(run, settings) : parallelDdpg(run, settings, this.#rollouts);
     for await (const report of reports) {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GaussianNoise, type Noise, OrnsteinUhlenbeckNoise } from "../../src/learn/noise.ts";
+import { noiseMoments, noiseText } from "../../src/learn/noise-moments.ts";
+import { settingsOf } from "../../src/learn/presets.ts";
 
 /** Root mean square and lag-20 correlation over 200-step episodes, each started afresh. */
 function moments(noise: Noise, episodes: number): { rms: number; correlation: number } {
@@ -36,6 +38,31 @@ test("Ornstein-Uhlenbeck with dt 1 forgets within 20 steps", () => {
   const { rms, correlation } = moments(new OrnsteinUhlenbeckNoise(1, 0.15, 0.2, 1, 1), 2000);
   assert.ok(Math.abs(rms - 0.378) < 0.01, `rms ${rms}`);
   assert.ok(Math.abs(correlation - 0.038) < 0.03, `correlation ${correlation}`);
+});
+
+test("what a run says of its noise is what the noise does, in both conventions", () => {
+  const ou = { noise: "ou", noiseTheta: 0.15, noiseSigma: 0.2 } as const;
+  const settings = settingsOf("lillicrap", "pendulum", ou);
+  for (const [noiseDt, rms, next, later] of [
+    [0.01, 0.183, 0.99, 0.891],
+    [1, 0.378, 0.85, 0.038],
+  ]) {
+    const found = noiseMoments({ ...settings, noiseDt });
+    assert.ok(Math.abs(found.rms - rms) < 0.01, `rms ${found.rms}`);
+    assert.ok(Math.abs(found.correlation1 - next) < 0.015, `next ${found.correlation1}`);
+    assert.ok(Math.abs(found.correlation20 - later) < 0.03, `later ${found.correlation20}`);
+  }
+  const said = noiseText({ ...settings, noiseDt: 1, finalNoiseShare: 0.25 });
+  assert.match(said, /^ou theta 0\.15 sigma 0\.2 dt 1: rms 0\.38, correlation 0\.8\d to the next/);
+  assert.match(said, /, 0\.0[3-5] after 20; falls linearly to 25 %$/);
+  const silent = { ...settings, noise: "none" } as const;
+  assert.deepEqual(noiseMoments(silent), { rms: 0, correlation1: 0, correlation20: 0 });
+  assert.match(noiseText(silent), /^none: /);
+  assert.equal(
+    noiseText({ ...silent, randomShare: 0.5, finalNoiseShare: 0.1, parameterNoise: 0.3 }),
+    "50 % of the actions uniform; falls linearly to 10 %; on the actor's weights, a distance of 0.3",
+  );
+  assert.match(noiseText({ ...settings, noise: "gaussian" }), /^gaussian sigma 0\.2: rms 0\.20, /);
 });
 
 test("Gaussian noise has its deviation and no memory", () => {
