@@ -21,7 +21,7 @@ export async function writeReport(
   result: TrainResult,
   command: string,
 ): Promise<string> {
-  const { settings, best, final, bestStep, engine, seconds } = result;
+  const { settings, best, final, random, bestStep, engine, seconds } = result;
   const sha256 = createHash("sha256").update(result.policy).digest("hex");
   const algorithm = settings.twin ? "td3" : "ddpg";
   const page = join(folder, "report.html");
@@ -37,6 +37,7 @@ export async function writeReport(
       { name: "best", step: bestStep, returns: best.returns },
       { name: "final", step: result.finalStep, returns: final.returns },
     ],
+    random: random.returns,
     ...(await filmOf(task, result.policy)),
     ...(task.solvedReturn !== undefined && { solvedReturn: task.solvedReturn }),
     rows: readProgress(join(folder, progressName)),
@@ -55,6 +56,8 @@ export async function writeReport(
     bestInterval: [best.low, best.high],
     bestStep,
     finalReturn: final.mean,
+    randomReturn: random.mean,
+    randomStarts: random.returns.length,
     starts: { first: 1_000_000, count: best.returns.length },
     sha256,
     settings,

@@ -89,6 +89,7 @@ async function act(options: Options): Promise<void> {
     bestReturn: result.best.mean,
     bestStep: result.bestStep,
     finalReturn: result.final.mean,
+    randomReturn: result.random.mean,
     bestInterval: [result.best.low, result.best.high],
     interquartileMean: result.best.interquartileMean,
     alarms: result.alarms,
@@ -115,7 +116,14 @@ export function progressLine(progress: Progress): string {
   return `${bar(step / steps)} ${step}/${steps}  ${returns}  ${speed}  ${left.toFixed(0)} s left`;
 }
 
-function rowsOf({ seconds, engine, best, bestStep, final, settings }: TrainResult): string[][] {
+/** The starts of the random policy, in words. */
+function startsOf({ best, random }: TrainResult): string {
+  const { length } = random.returns;
+  return length < best.returns.length ? `the first ${length} of them` : "the same starts";
+}
+
+function rowsOf(result: TrainResult): string[][] {
+  const { seconds, engine, best, bestStep, final, random, settings } = result;
   const world = textOfHardware(settings);
   const error = best.deviation / Math.sqrt(best.returns.length);
   return [
@@ -126,6 +134,7 @@ function rowsOf({ seconds, engine, best, bestStep, final, settings }: TrainResul
       final.mean.toFixed(2),
       `the last step's, on the same ${best.returns.length} starts, noise off`,
     ],
+    ["random", random.mean.toFixed(2), `uniform actions, on ${startsOf(result)}`],
     ["interval", `${best.low.toFixed(2)} to ${best.high.toFixed(2)}`, "95 %, of the best's mean"],
     ...(world === "" ? [] : [["world", world, "trained and judged in it"]]),
     ["middle half", best.interquartileMean.toFixed(2), `worst start ${best.worst.toFixed(1)}`],

@@ -23,6 +23,19 @@ export function selectionStarts(task: Task): Starts {
   return { first: 2_000_000, count: task.selectionStarts };
 }
 
+/** Steps of the random policy that are worth their time beside a run. */
+const randomSteps = 20_000;
+
+/**
+ * The first of the judged starts, as many as the random policy is judged on beside a run: 20, or
+ * more where episodes are short.
+ */
+export function randomStarts(task: Task): Starts {
+  const { first, count } = judgedStarts(task);
+  const cheap = Math.max(20, Math.floor(randomSteps / task.episodeStepsMax));
+  return { first, count: Math.min(count, cheap) };
+}
+
 /** Undiscounted returns of one episode a start, noise off. */
 export interface Evaluation {
   /** [starts.count], in the order of the seeds. */
@@ -78,6 +91,25 @@ export async function evaluate(act: ActBatch, task: Task, starts: Starts): Promi
     }
   }
   return summarise(returns);
+}
+
+/**
+ * The policy that learnt nothing: uniform actions within the limits of their channels. Each start
+ * draws by its own seed, so its return depends on no other start.
+ */
+export function evaluateRandom(task: Task, starts: Starts): Promise<Evaluation> {
+  const { action } = task.spec;
+  const chance = Array.from({ length: starts.count }, (_, i) => new Rng(starts.first + i, 6));
+  const actions = new Float32Array(starts.count * action.length);
+  const draw = async (): Promise<Float32Array> => {
+    chance.forEach((rng, lane) => {
+      action.forEach(({ low, high }, channel) => {
+        actions[lane * action.length + channel] = rng.uniform(low, high);
+      });
+    });
+    return actions;
+  };
+  return evaluate(draw, task, starts);
 }
 
 function summarise(returns: Float64Array): Evaluation {

@@ -46,6 +46,8 @@ export interface Report {
   readonly command: string;
   /** The kept policy first. At least one. */
   readonly judged: readonly Judged[];
+  /** Returns of uniform actions on the first of the same starts: what learning nothing earns. */
+  readonly random?: ArrayLike<number>;
   /** Mean return at which the task counts as solved. */
   readonly solvedReturn?: number;
   readonly rows: readonly ProgressRow[];
@@ -78,12 +80,13 @@ export function reportHtml(report: Report): string {
 }
 
 function headOf(report: Report, title: string): string {
-  const { judged, seconds, engine, rows } = report;
+  const { judged, random, seconds, engine, rows } = report;
   const [{ returns, step }] = judged;
   const { low, high } = meanInterval(returns);
   const steps = rows.at(-1)?.step ?? step;
   const facts = [
     ["95 % interval", `${decimal(low)} to ${decimal(high)}`],
+    ...(random === undefined ? [] : [["random policy", decimal(mean(random))]]),
     ["kept from step", numberText(step)],
     ["steps in all", numberText(steps)],
     ["trained in", secondsText(seconds, 0.1)],
@@ -119,10 +122,12 @@ function curveOf({ rows, solvedReturn, task }: Report): string {
   return wide(curveSvg({ title: task, series, x: "step", smooth: 1, levels }));
 }
 
-function evaluationOf({ judged }: Report): string {
+function evaluationOf({ judged, random }: Report): string {
   const names = ["policy", "step", "mean", "95 % interval", "IQM", "worst", "best", "starts"];
   const head = names.map((name) => `<th scope="col">${name}</th>`).join("");
-  const rows = judged.map(({ name, step, returns }) => {
+  const all = [...judged];
+  if (random !== undefined) all.push({ name: "random", step: 0, returns: random });
+  const rows = all.map(({ name, step, returns }) => {
     const { low, high } = meanInterval(returns);
     const sorted = Float64Array.from(returns).sort();
     const cells = [
@@ -139,7 +144,10 @@ function evaluationOf({ judged }: Report): string {
   });
   const note =
     "The interval is of the mean, over starts (bootstrap, 1,000 resamples): it says nothing of " +
-    "other seeds. IQM is the mean of the middle half.";
+    "other seeds. IQM is the mean of the middle half." +
+    (random === undefined
+      ? ""
+      : " Random: uniform actions, what a policy that learnt nothing earns.");
   return `${table(head, rows)}<p class="note">${note}</p>`;
 }
 

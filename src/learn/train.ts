@@ -10,7 +10,9 @@ import { parallelDdpg } from "./ddpg-parallel.ts";
 import {
   type Evaluation,
   evaluate,
+  evaluateRandom,
   judgedStarts,
+  randomStarts,
   type Starts,
   selectionStarts,
 } from "./evaluate.ts";
@@ -53,6 +55,8 @@ export interface TrainResult {
   readonly best: Evaluation;
   /** Of the last policy, on the same starts. */
   readonly final: Evaluation;
+  /** Of uniform actions, on the first of the same starts (`randomStarts`). */
+  readonly random: Evaluation;
   readonly engine: string;
   /** What the alarms said, one line each. */
   readonly alarms: readonly string[];
@@ -209,6 +213,7 @@ class Session {
       task,
       best: await judge(policy, task, judgedStarts(task)),
       final: await judge(last, task, judgedStarts(task)),
+      random: await evaluateRandom(task, randomStarts(task)),
       engine: training.run.learner.engine.name,
       alarms: this.#said,
     };

@@ -80,6 +80,9 @@ const bad: readonly [name: string, words: () => readonly string[], told: RegExp]
     () => ["evaluate", file("cut.onnx", readFileSync(policy).subarray(0, 999))],
     /./,
   ],
+  ["neither a policy nor --random", () => ["evaluate"], /--random/],
+  ["a policy and --random", () => ["evaluate", policy, "--random"], /leave .*policy\.onnx out/],
+  ["a policy and a task", () => ["evaluate", policy, "--env", "hopper"], /--env hopper/],
   ["a missing robot file", () => ["run", "none.yaml", "--policy", policy], /none.yaml/],
   [
     "malformed YAML, by line and column",
@@ -153,7 +156,14 @@ test("train, export and evaluate, the whole way through the command line", async
   const flags = ["--steps", "1200", "--learn-after", "200", "--folder", run, "--json"];
   const trained = await sinew("train", ...flags);
   assert.equal(trained.code, 0, trained.err);
-  const { bestReturn, policy: path } = JSON.parse(trained.out);
+  const { bestReturn, randomReturn, policy: path } = JSON.parse(trained.out);
+  assert.match(trained.err, /^noise +gaussian sigma 0\.2: rms 0\.20, /m);
+  assert.match(trained.err, /^random +-1\d\d\d\.\d\d +uniform actions, on the first 100 of them$/m);
+  const report = JSON.parse(readFileSync(join(run, "report.json"), "utf8"));
+  assert.deepEqual([report.randomReturn, report.randomStarts], [randomReturn, 100]);
+  assert.match(readFileSync(join(run, "report.html"), "utf8"), /<th scope="row">random<\/th>/);
+  const random = await sinew("evaluate", "--random", "--starts", "100", "--json");
+  assert.equal(JSON.parse(random.out).mean, randomReturn);
   const out = join(folder, "exported.onnx");
   assert.equal((await sinew("export", run, "--out", out)).code, 0);
   assert.deepEqual(readFileSync(out), readFileSync(path));

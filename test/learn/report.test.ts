@@ -57,6 +57,14 @@ test("the interval on the page is the one that the evaluation tells", () => {
   assert.equal(said(reportHtml(report)).split(text).length, 3, "in the head and in the table");
 });
 
+test("the random policy stands beside the others, with its own count of starts", () => {
+  const text = said(reportHtml({ ...report, random: [-1000, -1200] }));
+  assert.match(text, /random policy -1,100\.0/);
+  assert.match(text, /random 0 -1,100\.0 \S+ to \S+ -1,100\.0 -1,200\.0 -1,000\.0 2 /);
+  assert.match(text, /uniform actions/);
+  assert.doesNotMatch(said(reportHtml(report)), /random/i);
+});
+
 test("settings are written out, and those that are not the default are marked", () => {
   const html = reportHtml(report);
   assert.match(html, /<div class="changed"><dt>seed<\/dt><dd>3<\/dd>/);
