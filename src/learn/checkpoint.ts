@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { crc32c } from "../core/crc.ts";
 import { SinewError } from "../core/errors.ts";
+import { writeWholeFile } from "./whole-file.ts";
 
 const magic = "SINEWCP2";
 
@@ -20,8 +21,9 @@ export interface Checkpoint<Facts, Arrays extends { readonly [name in keyof Arra
 }
 
 /**
- * Writes a checkpoint so that `path` always holds a whole one, the old or the new, also after
- * kill -9: magic, u32 length and JSON header, the arrays (little-endian), CRC-32C of all before.
+ * Writes a checkpoint so that `path` always holds a whole one (`writeWholeFile`): magic, u32 length
+ * and JSON header, the arrays (little-endian), CRC-32C of all before. Throws `SinewError("usage")`
+ * where it cannot be written.
  */
 export function writeCheckpoint<Facts, Arrays extends { readonly [name in keyof Arrays]: Values }>(
   path: string,
@@ -40,27 +42,11 @@ export function writeCheckpoint<Facts, Arrays extends { readonly [name in keyof 
   const prefix = Buffer.alloc(12);
   prefix.write(magic, 0, "latin1");
   prefix.writeUInt32LE(text.length, 8);
-  const fresh = `${path}.new`;
-  const fd = openSync(fresh, "w");
-  try {
-    let crc = 0;
-    const parts = entries.map(([, v]) => new Uint8Array(v.buffer, v.byteOffset, v.byteLength));
-    for (const part of [prefix, text, ...parts]) {
-      writeWhole(fd, part);
-      crc = crc32c(part, 0, part.length, crc);
-    }
-    const end = Buffer.alloc(4);
-    end.writeUInt32LE(crc);
-    writeWhole(fd, end);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(fresh, path);
-}
-
-function writeWhole(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  const arrays = entries.map(([, v]) => new Uint8Array(v.buffer, v.byteOffset, v.byteLength));
+  const parts = [prefix, text, ...arrays];
+  const end = Buffer.alloc(4);
+  end.writeUInt32LE(parts.reduce((crc, part) => crc32c(part, 0, part.length, crc), 0));
+  writeWholeFile(path, [...parts, end]);
 }
 
 /**

@@ -111,6 +111,12 @@ export class Replay {
     this.#terminated = false;
   }
 
+  /** Gives up the episode under way: its newest steps, which lead nowhere, are never drawn. */
+  abandonEpisode(): void {
+    this.#pending = 0;
+    this.#terminated = false;
+  }
+
   /** Where the next row goes. */
   get head(): number {
     return this.#head;

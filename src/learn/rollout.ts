@@ -1,6 +1,7 @@
 import { Rng } from "../core/rng.ts";
 import type { Env, Task } from "../sim/env.ts";
 import type { ObservationScale } from "./actor-forward.ts";
+import { checkNumbers } from "./episode.ts";
 import { type Explored, Explorer } from "./explorer.ts";
 import { isCut, lossesOf, type TrainSettings } from "./settings.ts";
 
@@ -74,7 +75,10 @@ export class Rollout {
     });
   }
 
-  /** Takes `steps` steps in each world. */
+  /**
+   * Takes `steps` steps in each world. Throws `SinewError("environment")` where an episode begins
+   * with what is not a number.
+   */
   collect(driver: Driver, steps: number): Chunk {
     this.#scale.mean.set(driver.observation.mean);
     this.#scale.scale.set(driver.observation.scale);
@@ -102,6 +106,7 @@ export class Rollout {
     if (!lane.running) {
       explorer.begin(driver);
       env.reset(lane.seeds.word(), s);
+      checkNumbers(this.#task, s, 0);
       Object.assign(lane, { running: true, return: 0, length: 0 });
     }
     row.set(s);

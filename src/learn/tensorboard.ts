@@ -2,6 +2,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { crc32c } from "../core/crc.ts";
+import { SinewError } from "../core/errors.ts";
 import { ProtoWriter } from "../core/protobuf.ts";
 
 /**
@@ -14,12 +15,16 @@ export class EventFile {
 
   /**
    * Creates `events.out.tfevents.<seconds>.<host>.sinew` in `folder`. `wallSeconds` is Unix
-   * time.
+   * time. Throws `SinewError("usage")` where it cannot.
    */
   constructor(folder: string, wallSeconds: number) {
     const seconds = Math.floor(wallSeconds);
     this.path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.sinew`);
-    this.#fd = openSync(this.path, "a");
+    try {
+      this.#fd = openSync(this.path, "a");
+    } catch (error) {
+      throw new SinewError("usage", `cannot write ${this.path}`, { cause: error });
+    }
     this.#append(new ProtoWriter().double(1, wallSeconds).string(3, "brain.Event:2").finish());
   }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
@@ -27,6 +27,7 @@ import {
   saveTraining,
   type Training,
 } from "./training.ts";
+import { writeWholeFile } from "./whole-file.ts";
 
 /** What someone who waits wants to see. */
 export interface Progress extends Moment {
@@ -90,7 +91,8 @@ export interface TrainContext {
 
 /**
  * Trains on a task and keeps the best policy by evaluation, never merely the last. Leaves in the
- * folder: `policy.onnx`, `checkpoint`, `progress.csv`, and a TensorBoard event file.
+ * folder: `policy.onnx` (from the first evaluation on), `checkpoint`, `progress.csv`, and a
+ * TensorBoard event file. Where a world fails, what was learnt so far is in the checkpoint.
  *
  * Throws `SinewError` of "usage" (settings, folder), "engine", "checkpoint", "environment".
  */
@@ -133,6 +135,14 @@ class Session {
   }
 
   async run(): Promise<TrainResult> {
+    try {
+      return await this.#train();
+    } catch (thrown) {
+      throw this.#saved(thrown);
+    }
+  }
+
+  async #train(): Promise<TrainResult> {
     const { run, settings } = this.#training;
     this.#context.listener.begins?.(settings);
     const reports =
@@ -149,6 +159,21 @@ class Session {
     this.#journal.close();
     await this.#rollouts?.close();
     await this.#training.run.learner.engine.close();
+  }
+
+  /** What to throw on; where a world has failed, what was learnt until then is saved first. */
+  #saved(thrown: unknown): unknown {
+    const { run } = this.#training;
+    const failed = thrown instanceof SinewError && thrown.code === "environment";
+    if (!failed || run.learner.state.steps === 0) return thrown;
+    if (run.step > this.#training.savedStep) {
+      run.replay.abandonEpisode();
+      this.#save();
+    }
+    const kept = `what was learnt in ${run.step} steps is in ${this.#context.folder}`;
+    return new SinewError("environment", `${thrown.message}; ${kept}: --resume goes on`, {
+      cause: thrown,
+    });
   }
 
   async #learned({ metrics }: Extract<Report, { kind: "learned" }>): Promise<void> {
@@ -186,7 +211,10 @@ class Session {
     const { step } = training.run;
     training.evaluatedStep = step;
     const best = evaluation.mean > training.best.return;
-    if (best) training.best = { step, return: evaluation.mean, policy };
+    if (best) {
+      training.best = { step, return: evaluation.mean, policy };
+      writeWholeFile(this.#policyPath, [policy]);
+    }
     this.#journal.evaluated(this.#moment(), evaluation);
     listener.evaluated?.(this.#moment(), evaluation, best);
     listener.progress?.(this.#progress());
@@ -196,13 +224,13 @@ class Session {
   async #finish(): Promise<TrainResult> {
     const training = this.#training;
     const { task } = training;
-    const { folder } = this.#context;
     await this.#select();
     this.#save();
     const last = await policyOf(training);
     const { policy, step } = training.best;
-    const path = join(folder, "policy.onnx");
-    writeFileSync(path, policy);
+    // A resumed run may have found its best before.
+    const path = this.#policyPath;
+    writeWholeFile(path, [policy]);
     return {
       policy,
       path,
@@ -217,6 +245,10 @@ class Session {
       engine: training.run.learner.engine.name,
       alarms: this.#said,
     };
+  }
+
+  get #policyPath(): string {
+    return join(this.#context.folder, "policy.onnx");
   }
 
   #save(): void {

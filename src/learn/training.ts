@@ -95,6 +95,7 @@ export async function resumedTraining(path: string, plain: Task): Promise<Traini
   // A checkpoint that says nothing of hardware is older than these settings.
   const settings = { ...ideal, ...facts.settings };
   const task = withHardware(plain, settings);
+  checkChannels(path, task, arrays);
   const run = await openRun(settings, task, {
     carried: learnerArrays(arrays),
     steps: facts.gradientSteps,
@@ -128,6 +129,18 @@ export async function resumedTraining(path: string, plain: Task): Promise<Traini
     evaluatedStep: facts.evaluatedStep,
     savedStep: facts.step,
   };
+}
+
+/** A task in a file may have changed since. */
+function checkChannels(path: string, { name, spec }: Task, arrays: Arrays): void {
+  const { observation, action } = spec;
+  const width = observation.length + action.length + 2;
+  const fits =
+    arrays.observationSums.length === 1 + 2 * observation.length &&
+    arrays.replayRows.length === width * arrays.replaySpan.length;
+  if (fits) return;
+  const now = `${observation.length} observations and ${action.length} actions`;
+  throw new SinewError("checkpoint", `${path} is of other channels: ${name} now has ${now}`);
 }
 
 /** Writes the checkpoint of a run that is between two episodes. */
@@ -236,7 +249,9 @@ export async function exportFromCheckpoint(path: string, last: boolean): Promise
   }
   const { step, engine } = facts;
   const settings = { ...ideal, ...facts.settings };
-  const { spec } = withHardware(await openTask(settings.task), settings);
+  const task = withHardware(await openTask(settings.task), settings);
+  checkChannels(path, task, arrays);
+  const { spec } = task;
   const { observationNorm, observationClip } = settings;
   const observation = new Normaliser(spec, observationNorm, observationClip);
   observation.restore(arrays.observationSums);

@@ -62,7 +62,7 @@ export async function openUserTask(path: string): Promise<Task> {
     ...(solvedReturn !== undefined && { solvedReturn }),
     ...(mirror !== undefined && { mirror }),
     ...(relabel !== undefined && { relabel }),
-    makeEnv: () => new UserEnv(spec, episodeStepsMax, module.makeWorld()),
+    makeEnv: () => new UserEnv(path, module),
     reward(observation, action, next) {
       if (reward !== undefined) return reward(observation, action, next);
       throw refusal(path, 'exports no function "reward", which judges logged steps');
@@ -106,40 +106,68 @@ function checked(path: string, module: unknown): UserModule {
   return module as UserModule;
 }
 
-/** A user's world behind the interface that all worlds have: it keeps the time limit. */
+/**
+ * A user's world behind the interface that all worlds have: it keeps the time limit. Its methods
+ * throw `SinewError("environment")` where the user's do, or give what is no step.
+ */
 class UserEnv implements Env {
   readonly spec: Spec;
   readonly parameters?: Record<string, number>;
   readonly scene?: () => readonly Shape[];
   readonly save?: () => Float64Array;
   readonly restore?: (state: Float64Array) => void;
+  readonly #path: string;
   readonly #world: UserWorld;
   readonly #stepsMax: number;
   #steps = 0;
 
-  constructor(spec: Spec, stepsMax: number, world: UserWorld) {
+  constructor(path: string, { spec, episodeStepsMax, makeWorld }: UserModule) {
     this.spec = spec;
-    this.#stepsMax = stepsMax;
+    this.#path = path;
+    this.#stepsMax = episodeStepsMax;
+    const world = this.#call("makeWorld", makeWorld);
+    if (typeof world?.reset !== "function" || typeof world.step !== "function") {
+      throw refusal(path, 'makes a world without the functions "reset" and "step"');
+    }
     this.#world = world;
     if (world.parameters !== undefined) this.parameters = world.parameters;
-    if (world.scene !== undefined) this.scene = () => world.scene!();
+    if (world.scene !== undefined) this.scene = () => this.#call("scene", () => world.scene!());
     if (world.save === undefined || world.restore === undefined) return;
-    this.save = () => Float64Array.of(this.#steps, ...world.save!());
+    this.save = () => Float64Array.of(this.#steps, ...this.#call("save", () => world.save!()));
     this.restore = (state) => {
       this.#steps = state[0];
-      world.restore!(state.slice(1));
+      this.#call("restore", () => world.restore!(state.slice(1)));
     };
   }
 
   reset(seed: number, observation: Float32Array): void {
     this.#steps = 0;
-    this.#world.reset(new Rng(seed), observation);
+    // What is not written must not pass for what was observed before.
+    observation.fill(Number.NaN);
+    this.#call("reset", () => this.#world.reset(new Rng(seed), observation));
   }
 
   step(action: Float32Array, observation: Float32Array): Outcome {
-    const { reward, terminated } = this.#world.step(action, observation);
+    observation.fill(Number.NaN);
+    const outcome = this.#call("step", () => this.#world.step(action, observation));
+    if (typeof outcome?.reward !== "number" || typeof outcome.terminated !== "boolean") {
+      throw refusal(this.#path, 'returned from step no number "reward" and boolean "terminated"');
+    }
+    const { reward, terminated } = outcome;
     this.#steps++;
     return { reward, terminated, truncated: !terminated && this.#steps >= this.#stepsMax };
+  }
+
+  #call<T>(name: string, call: () => T): T {
+    try {
+      return call();
+    } catch (thrown) {
+      const { length } = this.spec.observation;
+      // What setting too many numbers of a Float32Array throws tells nobody so.
+      const hint = thrown instanceof RangeError ? ` (an observation is ${length} numbers)` : "";
+      const why = `${this.#path} threw in ${name}: ${messageOf(thrown)}${hint}`;
+      throw new SinewError("environment", why, { cause: thrown });
+    }
   }
 }
 

@@ -65,6 +65,22 @@ function file(name: string, content: string | Uint8Array): string {
   return path;
 }
 
+function folderWith(name: string, content: string): string {
+  const path = mkdtempSync(join(folder, "run-"));
+  writeFileSync(join(path, name), content);
+  return path;
+}
+
+const badWorld = `
+export const spec = {
+  observation: [{ name: "x", unit: "m", low: -1, high: 1 }],
+  action: [{ name: "f", unit: "N", low: -1, high: 1 }],
+  periodUs: 50000,
+};
+export const episodeStepsMax = 10;
+export const makeWorld = () => ({ reset() { throw new Error("no\\npower"); }, step() {} });
+`;
+
 const bad: readonly [name: string, words: () => readonly string[], told: RegExp][] = [
   ["no verb of that name", () => ["fly"], /unknown command 'fly'/],
   ["no such option", () => ["train", "--sped", "3"], /unknown option '--sped'/],
@@ -73,6 +89,23 @@ const bad: readonly [name: string, words: () => readonly string[], told: RegExp]
   ["an unknown environment", () => ["train", "--env", "moon"], /"moon".*pendulum/],
   ["no checkpoint", () => ["train", "--resume", "--folder", folder], /no run was saved there/],
   ["a folder that is a file", () => ["train", "--folder", policy], /cannot write/],
+  ["a folder below a file", () => ["train", "--folder", join(policy, "run")], /cannot write/],
+  ["an unknown preset", () => ["train", "--preset", "best"], /'best' is invalid.*lillicrap/],
+  [
+    "a checkpoint of another version",
+    () => ["train", "--resume", "--folder", folderWith("checkpoint", "SINEWCP1 and what follows")],
+    /another version/,
+  ],
+  [
+    "a damaged checkpoint",
+    () => ["train", "--resume", "--folder", folderWith("checkpoint", "SINEWCP2 and what follows")],
+    /is damaged/,
+  ],
+  [
+    "an environment that throws at once",
+    () => ["evaluate", "--random", "--env", file("bad.mjs", badWorld)],
+    /bad\.mjs threw in reset: no power/,
+  ],
   ["a missing policy", () => ["inspect", join(folder, "none.onnx")], /cannot be read/],
   ["a policy that is text", () => ["inspect", file("text.onnx", "hello")], /ONNX/],
   [
