@@ -6,10 +6,8 @@ import { settingsOf } from "../learn/presets.ts";
 import { progressName, readProgress } from "../learn/progress-csv.ts";
 import { type ReportFilm, reportHtml } from "../learn/report.ts";
 import type { TrainResult } from "../learn/train.ts";
-import { loadPolicy } from "../policy/policy.ts";
 import type { Task } from "../sim/env.ts";
-import { recordFilm } from "../sim/film.ts";
-import { filmSvg } from "../sim/film-svg.ts";
+import { canBeFilmed, filmOfPolicy } from "./policy-film.ts";
 
 /**
  * Writes `report.html`, a page for people, and `report.json`, the same numbers for programs, beside
@@ -70,23 +68,9 @@ export async function writeReport(
 }
 
 /** The policy at work, for a task that can be drawn. */
-async function filmOf(task: Task, bytes: Uint8Array): Promise<{ film?: ReportFilm }> {
-  if (task.makeEnv().scene === undefined) return {};
-  const policy = await loadPolicy(bytes);
-  try {
-    const film = await recordFilm(task, (observation, action) => policy.act(observation, action), {
-      seed: 1_000_000,
-      seconds: 10,
-      framesPerSecond: 25,
-    });
-    return {
-      film: {
-        type: "image/svg+xml",
-        bytes: new TextEncoder().encode(filmSvg(film)),
-        caption: "the kept policy, noise off, from the first fixed start",
-      },
-    };
-  } finally {
-    await policy.close();
-  }
+async function filmOf(task: Task, policy: Uint8Array): Promise<{ film?: ReportFilm }> {
+  if (!canBeFilmed(task)) return {};
+  const bytes = await filmOfPolicy(task, policy);
+  const caption = "the kept policy, noise off, from the first fixed start";
+  return { film: { type: "image/svg+xml", bytes, caption } };
 }

@@ -3,8 +3,10 @@ import { Command, Option } from "commander";
 import { monotonicClock } from "../core/clock.ts";
 import { defaultSettings, presetNames } from "../learn/presets.ts";
 import { settingTable, type TrainSettings } from "../learn/settings.ts";
-import type { Progress, TrainResult } from "../learn/train.ts";
+import type { Progress, TrainListener, TrainResult } from "../learn/train.ts";
+import type { Task } from "../sim/env.ts";
 import { ideal, textOfHardware } from "../sim/hardware.ts";
+import { wholeNumber } from "./option.ts";
 import { hardwareOptions, optionOf } from "./setting-option.ts";
 import { bar, Terminal, table } from "./terminal.ts";
 
@@ -13,6 +15,7 @@ interface Options extends Partial<TrainSettings> {
   readonly preset?: string;
   readonly config?: string;
   readonly folder?: string;
+  readonly filmEvery: number;
   readonly resume: boolean;
   readonly json: boolean;
 }
@@ -27,6 +30,12 @@ export function trainCommand(): Command {
     )
     .option("--config <file>", "YAML file of settings; flags win over it (default: none)")
     .option("--folder <path>", "where the run is kept (default: runs/<env>-<seed>)")
+    .option(
+      "--film-every <steps>",
+      "film the policy at the first evaluation of each so many steps: film-<step>.svg; 0: never",
+      wholeNumber(0, 1e9),
+      0,
+    )
     .option("--resume", "go on from the folder's checkpoint, with its settings", false)
     .option("--json", "print the result as one JSON object on stdout", false);
   const hardware = hardwareOptions((value) => String(value));
@@ -49,7 +58,6 @@ async function act(options: Options): Promise<void> {
   const { settingsOf } = await import("../learn/presets.ts");
   const { openTask } = await import("../sim/tasks.ts");
   const { train } = await import("../learn/train.ts");
-  const { noiseText } = await import("../learn/noise-moments.ts");
   const { writeReport } = await import("./train-report.ts");
   const terminal = new Terminal(options);
   const task = await openTask(options.env);
@@ -70,11 +78,7 @@ async function act(options: Options): Promise<void> {
     folder,
     clock: monotonicClock(),
     wallSeconds: () => Date.now() / 1000,
-    listener: {
-      begins: (made) => terminal.line(`noise       ${noiseText(made)}`),
-      progress: (progress) => terminal.live(progressLine(progress)),
-      alarm: (text) => terminal.line(`alarm       ${text}`),
-    },
+    listener: await listenerOf(terminal, task, folder, options.filmEvery),
     resume: options.resume,
   });
   for (const line of table(rowsOf(result))) terminal.line(line);
@@ -95,6 +99,31 @@ async function act(options: Options): Promise<void> {
     alarms: result.alarms,
     policy: result.path,
   });
+}
+
+/** Tells a person how the run goes, and films it. */
+async function listenerOf(
+  terminal: Terminal,
+  plain: Task,
+  folder: string,
+  filmEvery: number,
+): Promise<TrainListener> {
+  const { noiseText } = await import("../learn/noise-moments.ts");
+  const { checkFilmed, RunFilms } = await import("./policy-film.ts");
+  if (filmEvery > 0) checkFilmed(plain);
+  let films: InstanceType<typeof RunFilms> | null = null;
+  return {
+    begins(settings, task) {
+      terminal.line(`noise       ${noiseText(settings)}`);
+      if (filmEvery > 0) films = new RunFilms(task, folder, filmEvery);
+    },
+    progress: (progress) => terminal.live(progressLine(progress)),
+    async evaluated(judged) {
+      const path = await films?.see(judged);
+      if (path != null) terminal.line(`film        ${path}`);
+    },
+    alarm: (text) => terminal.line(`alarm       ${text}`),
+  };
 }
 
 /** What was typed, so that it can be typed again. */

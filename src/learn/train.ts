@@ -63,14 +63,27 @@ export interface TrainResult {
   readonly alarms: readonly string[];
 }
 
+/** A policy that a run has just evaluated. */
+export interface Judged {
+  readonly moment: Moment;
+  readonly evaluation: Evaluation;
+  /** Its file. */
+  readonly policy: Uint8Array;
+  /** Whether it is the best so far: `policy.onnx` is this file now. */
+  readonly best: boolean;
+}
+
 /** Told as a run goes; each is called between two steps and may throw to end the run. */
 export interface TrainListener {
-  /** Before the first step, with the settings of the run: a resumed one has its own. */
-  begins?(settings: TrainSettings): void;
+  /**
+   * Before the first step, with the settings of the run (a resumed one has its own) and the task on
+   * their hardware.
+   */
+  begins?(settings: TrainSettings, task: Task): void;
   /** After each episode and each evaluation. */
   progress?(progress: Progress): void;
-  /** After each evaluation on the selection starts; `best` says that this policy is kept. */
-  evaluated?(moment: Moment, evaluation: Evaluation, best: boolean): void;
+  /** After each evaluation on the selection starts. */
+  evaluated?(judged: Judged): void | Promise<void>;
   /** Something that cannot be, or does not mend itself; once each. */
   alarm?(text: string): void;
 }
@@ -143,8 +156,8 @@ class Session {
   }
 
   async #train(): Promise<TrainResult> {
-    const { run, settings } = this.#training;
-    this.#context.listener.begins?.(settings);
+    const { run, settings, task } = this.#training;
+    this.#context.listener.begins?.(settings, task);
     const reports =
       this.#rollouts === null ? ddpg(run, settings) : parallelDdpg(run, settings, this.#rollouts);
     for await (const report of reports) {
@@ -216,7 +229,7 @@ class Session {
       writeWholeFile(this.#policyPath, [policy]);
     }
     this.#journal.evaluated(this.#moment(), evaluation);
-    listener.evaluated?.(this.#moment(), evaluation, best);
+    await listener.evaluated?.({ moment: this.#moment(), evaluation, policy, best });
     listener.progress?.(this.#progress());
     return evaluation.mean;
   }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -106,6 +106,11 @@ const bad: readonly [name: string, words: () => readonly string[], told: RegExp]
     () => ["evaluate", "--random", "--env", file("bad.mjs", badWorld)],
     /bad\.mjs threw in reset: no power/,
   ],
+  [
+    "films of what cannot be drawn",
+    () => ["train", "--film-every", "9", "--env", file("bad.mjs", badWorld)],
+    /bad\.mjs cannot be drawn.*leave --film-every off/,
+  ],
   ["a missing policy", () => ["inspect", join(folder, "none.onnx")], /cannot be read/],
   ["a policy that is text", () => ["inspect", file("text.onnx", "hello")], /ONNX/],
   [
@@ -187,11 +192,15 @@ test("inspect prints the contract as a table, and as JSON", async () => {
 test("train, export and evaluate, the whole way through the command line", async () => {
   const run = join(folder, "run");
   const flags = ["--steps", "1200", "--learn-after", "200", "--folder", run, "--json"];
+  flags.push("--evaluate-every", "500", "--film-every", "700");
   const trained = await sinew("train", ...flags);
   assert.equal(trained.code, 0, trained.err);
   const { bestReturn, randomReturn, policy: path } = JSON.parse(trained.out);
   assert.match(trained.err, /^noise +gaussian sigma 0\.2: rms 0\.20, /m);
   assert.match(trained.err, /^random +-1\d\d\d\.\d\d +uniform actions, on the first 100 of them$/m);
+  const films = readdirSync(run).filter((name) => name.startsWith("film-"));
+  assert.deepEqual(films, ["film-1008.svg"]);
+  assert.match(trained.err, /^film +.*film-1008\.svg$/m);
   const report = JSON.parse(readFileSync(join(run, "report.json"), "utf8"));
   assert.deepEqual([report.randomReturn, report.randomStarts], [randomReturn, 100]);
   assert.match(readFileSync(join(run, "report.html"), "utf8"), /<th scope="row">random<\/th>/);

@@ -91,8 +91,8 @@ for (const [name, broken, told] of failures) {
       progress: ({ step }) => {
         steps = step;
       },
-      evaluated: ({ step }, _, better) => {
-        if (better) best = step;
+      evaluated: ({ moment, best: better }) => {
+        if (better) best = moment.step;
       },
     };
     const message = new RegExp(`^[^\\n]*${told}[^\\n]*; ${kept}`);
@@ -126,7 +126,7 @@ test("worlds side by side lose nothing either, in threads or in none", async () 
   await assert.rejects(run(unread, { lanes: 2 }), /NaN as the observation "x"/);
 });
 
-test("a world that fails before anything was learnt leaves the folder's older run alone", async () => {
+test("a world that fails before a run has learnt leaves an older run alone", async () => {
   const path = world("early", { step: 'if (n > 20) throw new Error("hot")' });
   mkdirSync(`${path}-run`);
   for (const name of ["checkpoint", "policy.onnx"]) writeFileSync(`${path}-run/${name}`, "older");
