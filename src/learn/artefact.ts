@@ -47,16 +47,23 @@ export function policyFile(
   });
 }
 
-/** The layers as a policy file holds them: batch normalisation is worked into the weights. */
-function layersOf(actor: Network, parameters: Float32Array, statistics: Float32Array): Layer[] {
+/**
+ * A network's layers as an ONNX file holds them, from its flat parameters: batch normalisation by
+ * its running `statistics` (else empty) is worked into the weights.
+ */
+export function layersOf(
+  { layers, norm }: Network,
+  parameters: Float32Array,
+  statistics: Float32Array,
+): Layer[] {
   let seen = 0;
-  return actor.layers.map(({ inputs, outputs, at, biasAt, gainAt }) => {
+  return layers.map(({ inputs, outputs, at, biasAt, gainAt }) => {
     const weights = parameters.slice(at, biasAt);
     const bias = parameters.slice(biasAt, biasAt + outputs);
     if (gainAt < 0) return { inputs, outputs, weights, bias };
     const gain = parameters.slice(gainAt, gainAt + outputs);
     const shift = parameters.slice(gainAt + outputs, gainAt + 2 * outputs);
-    if (actor.norm === "layer") {
+    if (norm === "layer") {
       return { inputs, outputs, weights, bias, norm: { gain, shift } };
     }
     for (let j = 0; j < outputs; j++) {

@@ -18,6 +18,15 @@ export function scaleOf(g: GraphBuilder, moments: Value): Scale {
   return { mean, deviation };
 }
 
+/** The same of moments that are numbers. */
+export function scaleOfMoments([mean, meanSquare]: Float32Array): {
+  readonly mean: number;
+  readonly deviation: number;
+} {
+  const variance = Math.min(1e30, Math.max(deviationMin ** 2, meanSquare - mean ** 2));
+  return { mean, deviation: Math.sqrt(variance) };
+}
+
 /** The moments once a minibatch of targets, [batch, 1], has entered them with weight `share`. */
 export function movedMoments(g: GraphBuilder, moments: Value, y: Value, share: number): Value {
   const fresh = [g.mean(y), g.mean(g.square(y))].map((one) => g.reshape(one, [1]));

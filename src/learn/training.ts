@@ -13,6 +13,7 @@ import { Episode } from "./episode.ts";
 import { Explorer } from "./explorer.ts";
 import { gradientStep } from "./gradient-step.ts";
 import { initialState, Learner, type LearnerState } from "./learner.ts";
+import { type Learnt, type NetworkFiles, networkFiles } from "./network-files.ts";
 import { Normaliser, RewardScale } from "./normaliser.ts";
 import { Priorities } from "./priorities.ts";
 import { Replay } from "./replay.ts";
@@ -235,29 +236,43 @@ export function policyOf(
 }
 
 /**
+ * The four networks as a checkpoint holds them. Throws `SinewError("checkpoint")` where the file is
+ * no checkpoint.
+ */
+export async function networksFromCheckpoint(path: string): Promise<NetworkFiles> {
+  return networkFiles(await learntBy(path));
+}
+
+/**
  * The policy file that a checkpoint holds: the best by evaluation, or the last parameters. Throws
  * `SinewError("checkpoint")` where it holds none yet.
  */
 export async function exportFromCheckpoint(path: string, last: boolean): Promise<Uint8Array> {
-  const { facts, arrays } = readCheckpoint<Facts, Arrays>(path);
   if (!last) {
-    if (arrays.bestPolicy.length > 0) return arrays.bestPolicy;
+    const { bestPolicy } = readCheckpoint<Facts, Arrays>(path).arrays;
+    if (bestPolicy.length > 0) return bestPolicy;
     throw new SinewError(
       "checkpoint",
       `${path} was written before the first evaluation: add --last`,
     );
   }
-  const { step, engine } = facts;
+  const { settings, spec, carried, observation, origin } = await learntBy(path);
+  const parameters = carried[exportedActor(settings)]!;
+  const statistics = carried["actor.statistics"] ?? new Float32Array(0);
+  return await policyFile(settings, spec, { parameters, statistics, observation }, origin);
+}
+
+/** The networks of a checkpoint and what a policy says of their origin; no engine is opened. */
+async function learntBy(
+  path: string,
+): Promise<Learnt & { readonly origin: { readonly step: number; readonly engine: string } }> {
+  const { facts, arrays } = readCheckpoint<Facts, Arrays>(path);
   const settings = { ...ideal, ...facts.settings };
   const task = withHardware(await openTask(settings.task), settings);
   checkChannels(path, task, arrays);
   const { spec } = task;
-  const { observationNorm, observationClip } = settings;
-  const observation = new Normaliser(spec, observationNorm, observationClip);
+  const observation = new Normaliser(spec, settings.observationNorm, settings.observationClip);
   observation.restore(arrays.observationSums);
-  const learner = learnerArrays(arrays);
-  const parameters = learner[exportedActor(settings)]!;
-  const statistics = learner["actor.statistics"] ?? new Float32Array(0);
-  const actor = { parameters, statistics, observation };
-  return await policyFile(settings, spec, actor, { step, engine });
+  const origin = { step: facts.step, engine: facts.engine };
+  return { settings, spec, carried: learnerArrays(arrays), observation, origin };
 }

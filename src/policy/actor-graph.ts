@@ -1,7 +1,8 @@
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
-import type { Graph, Node, Tensor } from "../onnx/model.ts";
-import { type Actor, assertShapes, type Layer, normEpsilon } from "./actor.ts";
+import type { Graph } from "../onnx/model.ts";
+import { type Actor, assertShapes, type Layer } from "./actor.ts";
+import { addLayers, addNormaliser, GraphParts } from "./layer-graph.ts";
 
 /** Name of the graph's input, [batch, observation channels] float32, in physical units. */
 export const inputName = "observation";
@@ -15,67 +16,27 @@ export const outputName = "action";
  */
 export function graphOfActor(spec: Spec, actor: Actor): Graph {
   assertShapes(spec, actor);
-  const nodes: Node[] = [];
-  const initializers: Tensor[] = [];
-  let value = inputName;
-  const constant = (name: string, dims: readonly number[], data: Float32Array): string => {
-    initializers.push({ name, type: "float32", dims, data: littleEndian(data) });
-    return name;
-  };
-  const apply = (op: string, output: string, ...others: readonly string[]): void => {
-    const attributes = op === "LayerNormalization" ? { epsilon: { float: normEpsilon } } : {};
-    nodes.push({ op, inputs: [value, ...others], outputs: [output], attributes });
-    value = output;
-  };
+  const parts = new GraphParts();
+  const { normaliser, layers, activation } = actor;
+  const seen = addNormaliser(parts, normaliser, inputName);
+  const sums = addLayers(parts, layers, activation, seen);
   const ofActions = (name: string, number: (low: number, high: number) => number): string => {
     const data = Float32Array.from(spec.action, ({ low, high }) => number(low, high));
-    return constant(name, [data.length], data);
+    return parts.constant(name, [data.length], data);
   };
-  const { mean, scale, clip } = actor.normaliser;
-  apply("Sub", "centred", constant("observation_mean", [mean.length], mean));
-  apply("Mul", "normalised", constant("observation_scale", [scale.length], scale));
-  if (clip > 0) {
-    const limits = [-clip, clip].map((limit, i) =>
-      constant(`observation_limit_${i}`, [], Float32Array.of(limit)),
-    );
-    apply("Clip", "clipped", ...limits);
-  }
-  actor.layers.forEach(({ weights, bias, inputs, outputs, norm }, depth) => {
-    const matrix = constant(`weights_${depth}`, [inputs, outputs], weights);
-    apply("Gemm", `sum_${depth}`, matrix, constant(`bias_${depth}`, [outputs], bias));
-    if (norm !== undefined) {
-      const gain = constant(`gain_${depth}`, [outputs], norm.gain);
-      const shift = constant(`shift_${depth}`, [outputs], norm.shift);
-      apply("LayerNormalization", `normed_${depth}`, gain, shift);
-    }
-    const bend = actor.activation === "relu" ? "Relu" : "Tanh";
-    if (depth < actor.layers.length - 1) apply(bend, `hidden_${depth}`);
-  });
-  apply("Tanh", "unit_action");
-  apply(
-    "Mul",
-    "scaled",
-    ofActions("action_half_range", (low, high) => (high - low) / 2),
-  );
-  apply(
-    "Add",
-    "shifted",
-    ofActions("action_middle", (low, high) => (high + low) / 2),
-  );
-  apply(
-    "Max",
-    "above_low",
-    ofActions("action_low", (low) => low),
-  );
-  apply(
-    "Min",
-    outputName,
-    ofActions("action_high", (_, high) => high),
-  );
+  const unit = parts.node("Tanh", [sums], "unit_action");
+  const half = ofActions("action_half_range", (low, high) => (high - low) / 2);
+  const scaled = parts.node("Mul", [unit, half], "scaled");
+  const middle = ofActions("action_middle", (low, high) => (high + low) / 2);
+  const shifted = parts.node("Add", [scaled, middle], "shifted");
+  const lowest = ofActions("action_low", (low) => low);
+  const above = parts.node("Max", [shifted, lowest], "above_low");
+  const highest = ofActions("action_high", (_, high) => high);
+  parts.node("Min", [above, highest], outputName);
   return {
     name: "policy",
-    nodes,
-    initializers,
+    nodes: parts.nodes,
+    initializers: parts.initializers,
     inputs: [{ name: inputName, type: "float32", dims: ["batch", spec.observation.length] }],
     outputs: [{ name: outputName, type: "float32", dims: ["batch", spec.action.length] }],
   };
@@ -133,13 +94,6 @@ function textOf(graph: Graph): string {
     .filter(({ name }) => name.startsWith("action_"))
     .map(({ name, data }) => [name, [...data]]);
   return JSON.stringify([nodes, inputs, outputs, limits, graph.initializers.length]);
-}
-
-/** float32 numbers as the bytes of a tensor. */
-function littleEndian(numbers: Float32Array): Uint8Array {
-  const view = new DataView(new ArrayBuffer(numbers.length * 4));
-  for (let i = 0; i < numbers.length; i++) view.setFloat32(i * 4, numbers[i], true);
-  return new Uint8Array(view.buffer);
 }
 
 function fromLittleEndian(bytes: Uint8Array): Float32Array {

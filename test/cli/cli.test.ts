@@ -163,6 +163,12 @@ const bad: readonly [name: string, words: () => readonly string[], told: RegExp]
     () => ["retrain", file("b.mcap", "hi"), "--run", folder, "--policy", policy],
     /b\.mcap/,
   ],
+  [
+    "networks and a policy at once",
+    () => ["export", folder, "--networks", folder, "--last"],
+    /leave --last and --out off/,
+  ],
+  ["networks without their run", () => ["export", folder, "--networks", folder], /no run was sav/],
   ["an export without its run", () => ["export", folder], /no run was saved there/],
 ];
 
@@ -209,6 +215,15 @@ test("train, export and evaluate, the whole way through the command line", async
   const out = join(folder, "exported.onnx");
   assert.equal((await sinew("export", run, "--out", out)).code, 0);
   assert.deepEqual(readFileSync(out), readFileSync(path));
+  const nets = join(folder, "networks");
+  const exported = await sinew("export", run, "--networks", nets, "--json");
+  const names = ["actor", "actor-target", "critic", "critic-target"].map((name) => `${name}.onnx`);
+  assert.deepEqual(readdirSync(nets).sort(), [...names].sort());
+  const { networks } = JSON.parse(exported.out);
+  assert.deepEqual(
+    networks.map(({ path }: { path: string }) => path),
+    names.map((name) => join(nets, name)),
+  );
   const { mean } = JSON.parse((await sinew("evaluate", out, "--json")).out);
   assert.equal(mean, bestReturn);
 });
