@@ -61,7 +61,7 @@ const alike: readonly (readonly string[])[] = [
   ["kernel sse2", "kernel wasm"],
 ];
 
-/** Whether engines of these names give the same results bit for bit, so one may go on from another. */
+/** Whether engines of these names give the same bits, so one may go on from another. */
 export function sameBits(one: string, other: string): boolean {
   return one === other || alike.some((names) => names.includes(one) && names.includes(other));
 }

@@ -46,7 +46,7 @@ function minibatches(rng: Rng, losses: Losses, observation: ObservationScale): M
 for (const choice of choices) {
   for (const [name, shape] of Object.entries(shapes)) {
     const title = `${choice.kind}, ${choice.threads} threads, ${name}`;
-    test(`the engine acts as the forward pass does, before and after learning: ${title}`, async () => {
+    test(`acts as the forward pass does, before and after learning: ${title}`, async () => {
       const losses: Losses = {
         ...plainLosses,
         observationClip: 1.5,
