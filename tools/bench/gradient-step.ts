@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
-import type { Bench, BenchOptions, BenchResult } from "./main.ts";
-import { Peer } from "./peers/process.ts";
+import type { Bench, BenchOptions } from "./main.ts";
+import { closeAll, Peer } from "./peers/process.ts";
 import { pythonWithPeers, versionOf } from "./peers/python.ts";
+import { interleave } from "./rounds/interleave.ts";
+import type { BenchResult } from "./rounds/result.ts";
 
 /** What is learnt: networks of these widths, minibatches of this size. */
 export interface Size {
@@ -26,7 +28,7 @@ export const bench: Bench = {
   title:
     "DDPG gradient step, ms per step: sampling from 100,000 transitions, critic, actor, two " +
     "Adam, two Polyak. Each contender is a process of its own; one runs at a time. Ours is the " +
-    "native kernel. Medians of interleaved rounds (lowest to highest; peer/ours).",
+    "native kernel, 8 steps a call.",
   rounds: 7,
   run,
 };
@@ -34,56 +36,53 @@ export const bench: Bench = {
 async function* run(options: BenchOptions): AsyncGenerator<BenchResult> {
   const python = options.peers ? await pythonWithPeers(options.note) : null;
   for (const threads of [1, 2] as const) {
-    const contenders = contendersOf(python, threads);
+    const contenders: Record<string, Peer> = {};
     try {
+      addContenders(contenders, python, threads);
       for (const [name, size] of Object.entries(sizes)) {
         for (const contender of Object.values(contenders)) await contender.ask(size);
-        const { ours, ...peers } = await interleave(contenders, options.rounds);
+        const { ours, ...peers } = await interleave(await timersOf(contenders), options);
         yield { case: `${name}, ${threads}T`, unit: "ms/step", ours, peers };
       }
     } finally {
-      for (const contender of Object.values(contenders)) contender.close();
+      await closeAll(Object.values(contenders));
     }
   }
 }
 
-/** As many cores as threads each. */
-function contendersOf(python: string | null, threads: 1 | 2): Record<string, Peer> {
+/** As many cores as threads each. Started one by one into `contenders`, for its owner to close. */
+function addContenders(
+  contenders: Record<string, Peer>,
+  python: string | null,
+  threads: 1 | 2,
+): void {
   const share = { cores: threads === 1 ? "0" : "0,1", threads };
-  const program = resolve(import.meta.dirname, "peers/ours.js");
-  const own = (engine: string): Peer =>
-    new Peer(process.execPath, [program, engine, String(threads)], share);
-  const contenders: Record<string, Peer> = { ours: own("kernel") };
-  if (threads === 1) {
-    contenders["ours, kernel-wasm"] = own("kernel-wasm");
-    contenders["ours, onnx"] = own("onnx");
-  }
-  if (python === null) return contenders;
-  const script = resolve("tools/bench/peers/gradient_step.py");
-  const peer = (name: string): Peer => new Peer(python, [script, name, String(threads)], share);
-  return {
-    ...contenders,
-    [`torch ${versionOf("torch")} eager, fused Adam`]: peer("torch"),
-    [`jax ${versionOf("jax")} jit, scan of 8`]: peer("jax"),
+  const add = (name: string, program: string, ...words: readonly string[]): void => {
+    contenders[name] = new Peer(program, [...words, String(threads)], share);
   };
+  const own = resolve(import.meta.dirname, "peers/ours.js");
+  add("ours", process.execPath, own, "kernel");
+  if (threads === 1) {
+    add("ours, kernel-wasm", process.execPath, own, "kernel-wasm");
+    add("ours, onnx", process.execPath, own, "onnx");
+  }
+  if (python === null) return;
+  const script = resolve("tools/bench/peers/gradient_step.py");
+  const torch = `torch ${versionOf("torch")} eager`;
+  add(`${torch}, fused Adam`, python, script, "torch-fused");
+  add(`${torch}, foreach Adam`, python, script, "torch-foreach");
+  add(`jax ${versionOf("jax")} jit, scan of 8`, python, script, "jax");
 }
 
-/** Milliseconds per step of each contender in each round. */
-async function interleave(
+/** What each contender is asked for in a round: the ms per step of about as much time for each. */
+async function timersOf(
   contenders: Readonly<Record<string, Peer>>,
-  rounds: number,
-): Promise<Record<string, number[]>> {
-  const results: Record<string, number[]> = {};
-  const steps: Record<string, number> = {};
+): Promise<Record<string, () => Promise<number>>> {
+  const timers: Record<string, () => Promise<number>> = {};
   for (const [name, contender] of Object.entries(contenders)) {
-    results[name] = [];
     const ms = Number(await contender.ask(4 * stepsPerCall));
-    steps[name] = Math.ceil(roundMs / ms / stepsPerCall) * stepsPerCall;
+    const steps = Math.ceil(roundMs / ms / stepsPerCall) * stepsPerCall;
+    timers[name] = async () => Number(await contender.ask(steps));
   }
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, contender] of Object.entries(contenders)) {
-      results[name].push(Number(await contender.ask(steps[name])));
-    }
-  }
-  return results;
+  return timers;
 }

@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { progressName, readProgress } from "../../src/learn/progress-csv.ts";
-import type { Bench, BenchOptions, BenchResult } from "./main.ts";
+import type { Bench, BenchOptions } from "./main.ts";
 import { jsonOf, type Share, sinew } from "./peers/process.ts";
 import { pythonWithPeers, versionOf } from "./peers/python.ts";
+import type { BenchResult } from "./rounds/result.ts";
 
 /** Episodes have 1,000 steps: the first is random, and in the second everything is compiled. */
 const fromStep = 2_000;

@@ -1,16 +1,21 @@
 /**
- * npm run bench -- <name> [--peers] [--json] [--rounds N] [--steps N]
+ * npm run bench -- <name> [--peers] [--json] [--rounds N] [--peer-rounds N] [--steps N]
+ *   [--starts N]
  *
  * Runs one named benchmark: the file of that name beside this one, which exports `bench`. Each
- * result is printed as a line of a table, or with --json as one line {"bench","case","value",
- * "unit","peers":{"<name>":value},"rounds":{"ours":[...],"<name>":[...]}}, values being medians.
- * Where a round is a training run, --seeds is another word for --rounds.
+ * result is printed as a line for people. With --json the first line is {"bench","title","machine"}
+ * and each other one a result: {"bench","case","unit","summary","value","peers":{"<name>":value},
+ * "ratios":{"<name>":{"median","low","high"}},"rounds":{"ours":[...],"<name>":[...]}}.
+ * Where a round is a training run, --seeds and --peer-seeds are other words for the rounds.
  */
 import { readdirSync } from "node:fs";
-import { loadavg } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { messageOf } from "../../src/core/errors.ts";
+import { endProcesses } from "./peers/process.ts";
+import { machineNow, machineText } from "./rounds/machine.ts";
+import { type BenchResult, jsonOf, linesOf } from "./rounds/result.ts";
 
 /** What each benchmark file exports under the name `bench`. */
 export interface Bench {
@@ -18,63 +23,31 @@ export interface Bench {
   readonly title: string;
   /** Interleaved rounds unless the user gives another number. */
   readonly rounds: number;
+  /** Those of the peers, where they are fewer. */
+  readonly peerRounds?: number;
   /** Yields the cases one by one, as they are measured. */
   run(options: BenchOptions): AsyncIterable<BenchResult>;
 }
 
 export interface BenchOptions {
   readonly rounds: number;
+  readonly peerRounds: number;
   /** Whether to run the alternatives beside ours, in the same rounds. */
   readonly peers: boolean;
   /** Steps of each round, for a quicker look; null for the benchmark's own number. */
   readonly steps: number | null;
+  /** Episodes that judge a policy, for a quicker look; null for the task's own number. */
+  readonly starts: number | null;
   /** Says something to the user that is not a result. */
   readonly note: (line: string) => void;
-}
-
-/** All of one contender's rounds. */
-export type Rounds = readonly number[];
-
-export interface BenchResult {
-  readonly case: string;
-  readonly unit: string;
-  readonly ours: Rounds;
-  readonly peers: Readonly<Record<string, Rounds>>;
-}
-
-/** The middle of the rounds, or the mean of the two in the middle. */
-export function medianOf(rounds: Rounds): number {
-  const sorted = [...rounds].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-function shown(value: number): string {
-  return value.toPrecision(4);
-}
-
-/** `ours 0.31 (0.30 to 0.33)  jax 0.15 (0.15 to 0.16, 0.50x)`; x = the peer's value over ours. */
-function lineOf(result: BenchResult): string {
-  const ours = medianOf(result.ours);
-  const parts = Object.entries({ ours: result.ours, ...result.peers }).map(([name, rounds]) => {
-    const range = `${shown(Math.min(...rounds))} to ${shown(Math.max(...rounds))}`;
-    const ratio = name === "ours" || ours === 0 ? "" : `, ${(medianOf(rounds) / ours).toFixed(2)}x`;
-    return `${name} ${shown(medianOf(rounds))} (${range}${ratio})`;
-  });
-  return `${result.case.padEnd(18)} ${result.unit.padEnd(8)} ${parts.join("  ")}`;
-}
-
-function jsonOf(bench: string, { case: of, unit, ours, peers }: BenchResult): object {
-  const medians = Object.entries(peers).map(([peer, rounds]) => [peer, medianOf(rounds)]);
-  const value = medianOf(ours);
-  const rounds = { ours, ...peers };
-  return { bench, case: of, value, unit, peers: Object.fromEntries(medians), rounds };
 }
 
 interface Arguments {
   readonly name: string;
   readonly rounds: number | null;
+  readonly peerRounds: number | null;
   readonly steps: number | null;
+  readonly starts: number | null;
   readonly peers: boolean;
   readonly json: boolean;
 }
@@ -82,7 +55,13 @@ interface Arguments {
 /** Other work beyond this, in cores over the last minute, shows in the times. */
 const busyLoad = 0.3;
 
-const usage = "npm run bench -- <name> [--peers] [--json] [--rounds N | --seeds N] [--steps N]";
+const usage =
+  "npm run bench -- <name> [--peers] [--json] [--rounds N | --seeds N] " +
+  "[--peer-rounds N | --peer-seeds N] [--steps N] [--starts N]";
+
+const reading =
+  "Several rounds: their median, unless the case says otherwise (lowest to highest). 1.5x: ours " +
+  "is 1.5 times better, the median over rounds of the two in the same round (lowest to highest).";
 
 /** What the command line asks for, or null where it makes no sense. */
 function argumentsOf(names: readonly string[]): Arguments | null {
@@ -94,20 +73,35 @@ function argumentsOf(names: readonly string[]): Arguments | null {
         json: { type: "boolean", default: false },
         rounds: { type: "string" },
         seeds: { type: "string" },
+        "peer-rounds": { type: "string" },
+        "peer-seeds": { type: "string" },
         steps: { type: "string" },
+        starts: { type: "string" },
       },
     });
     const [name] = positionals;
-    const [rounds, steps] = [values.rounds ?? values.seeds, values.steps].map((text) =>
-      text === undefined ? null : Number(text),
-    );
+    const counts = [
+      values.rounds ?? values.seeds,
+      values["peer-rounds"] ?? values["peer-seeds"],
+      values.steps,
+      values.starts,
+    ].map((text) => (text === undefined ? null : Number(text)));
     if (positionals.length !== 1 || !names.includes(name)) return null;
-    for (const count of [rounds, steps]) {
+    for (const count of counts) {
       if (count !== null && !(Number.isInteger(count) && count >= 1)) return null;
     }
-    return { name, rounds, steps, peers: values.peers, json: values.json };
+    const [rounds, peerRounds, steps, starts] = counts;
+    return { name, rounds, peerRounds, steps, starts, peers: values.peers, json: values.json };
   } catch {
     return null;
+  }
+}
+
+/** A process that was started here must not go on measuring for nobody. */
+function endProcessesWithThisOne(): void {
+  process.once("exit", endProcesses);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => process.exit(1));
   }
 }
 
@@ -122,21 +116,29 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const { name, rounds, steps, peers: withPeers, json } = parsed;
+  const { name, rounds, peerRounds, json, ...asked } = parsed;
   const { bench } = (await import(`./${name}.js`)) as { bench: Bench };
-  if (!json) console.log(bench.title);
-  const [load] = loadavg();
-  if (load > busyLoad) {
-    console.error(`this machine is busy (load ${load.toFixed(1)}): times are not to be trusted`);
+  const machine = machineNow();
+  if (json) console.log(JSON.stringify({ bench: name, title: bench.title, machine }));
+  else console.log(`${bench.title}\n${reading}\n${machineText(machine)}`);
+  if (machine.load > busyLoad) {
+    console.error(`this machine is busy (load ${machine.load}): times are not to be trusted`);
   }
+  endProcessesWithThisOne();
   const options: BenchOptions = {
+    ...asked,
     rounds: rounds ?? bench.rounds,
-    steps,
-    peers: withPeers,
+    peerRounds: peerRounds ?? bench.peerRounds ?? rounds ?? bench.rounds,
     note: (line) => console.error(line),
   };
-  for await (const result of bench.run(options)) {
-    console.log(json ? JSON.stringify(jsonOf(name, result)) : lineOf(result));
+  try {
+    for await (const result of bench.run(options)) {
+      const lines = json ? [JSON.stringify(jsonOf(name, result))] : linesOf(result);
+      console.log(lines.join("\n"));
+    }
+  } catch (error) {
+    console.error(`${name}: ${messageOf(error)}`);
+    process.exitCode = 1;
   }
 }
 

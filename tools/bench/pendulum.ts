@@ -5,9 +5,10 @@ import { Rng } from "../../src/core/rng.ts";
 import { judgedStarts, type Starts, selectionStarts } from "../../src/learn/evaluate.ts";
 import { progressName, readProgress } from "../../src/learn/progress-csv.ts";
 import { pendulumTask } from "../../src/sim/pendulum.ts";
-import type { Bench, BenchOptions, BenchResult } from "./main.ts";
+import type { Bench, BenchOptions } from "./main.ts";
 import { jsonOf, sinew } from "./peers/process.ts";
 import { pythonWithPeers, versionOf } from "./peers/python.ts";
+import type { BenchResult } from "./rounds/result.ts";
 
 const cores = "0,1";
 const learnedReturn = -160;

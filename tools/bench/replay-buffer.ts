@@ -2,9 +2,11 @@ import { resolve } from "node:path";
 import { monotonicClock } from "../../src/core/clock.ts";
 import { Rng } from "../../src/core/rng.ts";
 import { Replay } from "../../src/learn/replay.ts";
-import type { Bench, BenchOptions, BenchResult } from "./main.ts";
+import type { Bench, BenchOptions } from "./main.ts";
 import { Peer } from "./peers/process.ts";
 import { pythonWithPeers, versionOf } from "./peers/python.ts";
+import { interleave } from "./rounds/interleave.ts";
+import type { BenchResult } from "./rounds/result.ts";
 
 const size = { transitions: 1_000_000, observations: 17, actions: 6, batch: 256 } as const;
 const episodeSteps = 1_000;
@@ -14,13 +16,13 @@ export const bench: Bench = {
   title:
     "Replay of 1,000,000 HalfCheetah transitions (17 observations, 6 actions), filled: memory " +
     "that the process grew by, bytes of the arrays, and the time to draw and gather a minibatch " +
-    "of 256 (s, a, return, discount, s'), one thread. Medians of interleaved rounds (peer/ours).",
+    "of 256 (s, a, return, discount, s'), one thread.",
   rounds: 7,
   run,
 };
 
-async function* run({ rounds, peers: withPeers, note }: BenchOptions): AsyncGenerator<BenchResult> {
-  const python = withPeers ? await pythonWithPeers(note) : null;
+async function* run(options: BenchOptions): AsyncGenerator<BenchResult> {
+  const python = options.peers ? await pythonWithPeers(options.note) : null;
   const name = `SB3 ${versionOf("stable-baselines3")}`;
   const before = residentMb();
   const replay = filled();
@@ -36,17 +38,17 @@ async function* run({ rounds, peers: withPeers, note }: BenchOptions): AsyncGene
     yield { case: "memory grown by", unit: "MB", ours: [grown], peers: peersOf("grownMB") };
     yield { case: "arrays", unit: "MB", ours: [arrays], peers: peersOf("arraysMB") };
 
-    const own: number[] = [];
-    const other: number[] = [];
     draw(samplesPerRound);
-    for (let round = 0; round < rounds; round++) {
-      own.push(draw(samplesPerRound));
-      if (peer !== null) other.push(Number(await peer.ask(samplesPerRound)));
-    }
-    const peers = peer === null ? {} : { [name]: other };
-    yield { case: "draw and gather", unit: "us", ours: own, peers };
+    const { ours, ...peers } = await interleave(
+      {
+        ours: async () => draw(samplesPerRound),
+        ...(peer !== null && { [name]: async () => Number(await peer.ask(samplesPerRound)) }),
+      },
+      options,
+    );
+    yield { case: "draw and gather", unit: "us", ours, peers };
   } finally {
-    peer?.close();
+    await peer?.close();
   }
 }
 

@@ -15,7 +15,8 @@ import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { Session } from "../../src/wire/session.ts";
 import { DeskDevice } from "../../test/link/desk-device.ts";
 import { randomPolicy } from "../../test/policy/random-policy.ts";
-import type { Bench, BenchOptions, BenchResult } from "./main.ts";
+import type { Bench, BenchOptions } from "./main.ts";
+import type { BenchResult } from "./rounds/result.ts";
 
 const ticksPerRound = 5000;
 const ticksBefore = 500;

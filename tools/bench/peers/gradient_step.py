@@ -1,9 +1,13 @@
 """DDPG's gradient step as torch and jax users write it, for the benchmark `gradient-step`.
 
-Usage: gradient_step.py torch|jax THREADS. Reads one command a line, answers with one line:
+Usage: gradient_step.py torch-fused|torch-foreach|jax THREADS
+
+Reads one command a line, answers with one line:
   {"observations": 3, "actions": 1, "hidden": [64, 64], "batch": 64}  ->  ready
   <number of steps>                                                   ->  milliseconds per step
 Uniform sampling from 100,000 transitions is part of the step. The cores are not chosen here.
+torch-fused and torch-foreach are the two that torch has for Adam over many tensors at once; which
+is the faster depends on the size.
 """
 
 import json
@@ -19,6 +23,7 @@ def torch_step(case):
     from torch import nn
 
     torch.set_num_threads(int(sys.argv[2]))
+    adam = {"fused": True} if sys.argv[1] == "torch-fused" else {"foreach": True}
     observations, actions, batch = case["observations"], case["actions"], case["batch"]
 
     def network(inputs, outputs, last):
@@ -34,8 +39,8 @@ def torch_step(case):
     target_critic = network(observations + actions, 1, [])
     target_actor.load_state_dict(actor.state_dict())
     target_critic.load_state_dict(critic.state_dict())
-    actor_adam = torch.optim.Adam(actor.parameters(), lr=RATE, fused=True)
-    critic_adam = torch.optim.Adam(critic.parameters(), lr=RATE, fused=True)
+    actor_adam = torch.optim.Adam(actor.parameters(), lr=RATE, **adam)
+    critic_adam = torch.optim.Adam(critic.parameters(), lr=RATE, **adam)
     online = [*actor.parameters(), *critic.parameters()]
     targets = [*target_actor.parameters(), *target_critic.parameters()]
     s, s_next = (torch.rand(CAPACITY, observations) * 2 - 1 for _ in range(2))
@@ -137,7 +142,7 @@ def jax_step(case):
 
 
 def main():
-    prepare = {"torch": torch_step, "jax": jax_step}[sys.argv[1]]
+    prepare = jax_step if sys.argv[1] == "jax" else torch_step
     run = None
     for line in sys.stdin:
         command = json.loads(line)

@@ -1,10 +1,7 @@
-import assert from "node:assert/strict";
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { resolve } from "node:path";
+import { type ChildProcess, spawn } from "node:child_process";
+import { basename, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { promisify } from "node:util";
-
-const execute = promisify(execFile);
+import { text } from "node:stream/consumers";
 
 /** The command line of this very build. */
 export const sinew: string = resolve(import.meta.dirname, "../../../src/cli/main.js");
@@ -27,45 +24,91 @@ export function threadVariables(threads: number): Record<string, string> {
   };
 }
 
+/** Every process that was started here and still runs. */
+const running = new Set<ChildProcess>();
+
+/** Ends every process that was started here, at once: for when this one ends, however it does. */
+export function endProcesses(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
+function start(
+  program: string,
+  args: readonly string[],
+  { cores, threads }: Share,
+  stdio: ["ignore" | "pipe", "pipe", "inherit" | "pipe"],
+): { child: ChildProcess; ended: Promise<string> } {
+  const child = spawn("taskset", ["-c", cores, program, ...args], {
+    env: { ...process.env, ...threadVariables(threads) },
+    stdio,
+  });
+  running.add(child);
+  const ended = new Promise<string>((settle) => {
+    child.once("error", (error) => settle(`could not start: ${error.message}`));
+    child.once("exit", (code, signal) => settle(`ended with ${signal ?? `exit code ${code}`}`));
+  });
+  void ended.then(() => running.delete(child));
+  return { child, ended };
+}
+
+/** Enough of an error output to see what is wrong. */
+const linesTold = 8;
+
 /**
  * Runs a program to its end on a share of the machine and returns the last line of its output,
- * parsed as JSON. Rejects where it fails.
+ * parsed as JSON. Rejects, with the end of its error output, where it fails.
  */
 export async function jsonOf(
   program: string,
   args: readonly string[],
-  { cores, threads }: Share,
+  share: Share,
 ): Promise<unknown> {
-  const { stdout } = await execute("taskset", ["-c", cores, program, ...args], {
-    env: { ...process.env, ...threadVariables(threads) },
-    maxBuffer: 2 ** 26,
-  });
-  return JSON.parse(stdout.trim().split("\n").at(-1)!);
+  const { child, ended } = start(program, args, share, ["ignore", "pipe", "pipe"]);
+  const written = Promise.all([text(child.stdout!), text(child.stderr!)]);
+  const how = await ended;
+  const [output, errors] = await written;
+  if (child.exitCode !== 0) {
+    const last = errors.trim().split("\n").slice(-linesTold).join("\n");
+    throw new Error(`${basename(program)} ${args.join(" ")}\n${how}:\n${last}`);
+  }
+  return JSON.parse(output.trim().split("\n").at(-1)!);
 }
 
 /** A process on a share of the machine that answers each line with a line. */
 export class Peer {
+  readonly #name: string;
   readonly #child: ChildProcess;
+  readonly #ended: Promise<string>;
   readonly #answers: AsyncIterator<string>;
 
-  constructor(program: string, args: readonly string[], { cores, threads }: Share) {
-    this.#child = spawn("taskset", ["-c", cores, program, ...args], {
-      env: { ...process.env, ...threadVariables(threads) },
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    assert(this.#child.stdout !== null);
-    this.#answers = createInterface(this.#child.stdout)[Symbol.asyncIterator]();
+  constructor(program: string, args: readonly string[], share: Share) {
+    this.#name = [program, ...args].map((word) => basename(word)).join(" ");
+    const { child, ended } = start(program, args, share, ["pipe", "pipe", "inherit"]);
+    this.#child = child;
+    this.#ended = ended;
+    this.#answers = createInterface(child.stdout!)[Symbol.asyncIterator]();
+    // Writing to a process that has ended fails here; `ask` tells of the end itself.
+    child.stdin!.on("error", () => {});
   }
 
+  /** The answer to a command. Rejects where the process ends without one. */
   async ask(command: unknown): Promise<string> {
-    this.#child.stdin!.write(`${JSON.stringify(command)}\n`);
-    const { value, done } = await this.#answers.next();
-    assert(done !== true, "the peer ended without an answer; its error is above");
-    return value;
+    const question = JSON.stringify(command);
+    this.#child.stdin!.write(`${question}\n`);
+    const answer = this.#answers.next().then(({ value, done }) => (done === true ? null : value));
+    const first = await Promise.race([answer, this.#ended.then(() => null)]);
+    if (first !== null) return first;
+    throw new Error(`${this.#name} ${await this.#ended}, without an answer to ${question}`);
   }
 
-  /** Ends the process by closing its input. */
-  close(): void {
-    this.#child.stdin!.end();
+  /** Ends the process, whatever it does, and waits until it has. */
+  async close(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#ended;
   }
+}
+
+/** Ends many, as `close` does. */
+export async function closeAll(peers: Iterable<Peer>): Promise<void> {
+  await Promise.all([...peers].map((peer) => peer.close()));
 }
