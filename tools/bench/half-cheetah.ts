@@ -6,6 +6,7 @@ import { progressName, readProgress } from "../../src/learn/progress-csv.ts";
 import type { Bench, BenchOptions } from "./main.ts";
 import { jsonOf, type Share, sinew } from "./peers/process.ts";
 import { pythonWithPeers, versionOf } from "./peers/python.ts";
+import { interleave } from "./rounds/interleave.ts";
 import type { BenchResult } from "./rounds/result.ts";
 
 /** Episodes have 1,000 steps: the first is random, and in the second everything is compiled. */
@@ -13,59 +14,52 @@ const fromStep = 2_000;
 
 export const bench: Bench = {
   title:
-    "HalfCheetah-v5, DDPG 256-256, minibatches of 256, one gradient step an environment step: " +
-    `environment steps per second from step ${fromStep} on, of 9,000, environment included. ` +
-    "Medians of interleaved runs (lowest to highest; peer/ours).",
-  rounds: 3,
+    "HalfCheetah-v5, DDPG (one critic, no norm) 256-256, minibatches of 256, Adam at 1e-3, noise " +
+    "0.1, 1,000 random steps: environment steps per second from step 2,000 on, of 9,000, " +
+    "environment included. One gradient step an environment step for all: ours takes 8 after " +
+    "every 8 environment steps, the peers 1 after each, or 8 after every 8 where named so.",
+  rounds: 7,
   run,
 };
 
 type Contender = (share: Share) => Promise<number>;
 
 async function* run(options: BenchOptions): AsyncGenerator<BenchResult> {
-  const { rounds, peers: withPeers, note } = options;
+  const { peers: withPeers, note } = options;
   const steps = options.steps ?? 9_000;
   assert(steps > fromStep && steps % 1_000 === 0, `give whole thousands of steps over ${fromStep}`);
-  const alone: Record<string, Contender> = {
-    ours: ours("kernel", steps),
-    "ours, onnx": ours("onnx", steps),
-  };
   const python = withPeers ? await pythonWithPeers(note) : null;
-  if (python !== null) {
-    alone[`SB3 ${versionOf("stable-baselines3")}`] = peer(python, "sb3", steps);
-    alone[`SBX ${versionOf("sbx-rl")}`] = peer(python, "sbx", steps);
-  }
+  const peers = python === null ? {} : peersOf(python, steps);
+  const kernel = { ours: ours("kernel", steps) };
   const one = { cores: "0", threads: 1 };
-  yield await interleaved("1 core, 1 thread", alone, one, options);
+  const alone = { ...kernel, "ours, onnx": ours("onnx", steps), ...peers };
+  yield await measured("1 core, 1 thread each", alone, one, options);
   const two = { cores: "0,1", threads: 2 };
-  yield await interleaved("2 cores, 2 threads", { ours: ours("kernel", steps) }, two, options);
-  note(`each number is the median of ${rounds} runs`);
+  yield await measured("2 cores, 2 threads each", { ...kernel, ...peers }, two, options);
 }
 
-async function interleaved(
+async function measured(
   name: string,
   contenders: Readonly<Record<string, Contender>>,
   share: Share,
-  { rounds, note }: BenchOptions,
+  options: BenchOptions,
 ): Promise<BenchResult> {
-  const found: Record<string, number[]> = {};
-  for (let round = 0; round < rounds; round++) {
-    for (const [who, contender] of Object.entries(contenders)) {
-      const rate = await contender(share);
-      found[who] = [...(found[who] ?? []), rate];
-      note(`${name}, round ${round + 1}, ${who}: ${rate.toFixed(1)} steps/s`);
-    }
-  }
-  const { ours: own, ...peers } = found;
-  return { case: name, unit: "steps/s", ours: own, peers };
+  const shared = Object.fromEntries(
+    Object.entries(contenders).map(([who, contender]) => [who, () => contender(share)]),
+  );
+  const { ours, ...peers } = await interleave(shared, options, (round, who, rate) =>
+    options.note(`${name}, round ${round + 1}, ${who}: ${rate.toFixed(1)} steps/s`),
+  );
+  return { case: name, unit: "steps/s", higherIsBetter: true, ours, peers };
 }
 
+/** With the settings that half_cheetah.py gives its peers. */
 function ours(engine: string, steps: number): Contender {
   const settings = {
-    ...{ env: "half-cheetah", engine, steps, seed: 0, "random-steps": 1_000 },
-    ...{ "learn-after": 1_000, "evaluate-every": 2 * steps, "checkpoint-every": 2 * steps },
-    ...{ "actor-hidden": "256,256", "critic-hidden": "256,256", batch: 256 },
-    ...{ "collect-steps": 8, "gradient-steps": 8, workers: 0, lanes: 1 },
+    ...{ env: "half-cheetah", preset: "sbx", engine, steps, seed: 0 },
+    ...{ "actor-rate": 1e-3, "critic-rate": 1e-3, noise: "gaussian", "noise-sigma": 0.1 },
+    ...{ "random-steps": 1_000, "learn-after": 1_000, "collect-steps": 8, "gradient-steps": 8 },
+    ...{ "evaluate-every": 2 * steps, "checkpoint-every": 2 * steps },
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
   return async ({ cores, threads }) => {
@@ -83,10 +77,19 @@ function ours(engine: string, steps: number): Contender {
   };
 }
 
-function peer(python: string, name: "sb3" | "sbx", steps: number): Contender {
+function peersOf(python: string, steps: number): Record<string, Contender> {
+  const sbx = `SBX ${versionOf("sbx-rl")}`;
+  return {
+    [`SB3 ${versionOf("stable-baselines3")}`]: peer(python, "sb3", steps, 1),
+    [sbx]: peer(python, "sbx", steps, 1),
+    [`${sbx}, 8 after 8`]: peer(python, "sbx", steps, 8),
+  };
+}
+
+function peer(python: string, name: "sb3" | "sbx", steps: number, every: 1 | 8): Contender {
   const script = resolve("tools/bench/peers/half_cheetah.py");
   return async (share) => {
-    const words = [script, name, String(steps), String(fromStep)];
+    const words = [script, name, steps, fromStep, every, share.threads].map(String);
     const answer = (await jsonOf(python, words, share)) as { readonly stepsPerSecond: number };
     return answer.stepsPerSecond;
   };
