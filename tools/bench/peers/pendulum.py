@@ -1,11 +1,16 @@
 """Trains Pendulum-v1 as users of Stable-Baselines3 or SBX do, for `npm run bench -- pendulum`.
 
-Usage: pendulum.py sb3|sbx DDPG|TD3 SEED STEPS STARTS FOLDER
+Usage: pendulum.py sb3|sbx DDPG|TD3 SEED STEPS SOLVED STARTS FOLDER
 
 The settings are RL Baselines3 Zoo's for Pendulum-v1. STARTS is a JSON file of {"judged",
-"selection"}, lists of [theta, thetaDot]. Leaves FOLDER/policy.zip, the policy of the last step.
-Prints one line: {"final": mean return from the judged starts, "evaluations": [mean return from the
-selection starts, every 1,000 steps of learning], "evaluationSeconds": what those cost}.
+"selection"}, lists of [theta, thetaDot]. Every 1,000 steps of learning the policy is evaluated from
+the selection starts, and the best is kept, as their EvalCallback does. Leaves in FOLDER policy.zip,
+the policy of the last step, and solved.zip, the first whose evaluation reached SOLVED.
+Prints one line:
+  {"best", "last": mean returns from the judged starts,
+   "evaluations": [mean return from the selection starts],
+   "evaluationSeconds": what all evaluations cost,
+   "solved": null, or {"return": from the judged starts, "evaluationSeconds": until then}}
 Noise is off in every evaluation, and an episode has 200 steps.
 """
 
@@ -39,22 +44,39 @@ def returns_of(model, starts):
 
 
 class Evaluations(BaseCallback):
-    def __init__(self, starts):
+    def __init__(self, starts, solved_return, folder):
         super().__init__()
         self.starts = starts
+        self.solved_return = solved_return
+        self.folder = folder
         self.means = []
         self.seconds = 0.0
+        self.best = None
+        self.solved = None
 
     def _on_step(self):
         if self.num_timesteps > WARM_UP and self.num_timesteps % EVALUATE_EVERY == 0:
             begin = time.perf_counter()
-            self.means.append(float(returns_of(self.model, self.starts).mean()))
+            mean = self.mean_from("selection")
+            self.seconds += time.perf_counter() - begin
+            if mean >= self.solved_return and self.solved is None:
+                self.model.save(f"{self.folder}/solved.zip")
+                self.solved = {"evaluationSeconds": self.seconds}
+            begin = time.perf_counter()
+            if not self.means or mean > max(self.means):
+                self.best = self.mean_from("judged")
+            if self.solved is not None and "return" not in self.solved:
+                self.solved["return"] = self.mean_from("judged")
+            self.means.append(mean)
             self.seconds += time.perf_counter() - begin
         return True
 
+    def mean_from(self, which):
+        return float(returns_of(self.model, self.starts[which]).mean())
+
 
 def main():
-    package, algorithm, seed, steps, starts_path, folder = sys.argv[1:]
+    package, algorithm, seed, steps, solved_return, starts_path, folder = sys.argv[1:]
     if package == "sbx":
         import sbx
 
@@ -77,19 +99,18 @@ def main():
         seed=int(seed),
         device="cpu" if package == "sb3" else "auto",
     )
-    evaluations = Evaluations(starts["selection"])
+    evaluations = Evaluations(starts, float(solved_return), folder)
     model.learn(int(steps), callback=evaluations)
     model.save(f"{folder}/policy.zip")
-    final = float(returns_of(model, starts["judged"]).mean())
-    print(
-        json.dumps(
-            {
-                "final": final,
-                "evaluations": evaluations.means,
-                "evaluationSeconds": evaluations.seconds,
-            }
-        )
-    )
+    last = evaluations.mean_from("judged")
+    result = {
+        "best": last if evaluations.best is None else evaluations.best,
+        "last": last,
+        "evaluations": evaluations.means,
+        "evaluationSeconds": evaluations.seconds,
+        "solved": evaluations.solved,
+    }
+    print(json.dumps(result))
 
 
 main()
