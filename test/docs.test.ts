@@ -15,6 +15,9 @@ const documents = [
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
 ];
+const benches = readdirSync("tools/bench")
+  .filter((file) => file.endsWith(".ts") && file !== "main.ts")
+  .map((file) => file.slice(0, -3));
 const main = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 const scripts: Readonly<Record<string, string>> = JSON.parse(
   readFileSync("package.json", "utf8"),
@@ -50,6 +53,7 @@ function check(command: string): void {
   const script = words.slice(2).find((word) => !word.startsWith("--")) ?? "--";
   if (words[0] === "npm") {
     assert.ok(script in scripts, `${command}: no such script`);
+    if (script === "bench") checkBench(command, words.slice(words.indexOf("--") + 1));
     return;
   }
   if (script.startsWith("--")) return;
@@ -57,6 +61,22 @@ function check(command: string): void {
     assert.ok(helpOf(script).includes(`${flag} `), `${command}: no option ${flag}`);
   }
 }
+
+function checkBench(command: string, [name, ...words]: readonly string[]): void {
+  assert.ok(name === "<name>" || benches.includes(name), `${command}: no such benchmark`);
+  const source = readFileSync("tools/bench/main.ts", "utf8");
+  for (const flag of words.filter((word) => word.startsWith("--"))) {
+    assert.ok(new RegExp(`"?${flag.slice(2)}"?: \\{ type:`).test(source), `${command}: no ${flag}`);
+  }
+}
+
+test("docs/benchmarks.md has the command of each benchmark and a place for its table", () => {
+  const text = readFileSync("docs/benchmarks.md", "utf8");
+  for (const name of benches) {
+    assert.ok(text.includes(`npm run bench -- ${name}`), name);
+    assert.match(text, new RegExp(`<!-- bench:${name} -->\\n(.*\\n)*<!-- /bench:${name} -->\\n`));
+  }
+});
 
 for (const path of documents) {
   test(`${path}: its commands and its links are there`, () => {
