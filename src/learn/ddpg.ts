@@ -11,7 +11,7 @@ import type { StepMetrics } from "./losses.ts";
 import type { Normaliser, RewardScale } from "./normaliser.ts";
 import type { Priorities } from "./priorities.ts";
 import type { Replay } from "./replay.ts";
-import { isCut, noiseShareAt, rateShareAt, type TrainSettings } from "./settings.ts";
+import { isCut, noiseShareAt, progressAt, rateShareAt, type TrainSettings } from "./settings.ts";
 
 /** Everything that one training run changes as it goes; a checkpoint holds all of it. */
 export interface Run {
@@ -95,15 +95,18 @@ export async function* ddpg(run: Run, settings: TrainSettings): AsyncGenerator<R
 /** One call of the engine: K gradient steps on K minibatches. */
 export async function learn(run: Run, settings: TrainSettings): Promise<StepMetrics> {
   const { learner, replay, priorities, rng } = run;
-  const progress = run.step / settings.steps;
-  const draws = settings.gradientSteps * settings.batch;
+  const { gradientSteps, batch } = settings;
+  const draws = gradientSteps * batch;
   const sample = { index: new Int32Array(draws), nextIndex: new Int32Array(draws) };
-  replay.sample(rng, sample);
+  replay.sample(rng, sample, batch);
   const weight = priorities === null ? undefined : new Float32Array(draws);
   if (priorities !== null && weight !== undefined) {
     const { priorityCorrection: first } = settings;
-    const beta = first + (1 - first) * progress;
-    priorities.weigh(sample.index, replay.transitions, beta, weight);
+    const beta = first + (1 - first) * progressAt(settings, run.step);
+    for (let at = 0; at < draws; at += batch) {
+      const rows = sample.index.subarray(at, at + batch);
+      priorities.weigh(rows, replay.transitions, beta, weight.subarray(at, at + batch));
+    }
   }
   const { metrics, tdError } = await learner.learn({
     rows: replay.rows,

@@ -40,7 +40,10 @@ export class Priorities {
     this.#set(row, priority);
   }
 
-  /** Fills `rows` by strata of equal mass: the k-th of n draws comes from the k-th n-th of it. */
+  /**
+   * Fills `rows`, one minibatch, by strata of equal mass: the k-th of n draws comes from the k-th
+   * n-th of it. Each minibatch is drawn by itself, or each would see one stretch of the ring only.
+   */
   draw(rng: Rng, rows: Int32Array): void {
     const total = this.#tree[1];
     assert(total > 0, "nothing to sample from");
@@ -60,8 +63,9 @@ export class Priorities {
   }
 
   /**
-   * Importance weights of drawn rows: (count P(i))^-beta, divided by the largest of them; 1 where
-   * all are alike. `count` is how many transitions there are.
+   * Importance weights of one minibatch: (count P(i))^-beta, divided by the largest of that
+   * minibatch, so weights only scale steps down; 1 where all are alike. `count` is how many
+   * transitions there are.
    */
   weigh(rows: Int32Array, count: number, beta: number, weights: Float32Array): void {
     let largest = 0;

@@ -124,14 +124,17 @@ export class Replay {
 
   /**
    * Overwrites all of `into` with transitions, drawn with replacement: each equally likely, or by
-   * the priorities. The cost does not depend on how full the replay is.
+   * the priorities, minibatch by minibatch of `batch` draws. The cost does not depend on how full
+   * the replay is.
    */
-  sample(rng: Rng, into: Sample): void {
+  sample(rng: Rng, into: Sample, batch: number = into.index.length): void {
     if (this.#priorities === null) {
       this.sampleRows(rng, into, 0, this.#filled);
       return;
     }
-    this.#priorities.draw(rng, into.index);
+    for (let at = 0; at < into.index.length; at += batch) {
+      this.#priorities.draw(rng, into.index.subarray(at, at + batch));
+    }
     for (let i = 0; i < into.index.length; i++) into.nextIndex[i] = this.following(into.index[i]);
   }
 

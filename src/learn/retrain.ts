@@ -70,7 +70,7 @@ export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
     const every = Math.ceil(calls / evaluations);
     let best = { return: Number.NEGATIVE_INFINITY, policy: deployed };
     for (let call = 1; call <= calls; call++) {
-      replay.sample(rng, draw.simulated);
+      replay.sample(rng, draw.simulated, settings.batch);
       replay.sampleRows(rng, draw.logged, first, logged);
       const sample = simulated > 0 ? draw.mixed() : draw.logged;
       await learner.learn({

@@ -251,15 +251,20 @@ export function isParallel({ workers, lanes }: TrainSettings): boolean {
   return workers > 0 || lanes > 1;
 }
 
+/** Share of the run that is over, 0 to 1: worlds side by side may step beyond its end. */
+export function progressAt({ steps }: Pick<TrainSettings, "steps">, step: number): number {
+  return Math.min(1, step / steps);
+}
+
 /** The share of the learning rates that is left after `step` environment steps. */
-export function rateShareAt({ finalRateShare, steps }: TrainSettings, step: number): number {
-  return 1 - (1 - finalRateShare) * (step / steps);
+export function rateShareAt(settings: TrainSettings, step: number): number {
+  return 1 - (1 - settings.finalRateShare) * progressAt(settings, step);
 }
 
 /** The share of the exploration noise that is left after `step` environment steps. */
 export function noiseShareAt(settings: TrainSettings, step: number): number {
-  const { finalNoiseShare: final, noiseDecay, steps } = settings;
-  const progress = step / steps;
+  const { finalNoiseShare: final, noiseDecay } = settings;
+  const progress = progressAt(settings, step);
   return noiseDecay === "linear" ? 1 - (1 - final) * progress : final ** progress;
 }
 

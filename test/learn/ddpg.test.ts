@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ddpg, type Run } from "../../src/learn/ddpg.ts";
+import { ddpg, learn, type Run } from "../../src/learn/ddpg.ts";
+import type { Learner, Minibatches } from "../../src/learn/learner.ts";
 import { settingsOf } from "../../src/learn/presets.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
 import { freshTraining } from "../../src/learn/training.ts";
@@ -213,4 +214,24 @@ test("what a task does not have cannot be asked for", async () => {
   const { mirror: _, relabel: __, ...plain } = probe("truncated");
   await assert.rejects(drive(plain, { mirror: true }), { code: "usage", message: /mirror image/ });
   await assert.rejects(drive(plain, { hindsight: 1 }), { code: "usage", message: /goals/ });
+});
+
+test("importance weights are divided by the largest of their own minibatch", async () => {
+  const changes = { replay: "prioritised", collectSteps: 12, priorityExponent: 1 } as const;
+  const run = await drive(probe("truncated"), changes);
+  for (const row of [0, 1, 2, 3]) run.priorities!.update(row, 10 ** row);
+  const seen: Minibatches[] = [];
+  const learner = {
+    async learn(data: Minibatches) {
+      seen.push(data);
+      return { metrics: {}, tdError: new Float32Array(0) };
+    },
+  } as unknown as Learner;
+  const settings = settingsOf("ours", "pendulum", { gradientSteps: 20, batch: 4 });
+  await learn({ ...run, learner }, settings);
+  const weight = seen[0].weight!;
+  const largest = Array.from({ length: 20 }, (_, k) =>
+    Math.max(...weight.subarray(4 * k, 4 * k + 4)),
+  );
+  assert.deepEqual(new Set(largest), new Set([1]));
 });

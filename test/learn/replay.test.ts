@@ -190,3 +190,19 @@ test("an overwritten row is not drawn, a new one is drawn like the most surprisi
   copy.draw(new Rng(6), two);
   assert.deepEqual(one, two);
 });
+
+test("each minibatch of several is drawn from the whole ring, not one from its oldest rows", () => {
+  const priorities = new Priorities(1024, 0.6);
+  const replay = new Replay(1, 1, 1024, 0.5, 1, priorities);
+  fill(replay, 1, 1000);
+  const [batches, batch] = [8, 100];
+  const sample = sampleOf(batches * batch);
+  replay.sample(new Rng(11), sample, batch);
+  for (let k = 0; k < batches; k++) {
+    const rows = sample.index.subarray(k * batch, (k + 1) * batch);
+    // Alike priorities: each tenth of the ring is a tenth of the minibatch.
+    const tenths = new Array<number>(10).fill(0);
+    for (const row of rows) tenths[Math.floor(row / 100)]++;
+    for (const count of tenths) assert.ok(count >= 9 && count <= 11, `batch ${k}: ${tenths}`);
+  }
+});
