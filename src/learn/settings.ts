@@ -289,6 +289,14 @@ export function checkSettings(settings: TrainSettings): void {
         "whole episodes of one world, workers 0 and lanes 1",
     );
   }
+  const { smoothTemporal, nSteps } = settings;
+  if (smoothTemporal > 0 && nSteps > 1) {
+    throw new SinewError(
+      "usage",
+      `smoothTemporal is ${smoothTemporal} and nSteps ${nSteps}: it compares the action at s with ` +
+        "the one at the next state, which n-step returns skip; give nSteps 1",
+    );
+  }
   if (settings.actionLayer > settings.criticHidden.length) {
     const { actionLayer, criticHidden } = settings;
     throw new SinewError(
