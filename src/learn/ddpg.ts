@@ -60,8 +60,8 @@ export async function* ddpg(run: Run, settings: TrainSettings): AsyncGenerator<R
   while (run.step < settings.steps && !run.done) {
     explorer.begin(learner);
     env.reset(rng.word(), s);
-    run.normaliser.see(s);
     episode.begin(s);
+    run.normaliser.see(s);
     let over = false;
     // for t = 1, T do
     while (!over && run.step < settings.steps && !run.done) {
@@ -80,7 +80,7 @@ export async function* ddpg(run: Run, settings: TrainSettings): AsyncGenerator<R
       over = terminated || truncated || isCut(settings, episode.length);
       run.rewardScale.see(reward, over);
       // Sample minibatches; critic, actor and targets each take their step, K times.
-      if (run.step >= settings.learnAfter && run.step % settings.collectSteps === 0) {
+      if (run.step % settings.collectSteps === 0 && mayLearn(run, settings)) {
         yield { kind: "learned", metrics: await learn(run, settings) };
       }
     }
@@ -90,6 +90,12 @@ export async function* ddpg(run: Run, settings: TrainSettings): AsyncGenerator<R
     yield { kind: "episode", return: episode.return, length: episode.length };
     yield { kind: "boundary" };
   }
+}
+
+/** Whether it is time to learn, and there is something to learn from. */
+export function mayLearn({ step, replay }: Run, { learnAfter }: TrainSettings): boolean {
+  // The first transition is whole once its next observations are there, n steps later.
+  return step >= learnAfter && replay.transitions > 0;
 }
 
 /** One call of the engine: K gradient steps on K minibatches. */

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Spec } from "../core/spec.ts";
 import type { ObservationScale } from "./actor-forward.ts";
 
@@ -77,39 +78,51 @@ export class RewardScale {
   readonly #factor: number;
   readonly #gamma: number;
   readonly #running: boolean;
-  /** Discounted return now, then Welford's count, mean and sum of squared differences. */
-  readonly #sums = new Float64Array(4);
+  /** Of each world, the discounted return as it stands. */
+  readonly #returns: Float64Array;
+  /** Welford's count, mean and sum of squared differences, over all worlds. */
+  readonly #sums = new Float64Array(3);
 
-  constructor(factor: number, gamma: number, running: boolean) {
+  /** Rewards come from so many `worlds`, each with a return of its own. */
+  constructor(factor: number, gamma: number, running: boolean, worlds: number = 1) {
     this.#factor = factor;
     this.#gamma = gamma;
     this.#running = running;
+    this.#returns = new Float64Array(worlds);
   }
 
   /** What a reward is multiplied by now. */
   get value(): number {
-    const [, count, , squares] = this.#sums;
+    const [count, , squares] = this.#sums;
     if (!this.#running || count < 2) return this.#factor;
     return this.#factor / Math.max(deviationMin, Math.sqrt(squares / count));
   }
 
-  /** Counts a reward. */
-  see(reward: number, over: boolean): void {
+  /** Counts a reward of a world, whose episode it may have ended. */
+  see(reward: number, over: boolean, world: number = 0): void {
     if (!this.#running) return;
-    const sums = this.#sums;
-    sums[0] = sums[0] * this.#gamma + reward;
-    sums[1]++;
-    const before = sums[0] - sums[2];
-    sums[2] += before / sums[1];
-    sums[3] += before * (sums[0] - sums[2]);
-    if (over) sums[0] = 0;
+    const [returns, sums] = [this.#returns, this.#sums];
+    returns[world] = returns[world] * this.#gamma + reward;
+    sums[0]++;
+    const before = returns[world] - sums[1];
+    sums[1] += before / sums[0];
+    sums[2] += before * (returns[world] - sums[1]);
+    if (over) this.end(world);
   }
 
+  /** A world begins anew, without a reward: what comes is of another return. */
+  end(world: number): void {
+    this.#returns[world] = 0;
+  }
+
+  /** All state, so that a checkpoint can hold it: the returns, then the sums. */
   save(): Float64Array {
-    return this.#sums.slice();
+    return Float64Array.of(...this.#returns, ...this.#sums);
   }
 
-  restore(sums: Float64Array): void {
-    this.#sums.set(sums);
+  restore(saved: Float64Array): void {
+    assert.equal(saved.length, this.#returns.length + this.#sums.length, "as many worlds");
+    this.#returns.set(saved.subarray(0, this.#returns.length));
+    this.#sums.set(saved.subarray(this.#returns.length));
   }
 }

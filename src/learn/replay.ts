@@ -17,8 +17,9 @@ export interface Sample {
 export interface ReplayState {
   readonly rows: Float32Array;
   readonly span: Uint8Array;
-  readonly head: number;
-  readonly pending: number;
+  /** Of each lane. */
+  readonly heads: readonly number[];
+  readonly pending: readonly number[];
 }
 
 /**
@@ -29,48 +30,60 @@ export interface ReplayState {
  * gamma r1 + ... over the span; the discount is gamma^span, and 0 where the episode terminated. An
  * episode's end adds one row that holds only the final observation, so a truncated episode
  * bootstraps from where it was cut.
+ *
+ * Worlds side by side each write a lane of their own, so that an episode lies in one piece however
+ * they take turns: lane l of L is the rows l, l + L, l + 2 L, ... and the next of row i is i + L.
  */
 export class Replay {
   readonly observations: number;
   readonly actions: number;
   readonly capacity: number;
   readonly width: number;
+  readonly lanes: number;
   readonly rows: Float32Array;
   readonly #gamma: number;
   readonly #steps: number;
   /** Steps that the row's transition spans; 0 for a row without one. */
   readonly #span: Uint8Array;
   readonly #priorities: Priorities | null;
-  #head = 0;
+  /** Of each lane, where its next row goes. */
+  readonly #heads: Int32Array;
+  /** Of each lane, rows before the head that wait for rewards and observations, at most n. */
+  readonly #pending: Int32Array;
+  readonly #terminated: boolean[];
+  /** No row from here on has been written. */
   #filled = 0;
   #transitions = 0;
-  /** Rows before the head that still wait for rewards and observations to come, at most n. */
-  #pending = 0;
-  #terminated = false;
 
   /**
-   * `capacity` counts rows: one a transition and one more an episode. `gamma` is the discount of
-   * one step, `steps` the n of the n-step returns, 1 to 255. With `priorities`, as many rows long,
-   * transitions are drawn by them.
+   * `rows` counts one a transition and one more an episode; each of the `lanes` has an equal part,
+   * longer than n, and what is left over is not used. `gamma` is the discount of one step, `steps`
+   * the n of the n-step returns, 1 to 255. With `priorities`, as many rows long, transitions are
+   * drawn by them.
    */
   constructor(
     observations: number,
     actions: number,
-    capacity: number,
+    rows: number,
     gamma: number,
     steps: number = 1,
     priorities: Priorities | null = null,
+    lanes: number = 1,
   ) {
     assert(Number.isInteger(steps) && steps >= 1 && steps <= 255);
-    assert(Number.isInteger(capacity) && capacity > steps);
+    assert(Number.isInteger(rows) && Number.isInteger(lanes) && Math.floor(rows / lanes) > steps);
     this.observations = observations;
     this.actions = actions;
-    this.capacity = capacity;
+    this.lanes = lanes;
+    this.capacity = rows - (rows % lanes);
     this.width = observations + actions + 2;
-    this.rows = new Float32Array(capacity * this.width);
+    this.rows = new Float32Array(this.capacity * this.width);
+    this.#heads = Int32Array.from({ length: lanes }, (_, lane) => lane);
+    this.#pending = new Int32Array(lanes);
+    this.#terminated = new Array<boolean>(lanes).fill(false);
     this.#gamma = gamma;
     this.#steps = steps;
-    this.#span = new Uint8Array(capacity);
+    this.#span = new Uint8Array(this.capacity);
     this.#priorities = priorities;
   }
 
@@ -81,45 +94,50 @@ export class Replay {
 
   /**
    * Stores one transition. `observation` is s, [observations]; `action` is scaled to [-1, 1],
-   * [actions]; `terminated` says that no reward can follow. Follow it by the transition from s', or
-   * by `endEpisode(s')`.
+   * [actions]; `terminated` says that no reward can follow. Follow it in the same lane by the
+   * transition from s', or by `endEpisode(s')`.
    */
-  add(observation: Float32Array, action: Float32Array, reward: number, terminated: boolean): void {
+  add(
+    observation: Float32Array,
+    action: Float32Array,
+    reward: number,
+    terminated: boolean,
+    lane: number = 0,
+  ): void {
     assert(observation.length === this.observations && action.length === this.actions);
-    const row = this.#push(observation);
+    const row = this.#push(observation, lane);
     this.rows.set(action, row * this.width + this.observations);
-    this.#pending = Math.min(this.#pending + 1, this.#steps);
+    this.#pending[lane] = Math.min(this.#pending[lane] + 1, this.#steps);
     let factor = 1;
-    for (let back = 0; back < this.#pending; back++) {
+    for (let back = 0; back < this.#pending[lane]; back++) {
       this.rows[this.#before(row, back) * this.width + this.width - 2] += factor * reward;
       factor *= this.#gamma;
     }
-    this.#terminated = terminated;
+    this.#terminated[lane] = terminated;
   }
 
   /** Closes the episode with its final observation, whether it terminated or was truncated. */
-  endEpisode(final: Float32Array): void {
-    assert(this.#pending > 0, "an episode ends after a step");
+  endEpisode(final: Float32Array, lane: number = 0): void {
+    assert(this.#pending[lane] > 0, "an episode ends after a step");
     // The push completes the oldest row; the others end here too, on a shorter way.
-    const row = this.#push(final);
-    const open = Math.min(this.#pending, this.#steps);
-    for (let span = 1; span <= open; span++) {
-      const discount = this.#terminated ? 0 : this.#gamma ** span;
+    const row = this.#push(final, lane);
+    for (let span = 1; span <= this.#pending[lane]; span++) {
+      const discount = this.#terminated[lane] ? 0 : this.#gamma ** span;
       this.#complete(this.#before(row, span), span, discount);
     }
-    this.#pending = 0;
-    this.#terminated = false;
+    this.#pending[lane] = 0;
+    this.#terminated[lane] = false;
   }
 
-  /** Gives up the episode under way: its newest steps, which lead nowhere, are never drawn. */
-  abandonEpisode(): void {
-    this.#pending = 0;
-    this.#terminated = false;
+  /** Gives up a lane's episode under way: its newest steps, which lead nowhere, are never drawn. */
+  abandonEpisode(lane: number = 0): void {
+    this.#pending[lane] = 0;
+    this.#terminated[lane] = false;
   }
 
-  /** Where the next row goes. */
+  /** Where the next row of the first lane goes. */
   get head(): number {
-    return this.#head;
+    return this.#heads[0];
   }
 
   /**
@@ -139,14 +157,14 @@ export class Replay {
   }
 
   /**
-   * Draws with equal chance from the `count` rows that begin at `first`, of which one must be a
-   * transition.
+   * Draws with equal chance from `count` rows, `first` and every `stride`-th behind it, of which
+   * one must be a transition.
    */
-  sampleRows(rng: Rng, into: Sample, first: number, count: number): void {
+  sampleRows(rng: Rng, into: Sample, first: number, count: number, stride: number = 1): void {
     assert(this.#transitions > 0 && count > 0, "nothing to sample from");
     for (let i = 0; i < into.index.length; i++) {
       let row = -1;
-      do row = (first + rng.below(count)) % this.capacity;
+      do row = (first + rng.below(count) * stride) % this.capacity;
       while (this.#span[row] === 0);
       into.index[i] = row;
       into.nextIndex[i] = this.following(row);
@@ -155,7 +173,7 @@ export class Replay {
 
   /** The row whose observation the transition of `row` leads to. */
   following(row: number): number {
-    const next = row + this.#span[row];
+    const next = row + this.#span[row] * this.lanes;
     return next < this.capacity ? next : next - this.capacity;
   }
 
@@ -169,37 +187,40 @@ export class Replay {
     return {
       rows: this.rows.subarray(0, this.#filled * this.width),
       span: this.#span.subarray(0, this.#filled),
-      head: this.#head,
-      pending: this.#pending,
+      heads: [...this.#heads],
+      pending: [...this.#pending],
     };
   }
 
   /** Takes up what `save` gave. */
   restore(saved: ReplayState): void {
-    assert(saved.rows.length <= this.rows.length && saved.rows.length % this.width === 0);
+    assert(saved.rows.length <= this.rows.length, "the replay is too small");
+    assert.equal(saved.rows.length, saved.span.length * this.width, "rows of another width");
+    assert.equal(saved.heads.length, this.lanes, "as many lanes");
     this.rows.set(saved.rows);
     this.#span.fill(0);
     this.#span.set(saved.span);
     this.#filled = saved.span.length;
-    this.#head = saved.head;
-    this.#pending = saved.pending;
+    this.#heads.set(saved.heads);
+    this.#pending.set(saved.pending);
     this.#transitions = saved.span.reduce((sum, span) => sum + (span > 0 ? 1 : 0), 0);
   }
 
   #before(row: number, back: number): number {
-    return row >= back ? row - back : row - back + this.capacity;
+    const before = row - back * this.lanes;
+    return before >= 0 ? before : before + this.capacity;
   }
 
-  /** Writes an observation at the head, which completes the row n steps before it. */
-  #push(observation: Float32Array): number {
-    const row = this.#head;
+  /** Writes an observation at the lane's head, which completes the row n steps before it. */
+  #push(observation: Float32Array, lane: number): number {
+    const row = this.#heads[lane];
     if (this.#span[row] > 0) this.#forget(row);
-    if (this.#pending === this.#steps) {
+    if (this.#pending[lane] === this.#steps) {
       this.#complete(this.#before(row, this.#steps), this.#steps, this.#gamma ** this.#steps);
     }
     this.rows.fill(0, row * this.width, (row + 1) * this.width);
     this.rows.set(observation, row * this.width);
-    this.#head = row + 1 === this.capacity ? 0 : row + 1;
+    this.#heads[lane] = row + this.lanes < this.capacity ? row + this.lanes : lane;
     this.#filled = Math.max(this.#filled, row + 1);
     return row;
   }

@@ -56,22 +56,23 @@ export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
   try {
     const { learner, replay, rng } = run;
     const simulated = Math.min(replay.transitions, replay.capacity);
-    const first = replay.head;
-    const transitions = addSegments(replay, segments, task);
+    const { transitions, rows } = addSegments(replay, segments, task);
     if (transitions === 0) {
       throw new SinewError(
         "log-file",
         "the log holds no two consecutive armed cycles to learn from",
       );
     }
-    const logged = (replay.head - first + replay.capacity) % replay.capacity;
+    // All of them lie in the replay's first lane, behind each other.
+    const logged = Math.min(rows, replay.capacity / replay.lanes);
+    const first = (replay.head - logged * replay.lanes + replay.capacity) % replay.capacity;
     const draw = mixture(settings.gradientSteps, settings.batch);
     const calls = Math.ceil(gradientSteps / settings.gradientSteps);
     const every = Math.ceil(calls / evaluations);
     let best = { return: Number.NEGATIVE_INFINITY, policy: deployed };
     for (let call = 1; call <= calls; call++) {
       replay.sample(rng, draw.simulated, settings.batch);
-      replay.sampleRows(rng, draw.logged, first, logged);
+      replay.sampleRows(rng, draw.logged, first, logged, replay.lanes);
       const sample = simulated > 0 ? draw.mixed() : draw.logged;
       await learner.learn({
         rows: replay.rows,
@@ -97,11 +98,15 @@ export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
   }
 }
 
-/** Adds the log's transitions, judged by the task, and returns how many they are. */
-function addSegments(replay: Replay, segments: readonly Segment[], task: Task): number {
+/** Adds the log's transitions, judged by the task; says how many they are, and their rows. */
+function addSegments(
+  replay: Replay,
+  segments: readonly Segment[],
+  task: Task,
+): { transitions: number; rows: number } {
   const { observation, action } = task.spec;
   const scaled = new Float32Array(action.length);
-  let transitions = 0;
+  let [transitions, rows] = [0, 0];
   for (const segment of segments) {
     const o = (i: number): Float32Array =>
       segment.observation.subarray(i * observation.length, (i + 1) * observation.length);
@@ -112,9 +117,12 @@ function addSegments(replay: Replay, segments: readonly Segment[], task: Task): 
       replay.add(o(i), scaled, reward, false);
       transitions++;
     }
-    if (segment.count > 1) replay.endEpisode(o(segment.count - 1));
+    if (segment.count > 1) {
+      replay.endEpisode(o(segment.count - 1));
+      rows += segment.count;
+    }
   }
-  return transitions;
+  return { transitions, rows };
 }
 
 /** Physical units to [-1, 1], as the replay holds actions. */

@@ -14,6 +14,8 @@ export interface Driver extends Explored {
 
 /** What some worlds did for some steps. Plain data. */
 export interface Chunk {
+  /** Whose worlds they are: its number among the workers. */
+  readonly worker: number;
   /**
    * [lanes * steps, width]: lane after lane, step after step, s | a in [-1, 1] | reward | end | s',
    * where end is 0, 1 (terminated) or 2 (truncated).
@@ -92,7 +94,7 @@ export class Rollout {
         this.#step(lane, driver, row, episodes);
       }
     }
-    return { rows, episodes };
+    return { worker: this.#worker, rows, episodes };
   }
 
   #step(

@@ -251,6 +251,11 @@ export function isParallel({ workers, lanes }: TrainSettings): boolean {
   return workers > 0 || lanes > 1;
 }
 
+/** How many worlds are driven. */
+export function worldsOf({ workers, lanes }: TrainSettings): number {
+  return Math.max(1, workers) * lanes;
+}
+
 /** Share of the run that is over, 0 to 1: worlds side by side may step beyond its end. */
 export function progressAt({ steps }: Pick<TrainSettings, "steps">, step: number): number {
   return Math.min(1, step / steps);
@@ -289,7 +294,14 @@ export function checkSettings(settings: TrainSettings): void {
         "whole episodes of one world, workers 0 and lanes 1",
     );
   }
-  const { smoothTemporal, nSteps } = settings;
+  const { replayRows, smoothTemporal, nSteps } = settings;
+  if (replayRows < worldsOf(settings) * (nSteps + 1)) {
+    throw new SinewError(
+      "usage",
+      `replayRows is ${replayRows}: each of ${worldsOf(settings)} worlds needs ${nSteps + 1} of ` +
+        "its own at least",
+    );
+  }
   if (smoothTemporal > 0 && nSteps > 1) {
     throw new SinewError(
       "usage",

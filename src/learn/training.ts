@@ -17,7 +17,7 @@ import { type Learnt, type NetworkFiles, networkFiles } from "./network-files.ts
 import { Normaliser, RewardScale } from "./normaliser.ts";
 import { Priorities } from "./priorities.ts";
 import { Replay } from "./replay.ts";
-import { checkSettings, lossesOf, type TrainSettings } from "./settings.ts";
+import { checkSettings, lossesOf, type TrainSettings, worldsOf } from "./settings.ts";
 
 /** The best policy so far, by its mean return on the selection starts. */
 export interface Best {
@@ -49,7 +49,11 @@ interface Facts {
   readonly episodes: number;
   readonly gradientSteps: number;
   readonly explorer: ReturnType<Explorer["save"]>;
-  readonly replay: { readonly head: number; readonly pending: number };
+  readonly replay: {
+    /** Of each world; a number where there was one only, in older checkpoints. */
+    readonly head: readonly number[] | number;
+    readonly pending: readonly number[] | number;
+  };
   readonly best: { readonly step: number; readonly return: number };
   readonly recentReturns: readonly number[];
   readonly evaluatedStep: number;
@@ -95,6 +99,11 @@ export async function resumedTraining(path: string, plain: Task): Promise<Traini
   }
   // A checkpoint that says nothing of hardware is older than these settings.
   const settings = { ...ideal, ...facts.settings };
+  const heads = [facts.replay.head].flat();
+  const pending = [facts.replay.pending].flat();
+  if (heads.length !== worldsOf(settings)) {
+    throw new SinewError("checkpoint", `${path} was written by another version of sinew`);
+  }
   const task = withHardware(plain, settings);
   checkChannels(path, task, arrays);
   const run = await openRun(settings, task, {
@@ -112,7 +121,7 @@ export async function resumedTraining(path: string, plain: Task): Promise<Traini
   run.explorer.restore(facts.explorer);
   run.rng.state.set(arrays.rng);
   run.learner.chance.set(arrays.learnerRng);
-  run.replay.restore({ rows: arrays.replayRows, span: arrays.replaySpan, ...facts.replay });
+  run.replay.restore({ rows: arrays.replayRows, span: arrays.replaySpan, heads, pending });
   run.priorities?.restore(arrays.priorities);
   run.normaliser.restore(arrays.observationSums);
   run.rewardScale.restore(arrays.rewardSums);
@@ -148,7 +157,7 @@ function checkChannels(path: string, { name, spec }: Task, arrays: Arrays): void
 export function saveTraining(path: string, training: Training): void {
   const { settings, run, best } = training;
   const { carried, steps } = run.learner.state;
-  const { rows, span, head, pending } = run.replay.save();
+  const { rows, span, heads, pending } = run.replay.save();
   const facts: Facts = {
     settings,
     engine: run.learner.engine.name,
@@ -157,7 +166,7 @@ export function saveTraining(path: string, training: Training): void {
     episodes: run.episodes,
     gradientSteps: steps,
     explorer: run.explorer.save(),
-    replay: { head, pending },
+    replay: { head: heads, pending },
     best: { step: best.step, return: best.return },
     recentReturns: training.recentReturns,
     evaluatedStep: training.evaluatedStep,
@@ -190,6 +199,8 @@ async function openRun(settings: TrainSettings, task: Task, state: LearnerState)
   const losses = lossesOf(settings, task.spec);
   const { seed, gamma, nSteps, replayRows, priorityExponent } = settings;
   const { observations, actions } = losses.shape;
+  const worlds = worldsOf(settings);
+  const normed = settings.returnNorm === "running";
   const program = gradientStep(losses);
   const engine = await openEngine(
     await chooseEngine(settings.engine, settings.threads, losses.shape),
@@ -203,11 +214,11 @@ async function openRun(settings: TrainSettings, task: Task, state: LearnerState)
   return {
     env: task.makeEnv(),
     learner: new Learner(engine, losses, program, state.steps, seed),
-    replay: new Replay(observations, actions, replayRows, gamma, nSteps, priorities),
+    replay: new Replay(observations, actions, replayRows, gamma, nSteps, priorities, worlds),
     priorities,
     explorer: new Explorer(settings, losses.shape, normaliser),
     normaliser,
-    rewardScale: new RewardScale(settings.rewardScale, gamma, settings.returnNorm === "running"),
+    rewardScale: new RewardScale(settings.rewardScale, gamma, normed, worlds),
     episode: new Episode(task, settings),
     rng: new Rng(seed),
     step: 0,

@@ -235,3 +235,12 @@ test("importance weights are divided by the largest of their own minibatch", asy
   );
   assert.deepEqual(new Set(largest), new Set([1]));
 });
+
+test("learning waits for the first transition, however soon it is asked for", async () => {
+  for (const replay of ["uniform", "prioritised"] as const) {
+    const changes = { replay, policyDelay: 1, gradientSteps: 1, collectSteps: 1, learnAfter: 1 };
+    const task = probe("truncated");
+    assert.equal((await drive(task, { ...changes, parameterNoise: 0.1 })).step, 12);
+    assert.equal((await drive(task, { ...changes, nSteps: 100 })).step, 12);
+  }
+});
