@@ -17,9 +17,26 @@ export class Alarms {
   readonly #gamma: number;
   #beyond = 0;
   #saturated = 0;
+  #said: readonly string[] = [];
 
   constructor(gamma: number) {
     this.#gamma = gamma;
+  }
+
+  /** What has been said, one line each. */
+  get said(): readonly string[] {
+    return this.#said;
+  }
+
+  /** All state, so that a checkpoint can hold it. */
+  save(): { beyond: number; saturated: number; said: readonly string[] } {
+    return { beyond: this.#beyond, saturated: this.#saturated, said: this.#said };
+  }
+
+  restore({ beyond, saturated, said }: ReturnType<Alarms["save"]>): void {
+    this.#beyond = beyond;
+    this.#saturated = saturated;
+    this.#said = said;
   }
 
   /**
@@ -27,6 +44,16 @@ export class Alarms {
    * environment gave, of which the critic saw `rewardScale` times as much.
    */
   check(
+    metrics: StepMetrics,
+    rewards: { readonly lowest: number; readonly highest: number },
+    rewardScale: number,
+  ): string | null {
+    const alarm = this.#look(metrics, rewards, rewardScale);
+    if (alarm !== null) this.#said = [...this.#said, alarm];
+    return alarm;
+  }
+
+  #look(
     { q, saturation }: StepMetrics,
     rewards: { readonly lowest: number; readonly highest: number },
     rewardScale: number,

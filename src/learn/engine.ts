@@ -136,7 +136,7 @@ class KernelEngine implements Engine {
     this.threads = threads;
     this.beside = beside;
     this.#kernel = kernel;
-    for (const { name } of program.carried) kernel.view(name).set(start[name]);
+    for (const { name } of program.carried) kernel.setCarried(name, start[name]);
   }
 
   carried(name: string): Float32Array {

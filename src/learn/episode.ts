@@ -13,6 +13,12 @@ interface Moment {
   readonly sNext: Float32Array;
 }
 
+/** The least and the greatest of some rewards. */
+export interface Rewards {
+  lowest: number;
+  highest: number;
+}
+
 /** What is stored of an episode beside itself. */
 export interface Beside {
   /** Its mirror image, where the task has one. */
@@ -27,7 +33,7 @@ export interface Beside {
  */
 export class Episode {
   /** The least and the greatest reward of the run so far, or 0 where that is beyond it. */
-  readonly rewards = { lowest: 0, highest: 0 };
+  readonly rewards: Rewards = { lowest: 0, highest: 0 };
   readonly task: Task;
   #return = 0;
   #length = 0;
@@ -117,7 +123,10 @@ export class Episode {
     const command = Float32Array.from(this.task.spec.action, ({ low, high }, i) => {
       return (low + high) / 2 + ((high - low) / 2) * a[i];
     });
-    replay.add(from, a, this.task.reward(from, command, to), terminated);
+    const reward = this.task.reward(from, command, to);
+    checkNumbers(this.task, to, reward);
+    this.seeReward(reward);
+    replay.add(from, a, reward, terminated);
     replay.endEpisode(to);
   }
 }

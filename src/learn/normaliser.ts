@@ -56,6 +56,7 @@ export class Normaliser implements ObservationScale {
   }
 
   restore(sums: Float64Array): void {
+    assert.equal(sums.length, this.#sums.length, "as many channels");
     this.#sums.set(sums);
     if (this.#running && sums[0] > 0) this.#publish();
   }

@@ -159,6 +159,13 @@ function ours(task: string): Changes {
   };
 }
 
+/** All settings of a run that was made when there were fewer: the others are plain. */
+export function completed(
+  said: Partial<TrainSettings> & Pick<TrainSettings, "task" | "seed">,
+): TrainSettings {
+  return { ...plain, ...said };
+}
+
 /** Every preset by name, ours first. */
 export const presetNames: readonly string[] = ["ours", ...Object.keys(others)];
 
@@ -171,10 +178,11 @@ export function settingsOf(
   task: string,
   changes: Partial<TrainSettings> = {},
 ): TrainSettings {
-  const own = preset === "ours" ? ours(task) : others[preset];
+  const known = Object.hasOwn(others, preset) ? others[preset] : undefined;
+  const own = preset === "ours" ? ours(task) : known;
   if (own === undefined) {
-    const known = presetNames.join(", ");
-    throw new SinewError("usage", `no preset is named "${preset}": there is ${known}`);
+    const names = presetNames.join(", ");
+    throw new SinewError("usage", `no preset is named "${preset}": there is ${names}`);
   }
   return { ...plain, ...own, task, seed: 0, ...changes };
 }

@@ -4,7 +4,6 @@ import type { Clock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import { loadPolicy } from "../policy/policy.ts";
 import type { Task } from "../sim/env.ts";
-import { Alarms } from "./alarms.ts";
 import { ddpg, type Report } from "./ddpg.ts";
 import { parallelDdpg } from "./ddpg-parallel.ts";
 import {
@@ -100,6 +99,8 @@ export interface TrainContext {
   readonly listener: TrainListener;
   /** Goes on from the folder's checkpoint, with that checkpoint's settings. */
   readonly resume: boolean;
+  /** Settings that were named: a run that goes on refuses what its own are not. */
+  readonly asked?: Partial<TrainSettings>;
 }
 
 /**
@@ -120,8 +121,9 @@ export async function train(settings: TrainSettings, context: TrainContext): Pro
 }
 
 function openTraining(settings: TrainSettings, context: TrainContext): Promise<Training> {
-  const { task, folder, resume } = context;
-  return resume ? resumedTraining(join(folder, "checkpoint"), task) : freshTraining(settings, task);
+  const { task, folder, resume, asked } = context;
+  if (!resume) return freshTraining(settings, task);
+  return resumedTraining(join(folder, "checkpoint"), task, asked);
 }
 
 /** One process's part of a training run. */
@@ -129,8 +131,6 @@ class Session {
   readonly #training: Training;
   readonly #context: TrainContext;
   readonly #journal: Journal;
-  readonly #alarms: Alarms;
-  readonly #said: string[] = [];
   readonly #startUs: number;
   readonly #startStep: number;
   readonly #rollouts: Rollouts | null;
@@ -140,7 +140,6 @@ class Session {
     this.#context = context;
     const { step } = training.run;
     this.#journal = new Journal(context.folder, context.wallSeconds, context.resume ? step : 0);
-    this.#alarms = new Alarms(training.settings.gamma);
     this.#startUs = context.clock.now();
     this.#startStep = step;
     const { settings } = training;
@@ -190,7 +189,7 @@ class Session {
   }
 
   async #learned({ metrics }: Extract<Report, { kind: "learned" }>): Promise<void> {
-    const { run, settings, evaluatedStep } = this.#training;
+    const { run, settings, evaluatedStep, alarms } = this.#training;
     const rateShare = rateShareAt(settings, run.step);
     this.#journal.learned(run.step, metrics, {
       gradientSteps: run.learner.state.steps,
@@ -198,11 +197,8 @@ class Session {
       actorRate: settings.actorRate * rateShare,
       criticRate: settings.criticRate * rateShare,
     });
-    const alarm = this.#alarms.check(metrics, run.episode.rewards, run.rewardScale.value);
-    if (alarm !== null) {
-      this.#said.push(alarm);
-      this.#context.listener.alarm?.(alarm);
-    }
+    const alarm = alarms.check(metrics, run.episode.rewards, run.rewardScale.value);
+    if (alarm !== null) this.#context.listener.alarm?.(alarm);
     if (run.step < evaluatedStep + settings.evaluateEvery) return;
     run.done = (await this.#select()) >= settings.targetReturn;
   }
@@ -256,7 +252,7 @@ class Session {
       final: await judge(last, task, judgedStarts(task)),
       random: await evaluateRandom(task, randomStarts(task)),
       engine: training.run.learner.engine.name,
-      alarms: this.#said,
+      alarms: training.alarms.said,
     };
   }
 

@@ -1,23 +1,25 @@
 import { SinewError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
+import { differenceOfSpecs, type Spec } from "../core/spec.ts";
 import type { Task } from "../sim/env.ts";
-import { ideal } from "../sim/hardware.ts";
 import { withHardware } from "../sim/hardware-task.ts";
 import { openTask } from "../sim/tasks.ts";
 import { acting } from "./acting.ts";
+import { Alarms } from "./alarms.ts";
 import { policyFile } from "./artefact.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { Run } from "./ddpg.ts";
 import { chooseEngine, openEngine, sameBits } from "./engine.ts";
-import { Episode } from "./episode.ts";
+import { Episode, type Rewards } from "./episode.ts";
 import { Explorer } from "./explorer.ts";
 import { gradientStep } from "./gradient-step.ts";
 import { initialState, Learner, type LearnerState } from "./learner.ts";
 import { type Learnt, type NetworkFiles, networkFiles } from "./network-files.ts";
 import { Normaliser, RewardScale } from "./normaliser.ts";
+import { completed } from "./presets.ts";
 import { Priorities } from "./priorities.ts";
 import { Replay } from "./replay.ts";
-import { checkSettings, lossesOf, type TrainSettings, worldsOf } from "./settings.ts";
+import { checkSettings, lossesOf, settingTable, type TrainSettings, worldsOf } from "./settings.ts";
 
 /** The best policy so far, by its mean return on the selection starts. */
 export interface Best {
@@ -38,6 +40,7 @@ export interface Training {
   recentReturns: readonly number[];
   evaluatedStep: number;
   savedStep: number;
+  readonly alarms: Alarms;
 }
 
 /** The facts of a checkpoint: what is not a large array. */
@@ -57,6 +60,11 @@ interface Facts {
   readonly best: { readonly step: number; readonly return: number };
   readonly recentReturns: readonly number[];
   readonly evaluatedStep: number;
+  // What older checkpoints do not say.
+  readonly spec?: Spec;
+  readonly done?: boolean;
+  readonly rewards?: Rewards;
+  readonly alarms?: ReturnType<Alarms["save"]>;
 }
 
 /** The arrays of a checkpoint, beside the learner's own (`learner/` and their names). */
@@ -85,27 +93,33 @@ export async function freshTraining(settings: TrainSettings, plain: Task): Promi
     recentReturns: [],
     evaluatedStep: 0,
     savedStep: 0,
+    alarms: new Alarms(settings.gamma),
   };
 }
 
 /**
  * A run as its checkpoint left it, which goes on bit for bit as if it had not been interrupted.
- * Throws `SinewError("checkpoint")` where the file is no checkpoint of this task.
+ * Throws `SinewError("checkpoint")` where the file is no checkpoint of this task, and of "usage"
+ * where settings that were `asked` for are not its own.
  */
-export async function resumedTraining(path: string, plain: Task): Promise<Training> {
+export async function resumedTraining(
+  path: string,
+  plain: Task,
+  asked: Partial<TrainSettings> = {},
+): Promise<Training> {
   const { facts, arrays } = readCheckpoint<Facts, Arrays>(path);
   if (facts.settings.task !== plain.name) {
     throw new SinewError("checkpoint", `${path} is of the task ${facts.settings.task}`);
   }
-  // A checkpoint that says nothing of hardware is older than these settings.
-  const settings = { ...ideal, ...facts.settings };
+  const settings = settingsIn(path, facts);
+  refuseOthers(path, settings, asked);
   const heads = [facts.replay.head].flat();
   const pending = [facts.replay.pending].flat();
   if (heads.length !== worldsOf(settings)) {
     throw new SinewError("checkpoint", `${path} was written by another version of sinew`);
   }
   const task = withHardware(plain, settings);
-  checkChannels(path, task, arrays);
+  checkSame(path, facts, task.spec);
   const run = await openRun(settings, task, {
     carried: learnerArrays(arrays),
     steps: facts.gradientSteps,
@@ -118,6 +132,8 @@ export async function resumedTraining(path: string, plain: Task): Promise<Traini
   }
   run.step = facts.step;
   run.episodes = facts.episodes;
+  run.done = facts.done ?? false;
+  Object.assign(run.episode.rewards, facts.rewards);
   run.explorer.restore(facts.explorer);
   run.rng.state.set(arrays.rng);
   run.learner.chance.set(arrays.learnerRng);
@@ -125,6 +141,8 @@ export async function resumedTraining(path: string, plain: Task): Promise<Traini
   run.priorities?.restore(arrays.priorities);
   run.normaliser.restore(arrays.observationSums);
   run.rewardScale.restore(arrays.rewardSums);
+  const alarms = new Alarms(settings.gamma);
+  if (facts.alarms !== undefined) alarms.restore(facts.alarms);
   return {
     settings,
     task,
@@ -138,19 +156,43 @@ export async function resumedTraining(path: string, plain: Task): Promise<Traini
     recentReturns: facts.recentReturns,
     evaluatedStep: facts.evaluatedStep,
     savedStep: facts.step,
+    alarms,
   };
 }
 
-/** A task in a file may have changed since. */
-function checkChannels(path: string, { name, spec }: Task, arrays: Arrays): void {
-  const { observation, action } = spec;
-  const width = observation.length + action.length + 2;
-  const fits =
-    arrays.observationSums.length === 1 + 2 * observation.length &&
-    arrays.replayRows.length === width * arrays.replaySpan.length;
-  if (fits) return;
-  const now = `${observation.length} observations and ${action.length} actions`;
-  throw new SinewError("checkpoint", `${path} is of other channels: ${name} now has ${now}`);
+/** A checkpoint's settings; what it does not say, because it is older, is plain. */
+function settingsIn(path: string, { settings: said }: Facts): TrainSettings {
+  const unknown = Object.keys(said).find((name) => !Object.hasOwn(settingTable, name));
+  if (unknown !== undefined) {
+    const why = `was written by another version of sinew: it has the setting "${unknown}"`;
+    throw new SinewError("checkpoint", `${path} ${why}`);
+  }
+  const settings = completed(said);
+  checkSettings(settings);
+  return settings;
+}
+
+function refuseOthers(path: string, own: TrainSettings, asked: Partial<TrainSettings>): void {
+  const names = Object.keys(asked) as (keyof TrainSettings)[];
+  const other = names.filter((name) => JSON.stringify(asked[name]) !== JSON.stringify(own[name]));
+  if (other.length === 0) return;
+  const each = other.map((name) => `${name} ${own[name]}, not ${asked[name]}`).join("; ");
+  throw new SinewError(
+    "usage",
+    `${path} goes on with its own settings, ${each}: leave these out, or begin another run`,
+  );
+}
+
+/** Throws `SinewError("checkpoint")` where the task is no longer the one that was trained on. */
+function checkSame(path: string, { spec }: Facts, actual: Spec): void {
+  if (spec === undefined) return;
+  // JSON has no Infinity: a side without a limit comes back as null.
+  const observation = spec.observation.map(({ low, high, ...rest }) => ({
+    ...{ ...rest, low: low ?? Number.NEGATIVE_INFINITY, high: high ?? Number.POSITIVE_INFINITY },
+  }));
+  const difference = differenceOfSpecs({ ...spec, observation }, actual);
+  if (difference === null) return;
+  throw new SinewError("checkpoint", `${path}: the task has changed since: ${difference}`);
 }
 
 /** Writes the checkpoint of a run that is between two episodes. */
@@ -170,6 +212,10 @@ export function saveTraining(path: string, training: Training): void {
     best: { step: best.step, return: best.return },
     recentReturns: training.recentReturns,
     evaluatedStep: training.evaluatedStep,
+    spec: training.task.spec,
+    done: run.done,
+    rewards: run.episode.rewards,
+    alarms: training.alarms.save(),
   };
   const arrays: Arrays = {
     rng: run.rng.state,
@@ -278,10 +324,9 @@ async function learntBy(
   path: string,
 ): Promise<Learnt & { readonly origin: { readonly step: number; readonly engine: string } }> {
   const { facts, arrays } = readCheckpoint<Facts, Arrays>(path);
-  const settings = { ...ideal, ...facts.settings };
-  const task = withHardware(await openTask(settings.task), settings);
-  checkChannels(path, task, arrays);
-  const { spec } = task;
+  const settings = settingsIn(path, facts);
+  const { spec } = withHardware(await openTask(settings.task), settings);
+  checkSame(path, facts, spec);
   const observation = new Normaliser(spec, settings.observationNorm, settings.observationClip);
   observation.restore(arrays.observationSums);
   const origin = { step: facts.step, engine: facts.engine };

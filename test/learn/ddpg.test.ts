@@ -244,3 +244,11 @@ test("learning waits for the first transition, however soon it is asked for", as
     assert.equal((await drive(task, { ...changes, nSteps: 100 })).step, 12);
   }
 });
+
+test("what was earned towards other goals counts among the rewards seen, and is a number", async () => {
+  const generous: Task = { ...probe("truncated"), reward: () => 50 };
+  const run = await drive(generous, { hindsight: 1 });
+  assert.deepEqual(run.episode.rewards, { lowest: 0, highest: 50 });
+  const broken: Task = { ...probe("truncated"), reward: () => Number.NaN };
+  await assert.rejects(drive(broken, { hindsight: 1 }), { code: "environment" });
+});

@@ -158,6 +158,19 @@ test("a Q that no rewards could add up to raises the alarm, once", () => {
   assert.match(new Alarms(0.9).check(metrics({ q: -17 }), rewards, 0.1) ?? "", /Q is -17.00/);
 });
 
+test("alarms go on from a checkpoint: what was counted, and what was said", () => {
+  const rewards = { lowest: -1, highest: 0 };
+  const one = new Alarms(0.9);
+  one.check(metrics({ q: 5 }), rewards, 1);
+  assert.equal(one.said.length, 1);
+  const two = new Alarms(0.9);
+  two.restore(JSON.parse(JSON.stringify(one.save())));
+  assert.equal(two.check(metrics({ q: 5 }), rewards, 1), null, "it has been said");
+  assert.deepEqual(two.said, one.said);
+  assert.match(two.check(metrics({ saturation: 1 }), rewards, 1) ?? "", /actor's outputs/);
+  assert.equal(two.said.length, 2);
+});
+
 test("an actor that is at its ends all the time raises the alarm", () => {
   const rewards = { lowest: -1, highest: 1 };
   assert.match(

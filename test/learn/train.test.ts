@@ -11,6 +11,7 @@ import { defaultSettings } from "../../src/learn/presets.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
 import { type Progress, type TrainResult, train } from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
+import type { Task } from "../../src/sim/env.ts";
 import { openTask } from "../../src/sim/tasks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sinew-train-"));
@@ -35,10 +36,17 @@ const short: TrainSettings = {
 function run(
   settings: TrainSettings,
   name: string,
-  options: { resume?: boolean; onProgress?: (progress: Progress) => void } = {},
+  options: {
+    resume?: boolean;
+    onProgress?: (progress: Progress) => void;
+    asked?: Partial<TrainSettings>;
+    world?: Task;
+  } = {},
 ): Promise<TrainResult> {
+  const { asked, world = task } = options;
   return train(settings, {
-    task,
+    ...(asked !== undefined && { asked }),
+    task: world,
     folder: join(folder, name),
     clock: monotonicClock(),
     wallSeconds: () => 1,
@@ -133,6 +141,17 @@ test("resuming without a checkpoint, or with a broken one, says so", async () =>
   await assert.rejects(run(short, "empty", { resume: true }), { code: "checkpoint" });
 });
 
+test("a run ends once an evaluation reaches what was asked for, also when it is resumed", async () => {
+  const settings = { ...short, targetReturn: -5_000 };
+  const first = await run(settings, "early");
+  assert.equal(first.finalStep, settings.evaluateEvery);
+  // As if it had been killed after its last checkpoint: there is nothing left to train.
+  const resumed = await run(settings, "early", { resume: true });
+  assert.equal(resumed.finalStep, first.finalStep);
+  assert.deepEqual(resumed.policy, first.policy);
+  assert.equal((await run({ ...short, targetReturn: -1 }, "late")).finalStep, short.steps);
+});
+
 test("settings that cannot be are refused by name", async () => {
   await assert.rejects(run({ ...short, gamma: 1.5 }, "bad"), /gamma is 1.5/);
   await assert.rejects(run({ ...short, batch: 0 }, "bad"), { code: "usage" });
@@ -154,4 +173,84 @@ test("evaluation is a function of policy and starts alone", async () => {
   assert.equal(one.worst, Math.min(...one.returns));
   // A pendulum that nobody drives returns about what Gymnasium's random policy does.
   assert.ok(one.mean < -800 && one.mean > -1700, `${one.mean}`);
+});
+
+/** The facts of a checkpoint, changed; the arrays stay. */
+function rewrite(name: string, change: (facts: Record<string, unknown>) => object): void {
+  cpSync(join(folder, "whole"), join(folder, name), { recursive: true });
+  const path = join(folder, name, "checkpoint");
+  const { facts, arrays } = readCheckpoint(path);
+  writeCheckpoint(path, { facts: change(facts as Record<string, unknown>), arrays });
+}
+
+test("a run goes on with its own settings, and refuses others by name", async () => {
+  await whole;
+  cpSync(join(folder, "whole"), join(folder, "asked"), { recursive: true });
+  const { gamma, actorHidden } = short;
+  const same = await run(short, "asked", { resume: true, asked: { gamma, actorHidden } });
+  assert.equal(same.finalStep, short.steps);
+  const asked = { batch: 32, gamma: 0.5, actorHidden: [16, 17] };
+  await assert.rejects(run(short, "asked", { resume: true, asked }), {
+    code: "usage",
+    message: /gamma 0\.99, not 0\.5; actorHidden 16,16, not 16,17: leave these out/,
+  });
+});
+
+test("a task whose channels have changed is refused by the channel's name", async () => {
+  await whole;
+  const { spec } = task;
+  const last = spec.observation[2];
+  for (const [changed, message] of [
+    [{ ...spec, observation: spec.observation.slice(0, 2) }, /"pole_velocity" is missing/],
+    [{ ...spec, observation: [...spec.observation, { ...last, name: "more" }] }, /"more"/],
+    [{ ...spec, observation: spec.observation.with(2, { ...last, high: 9 }) }, /"pole_velocity"/],
+    [{ ...spec, action: [{ ...spec.action[0], high: 3 }] }, /"pole_torque"/],
+  ] as const) {
+    const world = { ...task, spec: changed };
+    const resumed = run(short, "whole", { resume: true, world });
+    await assert.rejects(resumed, { code: "checkpoint", message });
+  }
+});
+
+test("a channel without limits is itself again in a checkpoint", async () => {
+  const { spec } = task;
+  const free = { ...spec.observation[2], low: -Infinity, high: Infinity };
+  const world = { ...task, spec: { ...spec, observation: spec.observation.with(2, free) } };
+  const settings = { ...short, steps: 400, observationNorm: "none" } as const;
+  const first = await run(settings, "free", { world });
+  const resumed = await run(settings, "free", { world, resume: true });
+  assert.deepEqual(resumed.policy, first.policy);
+});
+
+test("an older checkpoint is read, a newer one refused by what it says", async () => {
+  const { policy } = await whole;
+  rewrite("older", ({ spec, done, rewards, alarms, settings, ...rest }) => {
+    const { smoothSigma, frameSkip, ...said } = settings as TrainSettings;
+    const { head, pending } = rest["replay"] as { head: number[]; pending: number[] };
+    return { ...rest, settings: said, replay: { head: head[0], pending: pending[0] } };
+  });
+  const resumed = await run(short, "older", { resume: true });
+  assert.deepEqual(resumed.policy, policy);
+  assert.equal(resumed.settings.smoothSigma, 0.05);
+  rewrite("newer", (facts) => ({
+    ...facts,
+    settings: { ...(facts["settings"] as object), telepathy: true },
+  }));
+  const newer = { code: "checkpoint", message: /another version of sinew: .*"telepathy"/ };
+  await assert.rejects(run(short, "newer", { resume: true }), newer);
+  rewrite("wrong", (facts) => ({
+    ...facts,
+    settings: { ...(facts["settings"] as object), gamma: 2 },
+  }));
+  await assert.rejects(run(short, "wrong", { resume: true }), /gamma is 2/);
+});
+
+test("a resumed run knows the rewards that were seen and the alarms that were raised", async () => {
+  await whole;
+  const rewards = { lowest: -1e6, highest: 1e6 };
+  const alarms = { beyond: 300, saturated: 0, said: ["Q was wrong"] };
+  rewrite("seen", (facts) => ({ ...facts, rewards, alarms }));
+  assert.deepEqual((await run(short, "seen", { resume: true })).alarms, ["Q was wrong"]);
+  const { facts } = readCheckpoint(join(folder, "seen", "checkpoint"));
+  assert.deepEqual((facts as { rewards: object }).rewards, rewards);
 });
