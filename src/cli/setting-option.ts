@@ -1,14 +1,27 @@
 import { InvalidArgumentError, Option } from "commander";
+import { kebab } from "../learn/run-folder.ts";
 import { faultOf, settingTable, type TrainSettings } from "../learn/settings.ts";
 import { type Hardware, ideal } from "../sim/hardware.ts";
 
-/** The flag of a setting, `--actor-rate <number>`; `usual` says what it is when it is not given. */
-export function optionOf(name: keyof TrainSettings, usual: string): Option {
+/**
+ * The flags of a setting, `--actor-rate <number>`, or `--twin` and `--no-twin`; `usual` says what
+ * it is when it is not given.
+ */
+export function optionsOf(name: keyof TrainSettings, usual: string): Option[] {
+  const { kind, help } = settingTable[name];
+  if (kind !== "flag") return [optionOf(name, usual)];
+  // In this order: alone, the second would be on where neither is given.
+  return [
+    new Option(`--${kebab(name)}`, `${help} (default: ${usual})`),
+    new Option(`--no-${kebab(name)}`, `not --${kebab(name)}`),
+  ];
+}
+
+function optionOf(name: keyof TrainSettings, usual: string): Option {
   const setting = settingTable[name];
-  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const flag = `--${kebab(name)}`;
   const { kind, choices } = setting;
   const help = `${setting.help} (default: ${usual})`;
-  if (kind === "flag") return new Option(flag, setting.help);
   if (choices !== undefined) {
     return new Option(`${flag} <kind>`, help).choices(choices as string[]);
   }
@@ -28,7 +41,7 @@ export function optionOf(name: keyof TrainSettings, usual: string): Option {
 /** The flags of `Hardware`; `usual` says what each is when it is not given. */
 export function hardwareOptions(usual: (value: number | string) => string): Option[] {
   const names = Object.keys(ideal) as (keyof Hardware)[];
-  return names.map((name) => optionOf(name, usual(ideal[name])));
+  return names.flatMap((name) => optionsOf(name, usual(ideal[name])));
 }
 
 /** What was given of `hardwareOptions`. */

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../core/errors.ts";
 import { progressColumns, progressName } from "../learn/progress-csv.ts";
-import { readReport, reportName } from "../learn/run-folder.ts";
+import { clearRun, readReport, reportName } from "../learn/run-folder.ts";
 import type { JobOutcome, SweepJob } from "../learn/sweep.ts";
 
 const settingsName = "settings.yaml";
@@ -50,14 +50,15 @@ export class TrainProcess {
     this.folder = folder;
     const resumes = isSame(job, folder) && existsSync(join(folder, "checkpoint"));
     mkdirSync(folder, { recursive: true });
-    if (!resumes) rmSync(join(folder, progressName), { force: true });
+    if (!resumes) clearRun(folder);
     // Whoever finds a report takes the run for finished.
     rmSync(join(folder, reportName), { force: true });
     const settings = join(folder, settingsName);
     writeFileSync(settings, job.file);
     const main = fileURLToPath(new URL("./main.js", import.meta.url));
-    const words = ["train", "--env", job.settings.task, "--config", settings];
-    words.push("--folder", folder, "--json", ...(resumes ? ["--resume"] : []));
+    const words = ["train", "--env", job.settings.task, "--folder", folder, "--json"];
+    // What resumes has its settings in its checkpoint.
+    words.push(...(resumes ? ["--resume"] : ["--overwrite", "--config", settings]));
     this.#child = spawn(process.execPath, [main, ...words], {
       stdio: ["ignore", "ignore", "pipe"],
     });

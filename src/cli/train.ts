@@ -1,13 +1,14 @@
 import { join, parse } from "node:path";
 import { Command, Option } from "commander";
 import { monotonicClock } from "../core/clock.ts";
+import { SinewError } from "../core/errors.ts";
 import { defaultSettings, presetNames } from "../learn/presets.ts";
 import { settingTable, type TrainSettings } from "../learn/settings.ts";
 import type { Progress, TrainListener, TrainResult } from "../learn/train.ts";
 import type { Task } from "../sim/env.ts";
 import { ideal, textOfHardware } from "../sim/hardware.ts";
 import { wholeNumber } from "./option.ts";
-import { hardwareOptions, optionOf } from "./setting-option.ts";
+import { hardwareOptions, optionsOf } from "./setting-option.ts";
 import { bar, Terminal, table } from "./terminal.ts";
 
 interface Options extends Partial<TrainSettings> {
@@ -17,6 +18,7 @@ interface Options extends Partial<TrainSettings> {
   readonly folder?: string;
   readonly filmEvery: number;
   readonly resume: boolean;
+  readonly overwrite: boolean;
   readonly json: boolean;
 }
 
@@ -37,12 +39,18 @@ export function trainCommand(): Command {
       0,
     )
     .option("--resume", "go on from the folder's checkpoint, with its settings", false)
+    .addOption(
+      new Option("--overwrite", "begin anew in a folder that holds a run: that one is lost")
+        .default(false)
+        .conflicts("resume"),
+    )
     .option("--json", "print the result as one JSON object on stdout", false);
   const hardware = hardwareOptions((value) => String(value));
   for (const option of hardware) command.addOption(option);
   for (const name of Object.keys(settingTable) as (keyof TrainSettings)[]) {
     if (name === "task" || name in ideal) continue;
-    command.addOption(optionOf(name, `the preset's, on pendulum ${defaultSettings[name]}`));
+    const usual = `the preset's, on pendulum ${defaultSettings[name]}`;
+    for (const option of optionsOf(name, usual)) command.addOption(option);
   }
   return command
     .addHelpText(
@@ -54,22 +62,21 @@ export function trainCommand(): Command {
 }
 
 async function act(options: Options): Promise<void> {
-  const { readConfig } = await import("../learn/config.ts");
-  const { settingsOf } = await import("../learn/presets.ts");
   const { openTask } = await import("../sim/tasks.ts");
   const { train } = await import("../learn/train.ts");
+  const { holdsRun } = await import("../learn/run-folder.ts");
   const { writeReport } = await import("./train-report.ts");
   const terminal = new Terminal(options);
   const task = await openTask(options.env);
-  const config =
-    options.config === undefined ? { changes: {} } : readConfig(options.config, task.name);
-  const flags = Object.entries(options).filter(([name]) => name in settingTable);
-  const preset = options.preset ?? config.preset ?? "ours";
-  const settings = settingsOf(preset, task.name, {
-    ...config.changes,
-    ...Object.fromEntries(flags),
-  });
+  const { settings, asked, mirrorLost } = await settingsFor(options, task.name);
   const folder = options.folder ?? join("runs", `${parse(task.name).name}-${settings.seed}`);
+  if (!options.resume && !options.overwrite && holdsRun(folder)) {
+    const ways = "--resume goes on with it, --overwrite begins anew, --folder begins elsewhere";
+    throw new SinewError("usage", `${folder} holds a run: ${ways}`);
+  }
+  if (mirrorLost && !options.resume) {
+    terminal.line("mirror      off: worlds side by side have no mirror images");
+  }
   if (settings.async) {
     terminal.line("async       this run depends on timing: its seed will not give it again");
   }
@@ -80,6 +87,7 @@ async function act(options: Options): Promise<void> {
     wallSeconds: () => Date.now() / 1000,
     listener: await listenerOf(terminal, task, folder, options.filmEvery),
     resume: options.resume,
+    asked,
   });
   for (const line of table(rowsOf(result))) terminal.line(line);
   const page = await writeReport(folder, result.task, result, commandLine());
@@ -124,6 +132,22 @@ async function listenerOf(
     },
     alarm: (text) => terminal.line(`alarm       ${text}`),
   };
+}
+
+/** All settings, those of them that were named, and whether the preset's mirror had to go. */
+async function settingsFor(options: Options, task: string) {
+  const { readConfig } = await import("../learn/config.ts");
+  const { changesOf, settingsOf } = await import("../learn/presets.ts");
+  const config = options.config === undefined ? { changes: {} } : readConfig(options.config, task);
+  const named = options.preset ?? config.preset;
+  const flags = Object.entries(options).filter(([name]) => Object.hasOwn(settingTable, name));
+  const changes: Partial<TrainSettings> = { ...config.changes, ...Object.fromEntries(flags) };
+  const own = changesOf(named ?? "ours", task);
+  const settings = settingsOf(named ?? "ours", task, changes);
+  const mirrorLost = changes.mirror === undefined && own.mirror === true && !settings.mirror;
+  const names = Object.keys({ ...(named !== undefined && own), ...changes });
+  const asked = names.map((name) => [name, settings[name as keyof TrainSettings]]);
+  return { settings, asked: Object.fromEntries(asked) as Partial<TrainSettings>, mirrorLost };
 }
 
 /** What was typed, so that it can be typed again. */

@@ -1,6 +1,6 @@
 import { SinewError } from "../core/errors.ts";
 import { ideal } from "../sim/hardware.ts";
-import type { TrainSettings } from "./settings.ts";
+import { isParallel, type TrainSettings } from "./settings.ts";
 
 type Changes = Partial<Omit<TrainSettings, "task" | "seed">>;
 
@@ -170,21 +170,29 @@ export function completed(
 export const presetNames: readonly string[] = ["ours", ...Object.keys(others)];
 
 /**
- * All settings of a run: a preset's, and what is changed of them. Throws `SinewError("usage")` for
- * a preset that is not there.
+ * What a preset sets itself, for a task. Throws `SinewError("usage")` for a preset that is not
+ * there.
+ */
+export function changesOf(preset: string, task: string): Partial<TrainSettings> {
+  if (preset === "ours") return ours(task);
+  if (Object.hasOwn(others, preset)) return others[preset];
+  const known = presetNames.join(", ");
+  throw new SinewError("usage", `no preset is named "${preset}": there is ${known}`);
+}
+
+/**
+ * All settings of a run: a preset's, and what is changed of them. Worlds side by side have no
+ * mirror images, so a preset's `mirror` is off where they are asked for. Throws
+ * `SinewError("usage")` for a preset that is not there.
  */
 export function settingsOf(
   preset: string,
   task: string,
   changes: Partial<TrainSettings> = {},
 ): TrainSettings {
-  const known = Object.hasOwn(others, preset) ? others[preset] : undefined;
-  const own = preset === "ours" ? ours(task) : known;
-  if (own === undefined) {
-    const names = presetNames.join(", ");
-    throw new SinewError("usage", `no preset is named "${preset}": there is ${names}`);
-  }
-  return { ...plain, ...own, task, seed: 0, ...changes };
+  const settings = { ...plain, ...changesOf(preset, task), task, seed: 0, ...changes };
+  if (!isParallel(settings) || changes.mirror !== undefined) return settings;
+  return { ...settings, mirror: false };
 }
 
 /** What `sinew train` does when it is told nothing. */

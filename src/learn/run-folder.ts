@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { ideal } from "../sim/hardware.ts";
@@ -27,6 +27,27 @@ export interface RunFolder {
   readonly rows: readonly ProgressRow[];
   /** Absent while the run is not finished. */
   readonly report?: RunReport;
+}
+
+const checkpointName = "checkpoint";
+
+/** All that a run leaves, but for its event files. */
+const leavings: readonly string[] = [
+  ...[checkpointName, `${checkpointName}.new`, "policy.onnx", "report.html", reportName],
+  ...[progressName, `${progressName}.next`],
+];
+
+/** Whether a folder holds something of a run that a fresh one would take the place of. */
+export function holdsRun(folder: string): boolean {
+  return leavings.some((name) => existsSync(join(folder, name)));
+}
+
+/** Removes what a run left in a folder, so that nobody takes it for the next one's. */
+export function clearRun(folder: string): void {
+  const events = readdirSync(folder).filter((name) =>
+    /^events\.out\.tfevents\..*\.sinew$/.test(name),
+  );
+  for (const name of [...leavings, ...events]) rmSync(join(folder, name), { force: true });
 }
 
 /**

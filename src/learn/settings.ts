@@ -305,8 +305,8 @@ export function checkSettings(settings: TrainSettings): void {
   if (smoothTemporal > 0 && nSteps > 1) {
     throw new SinewError(
       "usage",
-      `smoothTemporal is ${smoothTemporal} and nSteps ${nSteps}: it compares the action at s with ` +
-        "the one at the next state, which n-step returns skip; give nSteps 1",
+      `smoothTemporal is ${smoothTemporal} and nSteps ${nSteps}: it compares the action at s ` +
+        "with the one at the next state, which n-step returns skip; give nSteps 1",
     );
   }
   if (settings.actionLayer > settings.criticHidden.length) {

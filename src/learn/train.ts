@@ -17,6 +17,7 @@ import {
 } from "./evaluate.ts";
 import { Journal, type Moment } from "./journal.ts";
 import { Rollouts } from "./rollouts.ts";
+import { clearRun } from "./run-folder.ts";
 import { isParallel, noiseShareAt, rateShareAt, type TrainSettings } from "./settings.ts";
 import { mean } from "./statistics.ts";
 import {
@@ -106,13 +107,17 @@ export interface TrainContext {
 /**
  * Trains on a task and keeps the best policy by evaluation, never merely the last. Leaves in the
  * folder: `policy.onnx` (from the first evaluation on), `checkpoint`, `progress.csv`, and a
- * TensorBoard event file. Where a world fails, what was learnt so far is in the checkpoint.
+ * TensorBoard event file. A run that does not resume first removes what another left there. Where a
+ * world fails, what was learnt so far is in the checkpoint.
  *
  * Throws `SinewError` of "usage" (settings, folder), "engine", "checkpoint", "environment".
  */
 export async function train(settings: TrainSettings, context: TrainContext): Promise<TrainResult> {
   makeFolder(context.folder);
-  const session = new Session(await openTraining(settings, context), context);
+  const training = await openTraining(settings, context);
+  // Not before the settings are known to be good: a wrong flag costs no run.
+  if (!context.resume) clearRun(context.folder);
+  const session = new Session(training, context);
   try {
     return await session.run();
   } finally {

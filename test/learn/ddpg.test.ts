@@ -245,7 +245,7 @@ test("learning waits for the first transition, however soon it is asked for", as
   }
 });
 
-test("what was earned towards other goals counts among the rewards seen, and is a number", async () => {
+test("rewards towards other goals count among those seen, and are numbers", async () => {
   const generous: Task = { ...probe("truncated"), reward: () => 50 };
   const run = await drive(generous, { hindsight: 1 });
   assert.deepEqual(run.episode.rewards, { lowest: 0, highest: 50 });

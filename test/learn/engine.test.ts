@@ -29,6 +29,13 @@ for (const choice of [
       await check((program, start) => openEngine(choice, program, start));
     });
   }
+  test(`${choice.kind}, ${choice.threads} threads: no values of another length`, async () => {
+    const { carried } = initialState(plainLosses, 3e-3, new Rng(1));
+    const start = { ...carried, "actor.online": carried["actor.online"].subarray(1) };
+    await assert.rejects(openEngine(choice, gradientStep(plainLosses), start), {
+      code: "ERR_ASSERTION",
+    });
+  });
 }
 
 const settings: Losses = {

@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { kebab, readReport, runsIn, seriesOf, textOf } from "../../src/learn/run-folder.ts";
+import {
+  clearRun,
+  holdsRun,
+  kebab,
+  readReport,
+  runsIn,
+  seriesOf,
+  textOf,
+} from "../../src/learn/run-folder.ts";
 import { ideal } from "../../src/sim/hardware.ts";
 
 const root = mkdtempSync(join(tmpdir(), "sinew-runs-"));
@@ -97,4 +105,20 @@ test("settings as people write them", () => {
   const want = ["0.001", "3e-4", "1e-7", "20000", "1e6", "0.98", "64,32", "true", "ou"];
   assert.deepEqual(written, want);
   assert.equal(kebab("actorRate"), "actor-rate");
+});
+
+test("what a run left is found and removed, and what it did not leave stays", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sinew-cleared-"));
+  after(() => rmSync(folder, { recursive: true }));
+  assert.equal(holdsRun(folder), false);
+  assert.equal(holdsRun(join(folder, "none")), false);
+  const left = ["checkpoint", "checkpoint.new", "policy.onnx", "progress.csv", "report.html"];
+  const events = "events.out.tfevents.1.here.sinew";
+  for (const name of [...left, events, "report.json", "settings.yaml"]) {
+    writeFileSync(join(folder, name), "");
+  }
+  assert.equal(holdsRun(folder), true);
+  clearRun(folder);
+  assert.equal(holdsRun(folder), false);
+  assert.deepEqual(readdirSync(folder), ["settings.yaml"]);
 });

@@ -7,7 +7,7 @@ const close = (found: number, expected: number): void => {
   assert.ok(Math.abs(found - expected) < 1e-12, `${found}, not ${expected}`);
 };
 
-test("learning rates fall linearly to their last share, and no further beyond the last step", () => {
+test("learning rates fall linearly to their last share, and no further", () => {
   const settings = settingsOf("ours", "pendulum", { steps: 1000, finalRateShare: 0 });
   close(rateShareAt(settings, 0), 1);
   close(rateShareAt(settings, 250), 0.75);

@@ -141,7 +141,7 @@ test("resuming without a checkpoint, or with a broken one, says so", async () =>
   await assert.rejects(run(short, "empty", { resume: true }), { code: "checkpoint" });
 });
 
-test("a run ends once an evaluation reaches what was asked for, also when it is resumed", async () => {
+test("a run ends once an evaluation reaches what was asked for, also if resumed", async () => {
   const settings = { ...short, targetReturn: -5_000 };
   const first = await run(settings, "early");
   assert.equal(first.finalStep, settings.evaluateEvery);
@@ -150,6 +150,18 @@ test("a run ends once an evaluation reaches what was asked for, also when it is 
   assert.equal(resumed.finalStep, first.finalStep);
   assert.deepEqual(resumed.policy, first.policy);
   assert.equal((await run({ ...short, targetReturn: -1 }, "late")).finalStep, short.steps);
+});
+
+test("a fresh run that is cut before its first checkpoint leaves none to resume from", async () => {
+  await whole;
+  cpSync(join(folder, "whole"), join(folder, "stale"), { recursive: true });
+  const cut = new Error("power cut");
+  const stop = (): void => {
+    throw cut;
+  };
+  await assert.rejects(run({ ...short, seed: 9 }, "stale", { onProgress: stop }), cut);
+  const resumed = run({ ...short, seed: 9 }, "stale", { resume: true });
+  await assert.rejects(resumed, { code: "checkpoint", message: /no run was saved there/ });
 });
 
 test("settings that cannot be are refused by name", async () => {
