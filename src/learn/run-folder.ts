@@ -42,12 +42,22 @@ export function holdsRun(folder: string): boolean {
   return leavings.some((name) => existsSync(join(folder, name)));
 }
 
-/** Removes what a run left in a folder, so that nobody takes it for the next one's. */
+/**
+ * Removes what a run left in a folder, so that nobody takes it for the next one's. Throws
+ * `SinewError("usage")` where a name is taken by what no run leaves.
+ */
 export function clearRun(folder: string): void {
   const events = readdirSync(folder).filter((name) =>
     /^events\.out\.tfevents\..*\.sinew$/.test(name),
   );
-  for (const name of [...leavings, ...events]) rmSync(join(folder, name), { force: true });
+  for (const name of [...leavings, ...events]) {
+    const path = join(folder, name);
+    try {
+      rmSync(path, { force: true });
+    } catch (error) {
+      throw new SinewError("usage", `cannot write ${path}`, { cause: error });
+    }
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 // A user's world that fails in the middle of a run costs nothing of what was learnt.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -8,6 +8,7 @@ import { monotonicClock } from "../../src/core/clock.ts";
 import { settingsOf } from "../../src/learn/presets.ts";
 import { type TrainListener, type TrainResult, train } from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
+import { writeWholeFile } from "../../src/learn/whole-file.ts";
 import { loadPolicy } from "../../src/policy/policy.ts";
 import { openTask } from "../../src/sim/tasks.ts";
 
@@ -126,14 +127,12 @@ test("worlds side by side lose nothing either, in threads or in none", async () 
   await assert.rejects(run(unread, { lanes: 2 }), /NaN as the observation "x"/);
 });
 
-test("a world that fails before a run has learnt leaves an older run alone", async () => {
+test("a world that fails before a run has learnt leaves nothing of an older run to go on from", async () => {
   const path = world("early", { step: 'if (n > 20) throw new Error("hot")' });
   mkdirSync(`${path}-run`);
   for (const name of ["checkpoint", "policy.onnx"]) writeFileSync(`${path}-run/${name}`, "older");
   await assert.rejects(run(path), { code: "environment", message: /in step: hot$/ });
-  for (const name of ["checkpoint", "policy.onnx"]) {
-    assert.equal(readFileSync(`${path}-run/${name}`, "utf8"), "older");
-  }
+  for (const name of ["checkpoint", "policy.onnx"]) assert.ok(!existsSync(`${path}-run/${name}`));
 });
 
 test("a checkpoint of a world with other channels since is refused", async () => {
@@ -150,19 +149,22 @@ test("a checkpoint of a world with other channels since is refused", async () =>
   });
   await assert.rejects(resumed, {
     code: "checkpoint",
-    message: /now has 3 observations and 1 act/,
+    message: /the task has changed since: observation\[0\]: expected "x", got "w"/,
   });
 });
 
-test("a file of the run that cannot be written is named, and what was there stays", async () => {
+test("a file of the run that cannot be written is named", async () => {
   const path = world("unwritable", {});
   for (const name of [`events.out.tfevents.1.${hostname()}.sinew`, "checkpoint.new"]) {
     rmSync(`${path}-run`, { recursive: true, force: true });
     // A folder in its place: a permission would not stop root.
     mkdirSync(join(`${path}-run`, name), { recursive: true });
-    writeFileSync(`${path}-run/checkpoint`, "older");
-    const told = new RegExp(`^cannot write .*${name.replace(".new", "")}$`);
+    const told = new RegExp(`^cannot write .*${name}$`);
     await assert.rejects(run(path), { code: "usage", message: told });
-    assert.equal(readFileSync(`${path}-run/checkpoint`, "utf8"), "older");
   }
+  const taken = join(`${path}-run`, "taken");
+  mkdirSync(`${taken}.new`);
+  writeFileSync(taken, "older");
+  assert.throws(() => writeWholeFile(taken, [new Uint8Array(1)]), { code: "usage" });
+  assert.equal(readFileSync(taken, "utf8"), "older");
 });
