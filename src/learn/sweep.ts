@@ -1,13 +1,13 @@
 import { SinewError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
-import { settingsOf } from "./presets.ts";
+import { presetNames, settingsOf } from "./presets.ts";
 import { kebab, type RunReport, textOf } from "./run-folder.ts";
 import { checkSettings, faultOf, settingTable, type TrainSettings } from "./settings.ts";
 import { interquartileMean, interval, mean, probabilityOfImprovement } from "./statistics.ts";
 
-/** A setting and the values that it shall take. */
+/** A setting, or the preset that they come from, and the values that it shall take. */
 export interface Variation {
-  readonly name: keyof TrainSettings;
+  readonly name: keyof TrainSettings | "preset";
   /** At least one, each one that the setting may be. */
   readonly values: readonly unknown[];
 }
@@ -83,6 +83,7 @@ export function variationOf(text: string): Variation {
       `"${text}": give a setting and its values, as in gamma=0.98,0.99`,
     );
   }
+  if (key === "preset") return { name: key, values: presetsIn(list) };
   const name = Object.keys(settingTable).find((each) => each === key || kebab(each) === key);
   if (name === undefined || name === "task" || name === "seed") {
     const why = name === undefined ? "there is no such setting" : "it cannot be varied";
@@ -97,6 +98,14 @@ export function variationOf(text: string): Variation {
     return value;
   });
   return { name: name as keyof TrainSettings, values };
+}
+
+function presetsIn(list: string): string[] {
+  const names = list.split(",").map((name) => name.trim());
+  const unknown = names.find((name) => !presetNames.includes(name));
+  if (unknown === undefined) return names;
+  const known = presetNames.join(", ");
+  throw new SinewError("usage", `no preset is named "${unknown}": there is ${known}`);
 }
 
 function parsed(kind: string, text: string): unknown {
@@ -118,8 +127,9 @@ export function jobsOf(request: SweepRequest): SweepJob[] {
   return all.flatMap((varied) =>
     Array.from({ length: seeds }, (_, at): SweepJob => {
       const seed = firstSeed + at;
-      const own = { ...changes, ...varied, seed } as Partial<TrainSettings>;
-      const settings = settingsOf(preset, task, own);
+      const { preset: named = preset, ...more } = varied as { readonly preset?: string };
+      const own = { ...changes, ...more, seed } as Partial<TrainSettings>;
+      const settings = settingsOf(named, task, own);
       checkSettings(settings);
       const parts = Object.entries(varied).map(([name, value]) => [kebab(name), textOf(value)]);
       const name = [...parts, ["seed", String(seed)]].map((part) => part.join("-")).join("_");
@@ -128,7 +138,7 @@ export function jobsOf(request: SweepRequest): SweepJob[] {
         setting: parts.map((part) => part.join(" ")).join(", ") || "as it is",
         varied,
         settings,
-        file: fileOf(task, preset, own),
+        file: fileOf(task, named, own),
       };
     }),
   );

@@ -46,6 +46,7 @@ const refused: readonly [text: string, message: RegExp][] = [
   ["seed=1,2", /cannot be varied/],
   ["task=pendulum", /cannot be varied/],
   ["wings=2", /no such setting/],
+  ["preset=ours,theirs", /no preset is named "theirs": there is ours, lillicrap/],
 ];
 for (const [text, message] of refused) {
   test(`refused as a variation: ${text}`, () => {
@@ -88,6 +89,20 @@ test("a job's file is what train reads: every change, of every kind", () => {
     actorRate: 1e-7,
     seed: 3,
   });
+});
+
+test("presets are varied like settings, and each job's file names its own", () => {
+  const all = jobs(1, "preset=sb3,td3", "gamma=0.9");
+  assert.deepEqual(
+    all.map(({ name, settings }) => [name, settings.twin, settings.gamma, settings.steps]),
+    [
+      ["preset-sb3_gamma-0.9_seed-3", false, 0.9, 900],
+      ["preset-td3_gamma-0.9_seed-3", true, 0.9, 900],
+    ],
+  );
+  const path = join(folder, "preset.yaml");
+  writeFileSync(path, all[1].file);
+  assert.equal(readConfig(path, "pendulum").preset, "td3");
 });
 
 test("settings that cannot be together are refused before anything runs", () => {
