@@ -101,7 +101,10 @@ function argumentsOf(names: readonly string[]): Arguments | null {
 function endProcessesWithThisOne(): void {
   process.once("exit", endProcesses);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => process.exit(1));
+    process.once(signal, () => {
+      // Its end fails the benchmark, which then clears up after itself.
+      if (!endProcesses()) process.exit(1);
+    });
   }
 }
 

@@ -11,7 +11,7 @@ import type { Bench, BenchOptions } from "./main.ts";
 import { jsonOf, sinew } from "./peers/process.ts";
 import { pythonWithPeers, versionOf } from "./peers/python.ts";
 import { interleave } from "./rounds/interleave.ts";
-import type { BenchResult } from "./rounds/result.ts";
+import { type BenchResult, shown } from "./rounds/result.ts";
 
 const cores = "0,1";
 const learnedReturn = -160;
@@ -62,8 +62,8 @@ async function* run(options: BenchOptions): AsyncGenerator<BenchResult> {
     const contenders = await contendersOf(options, folder);
     const outcomes = await interleave(contenders, options, (seed, name, outcome) => {
       const { kept, seconds, solved } = outcome;
-      const full = `${kept.toFixed(2)} in ${seconds.toFixed(1)} s`;
-      const cold = `${solved.return.toFixed(2)} in ${solved.seconds.toFixed(1)} s`;
+      const full = `${shown(kept)} in ${shown(seconds)} s`;
+      const cold = `${shown(solved.return)} in ${shown(solved.seconds)} s`;
       note(`seed ${seed}, ${name}: full run ${full}, cold start ${cold}`);
     });
     yield* resultsOf(outcomes, optimum.mean);

@@ -27,9 +27,10 @@ export function threadVariables(threads: number): Record<string, string> {
 /** Every process that was started here and still runs. */
 const running = new Set<ChildProcess>();
 
-/** Ends every process that was started here, at once: for when this one ends, however it does. */
-export function endProcesses(): void {
+/** Ends every process that was started here, whatever it does; says whether there was one. */
+export function endProcesses(): boolean {
   for (const child of running) child.kill("SIGKILL");
+  return running.size > 0;
 }
 
 function start(
@@ -69,7 +70,7 @@ export async function jsonOf(
   const [output, errors] = await written;
   if (child.exitCode !== 0) {
     const last = errors.trim().split("\n").slice(-linesTold).join("\n");
-    throw new Error(`${basename(program)} ${args.join(" ")}\n${how}:\n${last}`);
+    throw new Error(`${basename(program)} ${args.join(" ")} ${how}\n${last}`.trimEnd());
   }
   return JSON.parse(output.trim().split("\n").at(-1)!);
 }

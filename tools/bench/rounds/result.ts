@@ -75,9 +75,10 @@ export function ratioOf(result: BenchResult, peer: Rounds): Ratio | null {
   return { median: medianOf(ratios), low: Math.min(...ratios), high: Math.max(...ratios) };
 }
 
-/** Four digits, as far as there is anything to tell. */
+/** Four digits, and five of large numbers, as far as there is anything to tell. */
 export function shown(value: number): string {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : "never";
+  if (!Number.isFinite(value)) return "never";
+  return String(Number(value.toPrecision(Math.abs(value) < 100 ? 4 : 5)));
 }
 
 /** `0.15 (0.15 to 0.16)`: what the rounds come to, and their range where there are several. */
