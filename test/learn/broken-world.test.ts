@@ -127,7 +127,7 @@ test("worlds side by side lose nothing either, in threads or in none", async () 
   await assert.rejects(run(unread, { lanes: 2 }), /NaN as the observation "x"/);
 });
 
-test("a world that fails before a run has learnt leaves nothing of an older run to go on from", async () => {
+test("a world that fails before a run has learnt leaves nothing of an older run", async () => {
   const path = world("early", { step: 'if (n > 20) throw new Error("hot")' });
   mkdirSync(`${path}-run`);
   for (const name of ["checkpoint", "policy.onnx"]) writeFileSync(`${path}-run/${name}`, "older");
