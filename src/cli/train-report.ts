@@ -5,6 +5,7 @@ import { noiseMoments } from "../learn/noise-moments.ts";
 import { settingsOf } from "../learn/presets.ts";
 import { progressName, readProgress } from "../learn/progress-csv.ts";
 import { type ReportFilm, reportHtml } from "../learn/report.ts";
+import { algorithmOf } from "../learn/settings.ts";
 import type { TrainResult } from "../learn/train.ts";
 import type { Task } from "../sim/env.ts";
 import { canBeFilmed, filmOfPolicy } from "./policy-film.ts";
@@ -21,7 +22,7 @@ export async function writeReport(
 ): Promise<string> {
   const { settings, best, final, random, bestStep, engine, seconds } = result;
   const sha256 = createHash("sha256").update(result.policy).digest("hex");
-  const algorithm = settings.twin ? "td3" : "ddpg";
+  const algorithm = algorithmOf(settings);
   const page = join(folder, "report.html");
   const html = reportHtml({
     task: task.name,

@@ -4,7 +4,7 @@ import { exportPolicy } from "../policy/export.ts";
 import { textOfHardware } from "../sim/hardware.ts";
 import type { ObservationScale } from "./actor-forward.ts";
 import { type Network, networksOf } from "./networks.ts";
-import { lossesOf, type TrainSettings } from "./settings.ts";
+import { algorithmOf, lossesOf, type TrainSettings } from "./settings.ts";
 
 /** An actor as it stands. */
 export interface TrainedActor {
@@ -34,7 +34,7 @@ export function policyFile(
       format: 1,
       task: settings.task,
       spec,
-      algorithm: settings.twin ? "td3" : "ddpg",
+      algorithm: algorithmOf(settings),
       ...(actionHistory > 0 && { actionHistory }),
       training: {
         ...{ seed: settings.seed, steps: settings.steps, ...origin },

@@ -246,6 +246,20 @@ export function isCut({ episodeSteps }: TrainSettings, length: number): boolean 
   return episodeSteps > 0 && length >= episodeSteps;
 }
 
+/**
+ * What the losses are called: `ddpg` is plain, `td3` has all three of its changes; anything between
+ * is `ddpg` with what was changed of it, as in `ddpg-delay2`.
+ */
+export function algorithmOf({ twin, policyDelay, targetNoise }: TrainSettings): string {
+  if (twin && policyDelay > 1 && targetNoise > 0) return "td3";
+  const changes = [
+    ...(twin ? ["twin"] : []),
+    ...(policyDelay > 1 ? [`delay${policyDelay}`] : []),
+    ...(targetNoise > 0 ? ["smooth"] : []),
+  ];
+  return ["ddpg", ...changes].join("-");
+}
+
 /** Whether more than one world is driven, or in another thread. */
 export function isParallel({ workers, lanes }: TrainSettings): boolean {
   return workers > 0 || lanes > 1;

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ddpg, learn, type Run } from "../../src/learn/ddpg.ts";
+import { parallelDdpg } from "../../src/learn/ddpg-parallel.ts";
 import type { Learner, Minibatches } from "../../src/learn/learner.ts";
 import { settingsOf } from "../../src/learn/presets.ts";
+import { Rollouts } from "../../src/learn/rollouts.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
 import { freshTraining } from "../../src/learn/training.ts";
 import type { Env, Outcome, Task } from "../../src/sim/env.ts";
@@ -70,13 +72,17 @@ function probe(
   };
 }
 
-async function drive(task: Task, changes: Partial<TrainSettings>): Promise<Run> {
-  const settings = settingsOf("ours", "pendulum", {
+function settingsFor(task: Task, changes: Partial<TrainSettings>): TrainSettings {
+  return settingsOf("ours", "pendulum", {
     ...{ task: task.name, steps: 12, randomSteps: 0, learnAfter: 4, batch: 4, noiseSigma: 0.5 },
     ...{ collectSteps: 4, gradientSteps: 2, gamma: 0.5, actorHidden: [4], criticHidden: [4] },
     mirror: false,
     ...changes,
   });
+}
+
+async function drive(task: Task, changes: Partial<TrainSettings>): Promise<Run> {
+  const settings = settingsFor(task, changes);
   const { run } = await freshTraining(settings, task);
   try {
     for await (const _ of ddpg(run, settings));
@@ -148,6 +154,50 @@ test("commands are the stored actions in each channel's own range, noise include
     firsts.add(a[0]);
   });
   assert.ok(firsts.size > 8, "exploration is on");
+});
+
+test("noise is a share of half of each channel's range, in the world's own units", async () => {
+  const task = probe("truncated");
+  // An actor that says 0 whatever it sees, so that all of the command is noise.
+  const still = { finalBound: 1e-9, learnAfter: 4_001, finalNoiseShare: 1 };
+  await drive(task, { ...still, steps: 4_000, noise: "gaussian", noiseSigma: 0.2 });
+  for (const j of [0, 1]) {
+    const squares = task.commands.map((command) => (command[j] - (low[j] + high[j]) / 2) ** 2);
+    const found = Math.sqrt(squares.reduce((sum, one) => sum + one, 0) / squares.length);
+    const expected = (0.2 * (high[j] - low[j])) / 2;
+    assert.ok(Math.abs(found / expected - 1) < 0.05, `channel ${j}: ${found}, not ${expected}`);
+  }
+});
+
+/** The steps after which a run learnt. */
+async function learnedAt(changes: Partial<TrainSettings>): Promise<number[]> {
+  const task = probe("truncated");
+  const settings = settingsFor(task, { steps: 24, ...changes });
+  const { run } = await freshTraining(settings, task);
+  const rollouts = settings.lanes > 1 ? new Rollouts(task, settings) : null;
+  const steps: number[] = [];
+  try {
+    const reports = rollouts === null ? ddpg(run, settings) : parallelDdpg(run, settings, rollouts);
+    for await (const { kind } of reports) if (kind === "learned") steps.push(run.step);
+  } finally {
+    await rollouts?.close();
+    await run.learner.engine.close();
+  }
+  return steps;
+}
+
+test("learning begins when it is told to, and goes on from there", async () => {
+  const every = Array.from({ length: 24 }, (_, i) => i + 1);
+  for (const learnAfter of [2, 7, 24]) {
+    const at = await learnedAt({ learnAfter, collectSteps: 1 });
+    assert.deepEqual(at, every.slice(learnAfter - 1), `after ${learnAfter}`);
+  }
+  const waiting = await learnedAt({ learnAfter: 1, collectSteps: 1, nSteps: 3 });
+  assert.deepEqual(waiting, every.slice(3), "not before there is anything to learn from");
+  assert.deepEqual(await learnedAt({ learnAfter: 10, collectSteps: 4 }), [12, 16, 20, 24]);
+  assert.deepEqual(await learnedAt({ learnAfter: 25, collectSteps: 4 }), []);
+  assert.deepEqual(await learnedAt({ learnAfter: 10, lanes: 2 }), [12, 16, 20, 24]);
+  assert.deepEqual(await learnedAt({ learnAfter: 25, lanes: 2 }), []);
 });
 
 test("each episode has a seed of its own, the same in every run", async () => {

@@ -49,6 +49,28 @@ test("every transition is as likely as every other: chi-squared, seed 3", () => 
   assert.ok(chi < 135, `chi-squared ${chi}, 0.1 % point of 89 degrees is about 135`);
 });
 
+test("a draw costs the same however full the replay is", () => {
+  class Counted extends Rng {
+    words = 0;
+    override word(): number {
+      this.words++;
+      return super.word();
+    }
+  }
+  for (const prioritised of [false, true]) {
+    const replay = new Replay(1, 1, 4096, 0.5, 1, prioritised ? new Priorities(4096, 0.5) : null);
+    const words = [4, 400].map((episodes) => {
+      fill(replay, episodes, 9);
+      const rng = new Counted(11);
+      replay.sample(rng, sampleOf(1000));
+      return rng.words / 1000;
+    });
+    // One row in ten ends an episode and is drawn again.
+    const [few, many] = words;
+    assert.ok(few < 2.5 && Math.abs(many - few) < 0.2, `${words} random words a draw`);
+  }
+});
+
 test("a ring that has come round holds the newest rows and only whole transitions", () => {
   for (let episodes = 1; episodes <= 30; episodes++) {
     const replay = new Replay(1, 1, 37, 0.5);

@@ -6,18 +6,20 @@ import { after, test } from "node:test";
 import { monotonicClock } from "../../src/core/clock.ts";
 import { readCheckpoint, writeCheckpoint } from "../../src/learn/checkpoint.ts";
 import { sameBits } from "../../src/learn/engine.ts";
-import { evaluate } from "../../src/learn/evaluate.ts";
+import { type ActBatch, evaluate, judgedStarts } from "../../src/learn/evaluate.ts";
 import { defaultSettings } from "../../src/learn/presets.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
 import { type Progress, type TrainResult, train } from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
-import type { Task } from "../../src/sim/env.ts";
+import { loadPolicy } from "../../src/policy/policy.ts";
+import type { Env, Task } from "../../src/sim/env.ts";
 import { openTask } from "../../src/sim/tasks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sinew-train-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const task = await openTask("pendulum");
+/** Few starts: what is compared here is bits, not returns. */
+const task: Task = { ...(await openTask("pendulum")), judgedStarts: 50, selectionStarts: 20 };
 const short: TrainSettings = {
   ...defaultSettings,
   seed: 5,
@@ -65,6 +67,25 @@ test("a seed gives one policy: the same bytes twice, other bytes for another see
   const other = await run({ ...short, seed: 6 }, "other");
   assert.notDeepEqual(other.policy, first.policy);
 });
+
+for (const [name, changes] of [
+  ["plain", {}],
+  ["batch-normalised", { actorNorm: "batch", criticNorm: "batch", observationNorm: "running" }],
+  ["side by side", { lanes: 2, collectSteps: 16, gradientSteps: 16 }],
+] as const) {
+  test(`how often a run is evaluated changes nothing of it: ${name}`, async () => {
+    const settings = { ...short, steps: 800, ...changes };
+    const ends = [100, 400].map(async (evaluateEvery) => {
+      const kept = `every-${evaluateEvery}-${name}`;
+      const { final } = await run({ ...settings, evaluateEvery }, kept);
+      const { arrays } = readCheckpoint<unknown, object>(join(folder, kept, "checkpoint"));
+      return { returns: final.returns, arrays: { ...arrays, bestPolicy: null } };
+    });
+    const [often, seldom] = await Promise.all(ends);
+    assert.ok("learner/actor.online" in often.arrays && "replayRows" in often.arrays);
+    assert.deepEqual(often, seldom);
+  });
+}
 
 /** Every kind of state that a checkpoint must hold. */
 const kinds: Readonly<Record<string, Partial<TrainSettings>>> = {
@@ -124,6 +145,11 @@ test("worlds side by side give the same run in any thread, and in none", async (
 test("the best policy by evaluation is kept, and its file is what the run returns", async () => {
   const result = await whole;
   assert.deepEqual(new Uint8Array(readFileSync(result.path)), new Uint8Array(result.policy));
+  const policy = await loadPolicy(result.policy);
+  const act: ActBatch = (observations, count) => policy.actBatch(observations, count);
+  const { returns } = await evaluate(act, task, judgedStarts(task));
+  await policy.close();
+  assert.deepEqual(returns, result.best.returns, "its number is that of the file, noise off");
   const checkpoint = join(folder, "whole", "checkpoint");
   const best = await exportFromCheckpoint(checkpoint, false);
   assert.deepEqual(new Uint8Array(best), new Uint8Array(result.policy));
@@ -183,6 +209,20 @@ test("evaluation is a function of policy and starts alone", async () => {
   const half = await evaluate(still, task, { first: 10, count: 25 });
   assert.deepEqual(half.returns, one.returns.slice(0, 25));
   assert.equal(one.worst, Math.min(...one.returns));
+  const told = new Set<number>();
+  const watched: Task = {
+    ...task,
+    makeEnv() {
+      const env = task.makeEnv();
+      const step: Env["step"] = (action, observation) => {
+        told.add(action[0]);
+        return env.step(action, observation);
+      };
+      return { spec: env.spec, reset: (seed, into) => env.reset(seed, into), step };
+    },
+  };
+  await evaluate(async (_, count) => new Float32Array(count).fill(0.25), watched, starts);
+  assert.deepEqual([...told], [0.25], "the world is told what the policy said, and no more");
   // A pendulum that nobody drives returns about what Gymnasium's random policy does.
   assert.ok(one.mean < -800 && one.mean > -1700, `${one.mean}`);
 });
