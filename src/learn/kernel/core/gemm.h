@@ -409,25 +409,33 @@ static NOINLINE void few_rows(const Gemm *g, long left, long right) {
   }
 }
 
+/* Bias and epilogue of one sum, as `store_general` has them. */
+INLINE float finished(const Gemm *g, long row, float sum) {
+  if (g->bias) sum += g->bias[0];
+  if (g->epilogue == EPILOGUE_RELU) return sum < 0 ? 0 : sum;
+  if (g->epilogue != EPILOGUE_MASK) return sum;
+  float mask = g->mask[row * g->mask_row];
+  return sum * (mask == mask ? (float)(mask > 0) : mask);
+}
+
 /* One column: dot products of the rows of A, four at a time. */
 static NOINLINE void one_column(const Gemm *g, long from, long to) {
   for (long i = from; i < to;) {
     int rows = to - i >= 4 ? 4 : 1;
-    Place t = {.g = g, .row = i, .width = 1, .first = 1, .last = 1};
     vsum sums[4] = {{0}, {0}, {0}, {0}};
     const float *a = g->a + i * g->a_row;
     long k = 0;
     for (; k + SUM_LANES <= g->k; k += SUM_LANES) {
       vsum b = load_lanes(g->b + k);
-      for (int r = 0; r < rows; r++) sums[r] = fma_lanes(load_lanes(a + r * g->a_row + k), b, sums[r]);
+      for (int r = 0; r < rows; r++) {
+        sums[r] = fma_lanes(load_lanes(a + r * g->a_row + k), b, sums[r]);
+      }
     }
-    float flat[4 * VW] = {0};
     for (int r = 0; r < rows; r++) {
       float sum = sum_of(sums[r]);
       for (long j = k; j < g->k; j++) sum = fma_one(a[r * g->a_row + j], g->b[j], sum);
-      flat[r * VW] = sum;
+      g->c[(i + r) * g->c_row] = finished(g, i + r, sum);
     }
-    store_general(&t, flat, rows, 1);
     i += rows;
   }
 }
