@@ -31,10 +31,10 @@ export interface RunFolder {
 
 const checkpointName = "checkpoint";
 
-/** All that a run leaves, but for its event files. */
+/** All that a run leaves, but for its event files and films. */
 const leavings: readonly string[] = [
-  ...[checkpointName, `${checkpointName}.new`, "policy.onnx", "report.html", reportName],
-  ...[progressName, `${progressName}.next`],
+  ...[checkpointName, `${checkpointName}.new`, "policy.onnx", "policy.onnx.new"],
+  ...["report.html", reportName, progressName, `${progressName}.next`],
 ];
 
 /** Whether a folder holds something of a run that a fresh one would take the place of. */
@@ -47,10 +47,10 @@ export function holdsRun(folder: string): boolean {
  * `SinewError("usage")` where a name is taken by what no run leaves.
  */
 export function clearRun(folder: string): void {
-  const events = readdirSync(folder).filter((name) =>
-    /^events\.out\.tfevents\..*\.sinew$/.test(name),
+  const numbered = readdirSync(folder).filter((name) =>
+    /^(events\.out\.tfevents\..*\.sinew|film-\d+\.svg)$/.test(name),
   );
-  for (const name of [...leavings, ...events]) {
+  for (const name of [...leavings, ...numbered]) {
     const path = join(folder, name);
     try {
       rmSync(path, { force: true });
