@@ -21,9 +21,13 @@ async function act(name: string, options: Options): Promise<void> {
   const { openTask } = await import("../sim/tasks.ts");
   const { withHardware } = await import("../sim/hardware-task.ts");
   const { checkTask } = await import("../sim/check.ts");
+  const { checkUserExports, isUserEnv } = await import("../sim/user-env.ts");
   const terminal = new Terminal(options);
-  const task = withHardware(await openTask(name), { ...ideal, ...hardwareGiven(options) });
-  const findings = checkTask(task);
+  const exported = isUserEnv(name) ? await checkUserExports(name) : [];
+  const opens = exported.every(({ problem }) => problem === null);
+  const open = async () =>
+    withHardware(await openTask(name), { ...ideal, ...hardwareGiven(options) });
+  const findings = [...exported, ...(opens ? checkTask(await open()) : [])];
   const rows = findings.map((finding) => [
     finding.problem === null ? "ok" : "WRONG",
     finding.problem === null ? finding.name : `${finding.name}: ${finding.problem}`,

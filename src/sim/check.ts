@@ -1,6 +1,8 @@
 import { messageOf } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import { checkSpec } from "../core/spec.ts";
+import { goalProblem, judgeProblem, parametersProblem, sceneProblem } from "./check-extras.ts";
+import { mirrorProblem } from "./check-mirror.ts";
 import type { Env, Task } from "./env.ts";
 
 /** One thing that was looked at. */
@@ -60,6 +62,11 @@ export function checkTask(task: Task): Finding[] {
   look("two worlds share nothing", () => sharesNothing(task, traces[0]));
   look("the observation's array is not kept", () => keepsNoArray(task));
   look("save and restore are exact", () => restoresExactly(task));
+  look("parameters are numbers", () => parametersProblem(task));
+  look("the scene is made of shapes", () => sceneProblem(task));
+  look("logged steps can be judged", () => judgeProblem(task));
+  look("the mirror shows the same world", () => mirrorProblem(task));
+  look("goals can be put into observations", () => goalProblem(task));
   return findings;
 }
 

@@ -5,8 +5,10 @@ import { pathToFileURL } from "node:url";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import { checkSpec, type Spec } from "../core/spec.ts";
+import type { Finding } from "./check.ts";
 import type { Env, Outcome, Task } from "./env.ts";
 import type { Shape } from "./scene.ts";
+import { exportFindings, faultOfWorld } from "./user-exports.ts";
 
 /** A world of a user's file. Time limits, seeds and the spec are ours to keep. */
 export interface UserWorld {
@@ -46,11 +48,14 @@ export function isUserEnv(name: string): boolean {
 
 /**
  * The task that a user's file defines; its name is the path as given. Throws
- * `SinewError("environment")` where the file cannot be loaded or lacks an export, and
- * `SinewError("spec")` where its spec cannot be.
+ * `SinewError("environment")` where the file cannot be loaded, lacks an export or has a wrong one,
+ * and `SinewError("spec")` where its spec cannot be. `makeEnv` throws the former where the world
+ * that the file makes is none.
  */
 export async function openUserTask(path: string): Promise<Task> {
   const module = checked(path, await loaded(path));
+  const wrong = exportFindings(module, module.spec).find(({ problem }) => problem !== null);
+  if (wrong !== undefined) throw refusal(path, `exports a wrong "${wrong.name}": ${wrong.problem}`);
   const { spec, episodeStepsMax, selectionStarts = 20, judgedStarts = 100 } = module;
   const { reward, solvedReturn, mirror, relabel } = module;
   return {
@@ -68,6 +73,15 @@ export async function openUserTask(path: string): Promise<Task> {
       throw refusal(path, 'exports no function "reward", which judges logged steps');
     },
   };
+}
+
+/**
+ * What a user's file exports beside what it must, each looked at by itself. Throws as
+ * `openUserTask` does where it lacks what it must export.
+ */
+export async function checkUserExports(path: string): Promise<Finding[]> {
+  const module = checked(path, await loaded(path));
+  return exportFindings(module, module.spec);
 }
 
 async function loaded(path: string): Promise<unknown> {
@@ -126,9 +140,8 @@ class UserEnv implements Env {
     this.#path = path;
     this.#stepsMax = episodeStepsMax;
     const world = this.#call("makeWorld", makeWorld);
-    if (typeof world?.reset !== "function" || typeof world.step !== "function") {
-      throw refusal(path, 'makes a world without the functions "reset" and "step"');
-    }
+    const fault = faultOfWorld(world);
+    if (fault !== null) throw refusal(path, `makes a world that cannot be driven: ${fault}`);
     this.#world = world;
     if (world.parameters !== undefined) this.parameters = world.parameters;
     if (world.scene !== undefined) this.scene = () => this.#call("scene", () => world.scene!());

@@ -237,6 +237,12 @@ test("hindsight stores each step again towards goals that were reached later", a
   assert.ok(goals.size >= 3);
 });
 
+test("a goal whose reward is not a number ends the run, by name", async () => {
+  const task: Task = { ...probe("truncated"), reward: () => Number.NaN };
+  const told = { code: "environment", message: /reward NaN/ };
+  await assert.rejects(drive(task, { hindsight: 1 }), told);
+});
+
 test("what is not a number ends the run, by name", async () => {
   const nan = probe("truncated", (outcome) => {
     outcome.reward = Number.NaN;
