@@ -65,6 +65,7 @@ async function act(options: Options): Promise<void> {
   const { openTask } = await import("../sim/tasks.ts");
   const { train } = await import("../learn/train.ts");
   const { holdsRun } = await import("../learn/run-folder.ts");
+  const { commandOf } = await import("./train-command.ts");
   const { writeReport } = await import("./train-report.ts");
   const terminal = new Terminal(options);
   const task = await openTask(options.env);
@@ -90,7 +91,7 @@ async function act(options: Options): Promise<void> {
     asked,
   });
   for (const line of table(rowsOf(result))) terminal.line(line);
-  const page = await writeReport(folder, result.task, result, commandLine());
+  const page = await writeReport(folder, result.task, result, commandOf(result.settings));
   terminal.line(`\npolicy      ${result.path}`);
   terminal.line(`report      ${page}`);
   terminal.line(`curves      tensorboard --logdir ${folder}`);
@@ -98,6 +99,8 @@ async function act(options: Options): Promise<void> {
   terminal.result({
     seconds: result.seconds,
     engine: result.engine,
+    threads: result.threads,
+    weights: result.weights,
     bestReturn: result.best.mean,
     bestStep: result.bestStep,
     finalReturn: result.final.mean,
@@ -150,14 +153,6 @@ async function settingsFor(options: Options, task: string) {
   return { settings, asked: Object.fromEntries(asked) as Partial<TrainSettings>, mirrorLost };
 }
 
-/** What was typed, so that it can be typed again. */
-function commandLine(): string {
-  const words = process.argv
-    .slice(2)
-    .map((word) => (/^[\w./:=,-]+$/.test(word) ? word : `"${word}"`));
-  return ["npx sinew", ...words].join(" ");
-}
-
 /** The line that a waiting person watches. */
 export function progressLine(progress: Progress): string {
   const { step, steps, stepsPerSecond, recentReturn, bestReturn } = progress;
@@ -176,11 +171,11 @@ function startsOf({ best, random }: TrainResult): string {
 }
 
 function rowsOf(result: TrainResult): string[][] {
-  const { seconds, engine, best, bestStep, final, random, settings } = result;
+  const { seconds, engine, threads, best, bestStep, final, random, settings, weights } = result;
   const world = textOfHardware(settings);
   const error = best.deviation / Math.sqrt(best.returns.length);
   return [
-    ["trained", `${seconds.toFixed(1)} s`, `engine ${engine}`],
+    ["trained", `${seconds.toFixed(1)} s`, `engine ${engine}, threads: ${threads}`],
     ["best", best.mean.toFixed(2), `+- ${error.toFixed(2)}, step ${bestStep}: this one is kept`],
     [
       "final",
@@ -190,6 +185,7 @@ function rowsOf(result: TrainResult): string[][] {
     ["random", random.mean.toFixed(2), `uniform actions, on ${startsOf(result)}`],
     ["interval", `${best.low.toFixed(2)} to ${best.high.toFixed(2)}`, "95 %, of the best's mean"],
     ...(world === "" ? [] : [["world", world, "trained and judged in it"]]),
+    ["weights", weights.slice(0, 16), "of their SHA-256: the same in each run of the same bits"],
     ["middle half", best.interquartileMean.toFixed(2), `worst start ${best.worst.toFixed(1)}`],
   ];
 }

@@ -32,6 +32,11 @@ export class Journal {
     this.#wallSeconds = wallSeconds;
   }
 
+  /** Wall time of the run's earlier parts. */
+  get secondsBefore(): number {
+    return this.#progress.secondsBefore;
+  }
+
   /**
    * Some rounds of learning: the newest one's numbers. The mean squared Bellman error goes by its
    * own name and by Stable-Baselines3's, so that runs of both lie in one chart.

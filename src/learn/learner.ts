@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Rng } from "../core/rng.ts";
 import type { ObservationScale } from "./actor-forward.ts";
 import type { Carried, Engine } from "./engine.ts";
@@ -63,6 +64,13 @@ export function initialState(losses: Losses, finalBound: number, rng: Rng): Lear
   }
   if (popArt) carried["critic.moments"] = Float32Array.of(0, 1);
   return { carried, steps: 0 };
+}
+
+/** SHA-256, in hexadecimal, of all carried values, in the order of their names. */
+export function hashOfCarried(carried: Carried): string {
+  const hash = createHash("sha256");
+  for (const name of Object.keys(carried).sort()) hash.update(carried[name]);
+  return hash.digest("hex");
 }
 
 /** Gradient steps on an engine: feeds it schedule and chance, counts the steps. */

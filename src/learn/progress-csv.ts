@@ -66,7 +66,8 @@ export type ProgressRow = Readonly<Partial<Record<ProgressColumn, number>>> & {
 export class ProgressFile {
   readonly path: string;
   readonly #fd: number;
-  readonly #secondsBefore: number;
+  /** Wall time of the run's earlier parts, as the file told it. */
+  readonly secondsBefore: number;
 
   /**
    * A run from its first step starts the file anew. A run that goes on from `resumedStep` keeps
@@ -80,7 +81,7 @@ export class ProgressFile {
       resumedStep > 0 && existsSync(this.path)
         ? readProgress(this.path).filter(({ step }) => step <= resumedStep)
         : [];
-    this.#secondsBefore = kept.at(-1)?.seconds ?? 0;
+    this.secondsBefore = kept.at(-1)?.seconds ?? 0;
     try {
       // A file of its own first: a run that dies here has lost no line.
       const next = `${this.path}.next`;
@@ -94,7 +95,7 @@ export class ProgressFile {
 
   /** Appends one line. `row.seconds` is this process's time; that of earlier parts is added. */
   append(row: ProgressRow): void {
-    const seconds = row.seconds === undefined ? {} : { seconds: row.seconds + this.#secondsBefore };
+    const seconds = row.seconds === undefined ? {} : { seconds: row.seconds + this.secondsBefore };
     writeSync(this.#fd, `${lineOf({ ...row, ...seconds })}\n`);
   }
 

@@ -53,6 +53,8 @@ export interface Report {
   readonly rows: readonly ProgressRow[];
   readonly files: readonly ReportFile[];
   readonly film?: ReportFilm;
+  /** Why there is none, where the task can be drawn. */
+  readonly filmProblem?: string;
 }
 
 /**
@@ -69,7 +71,7 @@ export function reportHtml(report: Report): string {
     ` content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">`,
     `<title>${title}: training run</title><style>${reportStyle}</style></head><body><main>`,
     headOf(report, title),
-    filmOf(report.film),
+    filmOf(report),
     section("Learning", curveOf(report)),
     section("Evaluation", evaluationOf(report)),
     section("Do it again", `<pre><code>${escaped(report.command)}</code></pre>`),
@@ -108,7 +110,10 @@ function solvedOf({ solvedReturn, judged }: Report): string {
   return `; ${word}: the task asks for ${decimal(solvedReturn)}`;
 }
 
-function filmOf(film: ReportFilm | undefined): string {
+function filmOf({ film, filmProblem }: Report): string {
+  if (filmProblem !== undefined) {
+    return `<p class="note">There is no film: ${escaped(filmProblem)}</p>`;
+  }
   if (film === undefined) return "";
   const data = Buffer.from(film.bytes).toString("base64");
   const caption = escaped(film.caption);

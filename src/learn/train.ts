@@ -16,6 +16,7 @@ import {
   selectionStarts,
 } from "./evaluate.ts";
 import { Journal, type Moment } from "./journal.ts";
+import { hashOfCarried } from "./learner.ts";
 import { Rollouts } from "./rollouts.ts";
 import { clearRun } from "./run-folder.ts";
 import { isParallel, noiseShareAt, rateShareAt, type TrainSettings } from "./settings.ts";
@@ -43,7 +44,7 @@ export interface TrainResult {
   /** The best policy by evaluation: the bytes of `policy.onnx`. */
   readonly policy: Uint8Array;
   readonly path: string;
-  /** Wall time of this process's part of the run. */
+  /** Wall time of the run, over all its resumptions. */
   readonly seconds: number;
   readonly bestStep: number;
   /** The task on the hardware of the settings: trained and judged on. */
@@ -59,6 +60,10 @@ export interface TrainResult {
   /** Of uniform actions, on the first of the same starts (`randomStarts`). */
   readonly random: Evaluation;
   readonly engine: string;
+  /** Threads that the engine computed with. */
+  readonly threads: number;
+  /** `hashOfCarried` at the end: what tells two runs apart. */
+  readonly weights: string;
   /** What the alarms said, one line each. */
   readonly alarms: readonly string[];
 }
@@ -248,7 +253,7 @@ class Session {
     return {
       policy,
       path,
-      seconds: this.#moment().seconds,
+      seconds: this.#journal.secondsBefore + this.#moment().seconds,
       bestStep: step,
       finalStep: training.run.step,
       settings: training.settings,
@@ -257,6 +262,8 @@ class Session {
       final: await judge(last, task, judgedStarts(task)),
       random: await evaluateRandom(task, randomStarts(task)),
       engine: training.run.learner.engine.name,
+      threads: training.run.learner.engine.threads,
+      weights: hashOfCarried(training.run.learner.state.carried),
       alarms: training.alarms.said,
     };
   }

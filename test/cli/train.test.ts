@@ -1,11 +1,13 @@
 // What `sinew train` says and leaves: real runs, so short that they learn little.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { commandOf } from "../../src/cli/train-command.ts";
+import { settingsOf } from "../../src/learn/presets.ts";
 
 const root = mkdtempSync(join(tmpdir(), "sinew-train-cli-"));
 after(() => rmSync(root, { recursive: true }));
@@ -74,4 +76,56 @@ test("each setting that is on or off has a flag for off", () => {
   assert.equal(settings.exportTarget, true);
   assert.equal(settings.mirror, false);
   assert.equal(reportOf("lanes").settings.twin, false);
+});
+
+test("the report's command does the run again, also that of a resumed run", () => {
+  const flags = [...short, "--no-mirror", "--export-target", "--n-steps", "2"];
+  const first = train("told", ...flags, "--action-latency", "0..2", "--target-return=-1");
+  assert.equal(first.status, 0, first.stderr);
+  const before = reportOf("told");
+  assert.equal(train("told", "--resume").status, 0);
+  const { command, weights, seconds } = reportOf("told");
+  assert.equal(command, before.command);
+  assert.equal(weights, before.weights);
+  assert.ok(seconds > before.seconds, "over both of its parts");
+  assert.match(command, /^npx sinew train --env pendulum --steps 400 .* --no-mirror /);
+  assert.doesNotMatch(command, /--resume|--folder/);
+  const again = train("again", ...command.split(" ").slice(3));
+  assert.equal(again.status, 0, again.stderr);
+  assert.match(again.stdout, new RegExp(`^weights +${weights.slice(0, 16)} `, "m"));
+  assert.equal(reportOf("again").weights, weights);
+  assert.equal(reportOf("again").threads, 1);
+  assert.deepEqual(reportOf("again").settings, reportOf("told").settings);
+});
+
+test("a command names the preset that is nearest, and what is not that preset's", () => {
+  const td3 = settingsOf("td3", "half-cheetah", { seed: 3, criticHidden: [64, 32] });
+  const told = "npx sinew train --env half-cheetah --preset td3 --seed 3 --critic-hidden 64,32";
+  assert.equal(commandOf(td3), told);
+  assert.equal(commandOf(settingsOf("ours", "pendulum")), "npx sinew train --env pendulum");
+  const spaced = settingsOf("ours", "./my env.js", { async: true, workers: 2 });
+  assert.equal(commandOf(spaced), 'npx sinew train --env "./my env.js" --workers 2 --async');
+});
+
+test("a world that cannot draw itself costs no report, and the page says why", () => {
+  const file = join(root, "dark.mjs");
+  writeFileSync(
+    file,
+    `export const spec = {
+      observation: [{ name: "x", unit: "m", low: -1, high: 1 }],
+      action: [{ name: "f", unit: "N", low: -1, high: 1 }],
+      periodUs: 1000,
+    };
+    export const episodeStepsMax = 10;
+    export const makeWorld = () => ({
+      reset: (rng, o) => o.set([rng.uniform(-1, 1)]),
+      step: (a, o) => ({ reward: o[0] * a[0], terminated: false }),
+      scene() { throw new Error("no <light>"); },
+    });`,
+  );
+  const answer = train("dark", ...short, "--env", file);
+  assert.equal(answer.status, 0, answer.stderr);
+  assert.ok(reportOf("dark").command.includes(`--env ${file} `));
+  const page = readFileSync(join(root, "dark", "report.html"), "utf8");
+  assert.match(page, /There is no film: no &lt;light&gt;/);
 });

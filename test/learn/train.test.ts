@@ -8,6 +8,7 @@ import { readCheckpoint, writeCheckpoint } from "../../src/learn/checkpoint.ts";
 import { sameBits } from "../../src/learn/engine.ts";
 import { type ActBatch, evaluate, judgedStarts } from "../../src/learn/evaluate.ts";
 import { defaultSettings } from "../../src/learn/presets.ts";
+import { readProgress } from "../../src/learn/progress-csv.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
 import { type Progress, type TrainResult, train } from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
@@ -64,7 +65,10 @@ test("a seed gives one policy: the same bytes twice, other bytes for another see
   const again = await run(short, "again");
   assert.deepEqual(again.policy, first.policy);
   assert.deepEqual(again.final.returns, first.final.returns);
+  assert.equal(again.weights, first.weights);
+  assert.match(first.weights, /^[0-9a-f]{64}$/);
   const other = await run({ ...short, seed: 6 }, "other");
+  assert.notEqual(other.weights, first.weights);
   assert.notDeepEqual(other.policy, first.policy);
 });
 
@@ -109,8 +113,11 @@ for (const [name, changes] of Object.entries(kinds)) {
     await assert.rejects(run(settings, `cut-${name}`, { onProgress: stop }), cut);
     const resumed = await run(settings, `cut-${name}`, { resume: true });
     assert.deepEqual(resumed.policy, uninterrupted.policy);
+    assert.equal(resumed.weights, uninterrupted.weights);
     assert.deepEqual(resumed.final.returns, uninterrupted.final.returns);
     assert.equal(resumed.bestStep, uninterrupted.bestStep);
+    const { seconds } = readProgress(join(folder, `cut-${name}`, "progress.csv")).at(-1)!;
+    assert.ok(resumed.seconds >= seconds!, "seconds are the whole run's");
   });
 }
 
