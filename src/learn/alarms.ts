@@ -63,14 +63,16 @@ export class Alarms {
     const room = slack * (high - low);
     for (let k = 0; k < q.length; k++) {
       const within = q[k] >= low - room && q[k] <= high + room;
-      this.#beyond = within ? 0 : this.#beyond + 1;
+      // Once it is said, it counts on and never comes to be said again.
+      this.#beyond = within && this.#beyond < patience ? 0 : this.#beyond + 1;
       if (this.#beyond === patience) {
         return (
           `Q is ${q[k].toFixed(2)} on average, but rewards so far allow ${low.toFixed(2)} to ` +
           `${high.toFixed(2)}: the critic is wrong; try --twin, --critic-norm layer, a smaller rate`
         );
       }
-      this.#saturated = saturation[k] >= saturationMax ? this.#saturated + 1 : 0;
+      const free = saturation[k] < saturationMax && this.#saturated < patience;
+      this.#saturated = free ? 0 : this.#saturated + 1;
       if (this.#saturated === patience) {
         const share = (100 * saturation[k]).toFixed(0);
         return (

@@ -179,3 +179,18 @@ test("an actor that is at its ends all the time raises the alarm", () => {
   );
   assert.equal(new Alarms(0.9).check(metrics({ saturation: 0.9 }), rewards, 1), null);
 });
+
+test("an alarm that has been raised is not raised again after things were fine for a while", () => {
+  const rewards = { lowest: -1, highest: 1 };
+  for (const [bad, fine] of [
+    [{ saturation: 1 }, { saturation: 0 }],
+    [{ q: 50 }, { q: 0 }],
+  ]) {
+    const alarms = new Alarms(0.9);
+    assert.notEqual(alarms.check(metrics(bad), rewards, 1), null);
+    for (const now of [fine, bad, fine, bad]) {
+      assert.equal(alarms.check(metrics(now), rewards, 1), null);
+    }
+    assert.equal(alarms.said.length, 1);
+  }
+});
