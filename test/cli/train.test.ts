@@ -119,7 +119,7 @@ test("a world that cannot draw itself costs no report, and the page says why", (
     export const episodeStepsMax = 10;
     export const makeWorld = () => ({
       reset: (rng, o) => o.set([rng.uniform(-1, 1)]),
-      step: (a, o) => ({ reward: o[0] * a[0], terminated: false }),
+      step(a, o) { o.set([a[0] / 2]); return { reward: o[0], terminated: false }; },
       scene() { throw new Error("no <light>"); },
     });`,
   );
