@@ -79,7 +79,7 @@ function piecesOf(g: GraphBuilder, { layers }: Network, parameters: Value): Piec
 function layerNorm(g: GraphBuilder, x: Value): Value {
   const centred = g.sub(x, g.mean(x, [1]));
   const variance = g.mean(g.square(centred), [1]);
-  return g.mul(centred, g.div(1, g.sqrt(g.add(variance, normEpsilon))));
+  return g.div(centred, g.sqrt(g.add(variance, normEpsilon)));
 }
 
 /** Mean and variance of each hidden layer, cut out of the flat running statistics. */
