@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { join, parse } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { type Clock, monotonicClock } from "../core/clock.ts";
@@ -62,7 +62,7 @@ export function sweepCommand(): Command {
 
 async function act(options: Options): Promise<void> {
   const terminal = new Terminal(options);
-  const folder = options.folder ?? join("runs", `sweep-${options.env}`);
+  const folder = options.folder ?? join("runs", `sweep-${parse(options.env).name}`);
   const jobs = await jobsFor(options);
   try {
     mkdirSync(folder, { recursive: true });

@@ -1,12 +1,30 @@
+import { type Clock, monotonicClock } from "../core/clock.ts";
+
+/** Between two lines of progress where they cannot change in place, us. */
+const plainEveryUs = 60e6;
+
+/** Where people's text is written; a terminal, a file or a pipe. */
+export type TextStream = Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns">;
+
 /** Where a command writes: people's text goes to stderr when stdout carries JSON. */
 export class Terminal {
   readonly #json: boolean;
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: TextStream;
+  readonly #errors: TextStream;
+  readonly #clock: Pick<Clock, "now">;
+  #plainUs: number;
   #live = false;
 
-  constructor(options: { readonly json: boolean }) {
+  constructor(
+    options: { readonly json: boolean },
+    clock: Pick<Clock, "now"> = monotonicClock(),
+    streams: { readonly stdout: TextStream; readonly stderr: TextStream } = process,
+  ) {
     this.#json = options.json;
-    this.#stream = options.json ? process.stderr : process.stdout;
+    this.#stream = options.json ? streams.stderr : streams.stdout;
+    this.#errors = streams.stderr;
+    this.#clock = clock;
+    this.#plainUs = clock.now() + plainEveryUs;
   }
 
   /** One finished line. */
@@ -15,9 +33,12 @@ export class Terminal {
     this.#stream.write(`${text}\n`);
   }
 
-  /** The line that changes in place; where no one watches, it is not written. */
+  /** The line that changes in place; in a log, on stderr, it is written once a minute. */
   live(text: string): void {
-    if (!this.#stream.isTTY) return;
+    if (!this.#stream.isTTY) {
+      this.#plain(text);
+      return;
+    }
     const width = (this.#stream.columns ?? 80) - 1;
     this.#stream.write(`\r\x1b[2K${text.slice(0, width)}`);
     this.#live = true;
@@ -27,6 +48,13 @@ export class Terminal {
   result(value: unknown): void {
     this.#clear();
     if (this.#json) process.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  #plain(text: string): void {
+    const now = this.#clock.now();
+    if (now < this.#plainUs) return;
+    this.#plainUs = now + plainEveryUs;
+    this.#errors.write(`${text}\n`);
   }
 
   #clear(): void {

@@ -59,6 +59,8 @@ export class TrainProcess {
     const words = ["train", "--env", job.settings.task, "--folder", folder, "--json"];
     // What resumes has its settings in its checkpoint.
     words.push(...(resumes ? ["--resume"] : ["--overwrite", "--config", settings]));
+    // There is a run for each core: a second thread would only take another's.
+    if (!resumes && job.settings.threads === 0) words.push("--threads", "1");
     this.#child = spawn(process.execPath, [main, ...words], {
       stdio: ["ignore", "ignore", "pipe"],
     });

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { finishedBefore, standingOf } from "../../src/cli/train-process.ts";
+import { finishedBefore, standingOf, TrainProcess } from "../../src/cli/train-process.ts";
 import { ProgressFile } from "../../src/learn/progress-csv.ts";
 import { jobsOf } from "../../src/learn/sweep.ts";
 import { ideal } from "../../src/sim/hardware.ts";
@@ -39,9 +39,10 @@ interface Answer {
 async function sweep(
   words: readonly string[],
   killWhen: (out: string) => boolean = () => false,
+  cwd: string = process.cwd(),
 ): Promise<Answer> {
   const flags = ["--input-type=module", "-e", program, "--", ...words, "--json"];
-  const child = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, flags, { cwd, stdio: ["ignore", "pipe", "pipe"] });
   const texts = { out: "", err: "" };
   child.stdout.on("data", (chunk: Buffer) => {
     texts.out += chunk;
@@ -87,6 +88,45 @@ test("a sweep keeps what is whole when one run fails, and goes on from there", a
     third.json.settings.map(({ returns }) => returns.length),
     [1, 1, 1],
   );
+});
+
+test("the runs of a file's world lie below its name, each with one thread", async () => {
+  const words = ["--env", "./one.mjs", "--seeds", "1", "--steps", "300", ...short];
+  const folder = mkdtempSync(join(root, "user-"));
+  writeFileSync(
+    join(folder, "one.mjs"),
+    `export const spec = {
+      observation: [{ name: "x", unit: "m", low: -1, high: 1 }],
+      action: [{ name: "f", unit: "N", low: -1, high: 1 }],
+      periodUs: 1000,
+    };
+    export const episodeStepsMax = 10;
+    export const makeWorld = () => ({
+      reset: (rng, o) => o.set([rng.uniform(-1, 1)]),
+      step: (a, o) => ({ reward: o[0] * a[0], terminated: false }),
+    });`,
+  );
+  const { code, out } = await sweep(words, () => false, folder);
+  assert.equal(code, 0, out);
+  const path = join(folder, "runs", "sweep-one", "seed-0", "report.json");
+  const report = JSON.parse(readFileSync(path, "utf8"));
+  // The preset's networks are as wide as two threads would be chosen for.
+  assert.equal(report.threads, 1);
+  assert.equal(report.settings.threads, 1);
+});
+
+test("a sweep's run never goes on from another's checkpoint", async () => {
+  const folder = mkdtempSync(join(root, "stale-"));
+  const request = { task: "pendulum", preset: "ours", variations: [], seeds: 1, firstSeed: 0 };
+  const [job] = jobsOf({ ...request, changes: { steps: 300 } });
+  for (const name of ["checkpoint", "policy.onnx", "report.json"]) {
+    writeFileSync(join(folder, name), "another run's");
+  }
+  const first = new TrainProcess(job, folder);
+  first.stop();
+  assert.ok(!existsSync(join(folder, "checkpoint")));
+  assert.ok(!existsSync(join(folder, "policy.onnx")));
+  await first.done;
 });
 
 test("Ctrl-C stops the runs, keeps what is finished, and the next call finishes", async () => {
