@@ -89,6 +89,10 @@ const world: World = {
   },
 };
 
+/** Channels of the target's place, m, and of the fingertip's from there, m: x and y of each. */
+const targetAt = 4;
+const missAt = 8;
+
 /** Uniform in the disc that the arm can reach. */
 function withinReach(rng: Rng): [number, number] {
   for (;;) {
@@ -107,7 +111,8 @@ function rewardOf(dx: number, dy: number, command: ArrayLike<number>): number {
 
 /**
  * Gymnasium's Reacher-v5: bring the fingertip to the target. Reward: less the distance in m after
- * the step, less the sum of squared commands. It never ends but after 50 steps.
+ * the step, less the sum of squared commands. It never ends but after 50 steps. Its goal is the
+ * target, so each step can be judged as if the target had been where the fingertip came later.
  */
 export async function openReacher(): Promise<Task> {
   const physics = await Physics.open(mjcf);
@@ -125,7 +130,16 @@ export async function openReacher(): Promise<Task> {
       },
       action: { from: [0, 1], sign: [-1, -1] },
     },
+    relabel(observation, reached) {
+      for (const axis of [0, 1]) {
+        const tip = observation[missAt + axis] + observation[targetAt + axis];
+        // Where the fingertip was, the target is to be.
+        const goal = reached[missAt + axis] + reached[targetAt + axis];
+        observation[targetAt + axis] = goal;
+        observation[missAt + axis] = tip - goal;
+      }
+    },
     makeEnv: () => new MujocoEnv(world, physics),
-    reward: (_observation, action, next) => rewardOf(next[8], next[9], action),
+    reward: (_observation, action, next) => rewardOf(next[missAt], next[missAt + 1], action),
   };
 }
