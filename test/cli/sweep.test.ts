@@ -103,7 +103,7 @@ test("the runs of a file's world lie below its name, each with one thread", asyn
     export const episodeStepsMax = 10;
     export const makeWorld = () => ({
       reset: (rng, o) => o.set([rng.uniform(-1, 1)]),
-      step: (a, o) => ({ reward: o[0] * a[0], terminated: false }),
+      step(a, o) { o.set([a[0] / 2]); return { reward: o[0], terminated: false }; },
     });`,
   );
   const { code, out } = await sweep(words, () => false, folder);

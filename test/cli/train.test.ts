@@ -127,5 +127,5 @@ test("a world that cannot draw itself costs no report, and the page says why", (
   assert.equal(answer.status, 0, answer.stderr);
   assert.ok(reportOf("dark").command.includes(`--env ${file} `));
   const page = readFileSync(join(root, "dark", "report.html"), "utf8");
-  assert.match(page, /There is no film: no &lt;light&gt;/);
+  assert.match(page, /There is no film: [^<]* threw in scene: no &lt;light&gt;/);
 });
