@@ -25,7 +25,7 @@ const kernels: readonly EngineChoice[] = [
     : []),
 ];
 
-/** The networks that an engine has after two calls of four rounds on the same made-up transitions. */
+/** An engine's networks after two calls of four rounds on the same made-up transitions. */
 async function learnt(choice: EngineChoice, losses: Losses): Promise<Map<string, Float32Array>> {
   const { carried } = initialState(losses, 0, new Rng(seed));
   const program = gradientStep(losses);
