@@ -124,7 +124,9 @@ async function listenerOf(
   if (filmEvery > 0) checkFilmed(plain);
   let films: InstanceType<typeof RunFilms> | null = null;
   return {
-    begins(settings, task) {
+    begins(settings, task, { name, threads, reason }) {
+      const count = threads === 1 ? "1 thread" : `${threads} threads`;
+      terminal.line(`engine      ${name}, ${count} (${reason})`);
       terminal.line(`noise       ${noiseText(settings)}`);
       if (filmEvery > 0) films = new RunFilms(task, folder, filmEvery);
     },

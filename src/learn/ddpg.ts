@@ -17,6 +17,8 @@ import { isCut, noiseShareAt, progressAt, rateShareAt, type TrainSettings } from
 export interface Run {
   readonly env: Env;
   readonly learner: Learner;
+  /** Why the learner's engine is the one that it is. */
+  readonly engineReason: string;
   readonly replay: Replay;
   readonly priorities: Priorities | null;
   readonly explorer: Explorer;

@@ -69,29 +69,64 @@ export function sameBits(one: string, other: string): boolean {
 /** From this width on two threads gain more than their meetings cost. */
 const twoThreadsFrom = 256;
 
-/** Up to this width WebAssembly beats ONNX Runtime. */
+/** Up to this width WebAssembly beats ONNX Runtime, and beyond it ONNX Runtime WebAssembly. */
 const wasmUpTo = 128;
 
+/** An engine, and in words why it is that one. */
+export interface EngineDecision extends EngineChoice {
+  readonly reason: string;
+}
+
+/** What a decision depends on beside the networks. */
+export interface Host {
+  /** Such as `linux-x64`. */
+  readonly platform: string;
+  readonly processors: number;
+  /** Why the native kernel cannot be used, or null if it can. */
+  readonly nativeProblem: () => Promise<string | null>;
+}
+
+const thisHost: Host = {
+  platform: `${process.platform}-${process.arch}`,
+  processors: availableParallelism(),
+  nativeProblem: async () => (await import("./kernel/native.ts")).nativeProblem(),
+};
+
 /**
- * What `auto` is on this machine for networks of this shape: decided by platform, processor and
- * size, never by timing, so that it is the same every time. `threads` 0 leaves that open too.
+ * What `auto` is on a host for networks of this shape: decided by platform, processor and size,
+ * never by timing, so that it is the same every time. `threads` 0 leaves that open too.
  */
 export async function chooseEngine(
   kind: EngineKind,
   threads: number,
   { actorHidden, criticHidden }: NetworkShape,
-): Promise<EngineChoice> {
+  host: Host = thisHost,
+): Promise<EngineDecision> {
   const widest = Math.max(...actorHidden, ...criticHidden);
-  const two = widest >= twoThreadsFrom && availableParallelism() > 1;
-  const count = threads === 0 ? (two ? 2 : 1) : threads > 1 ? 2 : 1;
-  if (kind === "kernel") return { kind, threads: count };
-  if (kind !== "auto") return { kind, threads: 1 };
-  const { nativeProblem } = await import("./kernel/native.ts");
-  const platform = `${process.platform}-${process.arch}`;
-  if (provedPlatforms.includes(platform) && nativeProblem() === null) {
-    return { kind: "kernel", threads: count };
-  }
-  return { kind: widest <= wasmUpTo ? "kernel-wasm" : "onnx", threads: 1 };
+  const native = (why: string): EngineDecision => {
+    const [count, of] = threadsFor(threads, widest, host.processors);
+    return { kind: "kernel", threads: count, reason: `${why}; ${of}` };
+  };
+  if (kind === "kernel") return native("asked for");
+  if (kind !== "auto") return { kind, threads: 1, reason: "asked for" };
+  const problem = provedPlatforms.includes(host.platform)
+    ? await host.nativeProblem()
+    : `not proved on ${host.platform}`;
+  if (problem === null) return native("auto: the native kernel works here");
+  const [other, size] =
+    widest <= wasmUpTo
+      ? (["kernel-wasm", `up to ${wasmUpTo}`] as const)
+      : (["onnx", `over ${wasmUpTo}`] as const);
+  const reason = `auto: ${size} wide without the native kernel (${problem})`;
+  return { kind: other, threads: 1, reason };
+}
+
+/** The native kernel's threads, and why so many. */
+function threadsFor(asked: number, widest: number, processors: number): [1 | 2, string] {
+  if (asked > 0) return [asked > 1 ? 2 : 1, "threads asked for"];
+  if (widest < twoThreadsFrom) return [1, `under ${twoThreadsFrom} wide one thread is faster`];
+  if (processors < 2) return [1, "one processor"];
+  return [2, `from ${twoThreadsFrom} wide two threads are faster`];
 }
 
 /**

@@ -78,13 +78,22 @@ export interface Judged {
   readonly best: boolean;
 }
 
+/** The engine that a run was given. */
+export interface OpenedEngine {
+  /** Such as `kernel avx2`. */
+  readonly name: string;
+  readonly threads: number;
+  /** Why it is this one, in words. */
+  readonly reason: string;
+}
+
 /** Told as a run goes; each is called between two steps and may throw to end the run. */
 export interface TrainListener {
   /**
-   * Before the first step, with the settings of the run (a resumed one has its own) and the task on
-   * their hardware.
+   * Before the first step, with the settings of the run (a resumed one has its own), the task on
+   * their hardware, and what computes.
    */
-  begins?(settings: TrainSettings, task: Task): void;
+  begins?(settings: TrainSettings, task: Task, engine: OpenedEngine): void;
   /** After each episode and each evaluation. */
   progress?(progress: Progress): void;
   /** After each evaluation on the selection starts. */
@@ -166,7 +175,9 @@ class Session {
 
   async #train(): Promise<TrainResult> {
     const { run, settings, task } = this.#training;
-    this.#context.listener.begins?.(settings, task);
+    const { name, threads } = run.learner.engine;
+    const engine = { name, threads, reason: run.engineReason };
+    this.#context.listener.begins?.(settings, task, engine);
     const reports =
       this.#rollouts === null ? ddpg(run, settings) : parallelDdpg(run, settings, this.#rollouts);
     for await (const report of reports) {

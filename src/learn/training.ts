@@ -248,18 +248,15 @@ async function openRun(settings: TrainSettings, task: Task, state: LearnerState)
   const worlds = worldsOf(settings);
   const normed = settings.returnNorm === "running";
   const program = gradientStep(losses);
-  const engine = await openEngine(
-    await chooseEngine(settings.engine, settings.threads, losses.shape),
-    program,
-    state.carried,
-    acting(losses),
-  );
+  const choice = await chooseEngine(settings.engine, settings.threads, losses.shape);
+  const engine = await openEngine(choice, program, state.carried, acting(losses));
   const normaliser = new Normaliser(task.spec, settings.observationNorm, settings.observationClip);
   const priorities =
     settings.replay === "prioritised" ? new Priorities(replayRows, priorityExponent) : null;
   return {
     env: task.makeEnv(),
     learner: new Learner(engine, losses, program, state.steps, seed),
+    engineReason: choice.reason,
     replay: new Replay(observations, actions, replayRows, gamma, nSteps, priorities, worlds),
     priorities,
     explorer: new Explorer(settings, losses.shape, normaliser),

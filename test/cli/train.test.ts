@@ -129,3 +129,10 @@ test("a world that cannot draw itself costs no report, and the page says why", (
   const page = readFileSync(join(root, "dark", "report.html"), "utf8");
   assert.match(page, /There is no film: [^<]* threw in scene: no &lt;light&gt;/);
 });
+
+test("a run says first which engine computes, with how many threads, and why", () => {
+  const first = ({ stdout }: ReturnType<typeof train>) => stdout.split("\n")[0];
+  assert.match(first(train("auto", ...short)), /^engine {6}\S.*, 1 thread \(auto: .+\)$/);
+  const asked = train("asked", ...short, "--engine", "kernel-wasm");
+  assert.equal(first(asked), "engine      kernel wasm, 1 thread (asked for)");
+});
