@@ -34,6 +34,9 @@ export function addonPath(): string {
   return fileURLToPath(new URL(`../../../../src/learn/kernel/prebuilt/${name}`, import.meta.url));
 }
 
+/** A trial that hangs ends. Long, so that a busy machine decides as an idle one does. */
+const trialMs = 120_000;
+
 /**
  * Why the addon at `path` cannot be used here, or null if it can. It is tried once for each
  * process, in another one, where a crash does no harm: it has to load and to compute what is known.
@@ -44,7 +47,7 @@ export function nativeProblem(path: string = addonPath()): string | null {
   const program = fileURLToPath(new URL("./self-check.js", import.meta.url));
   const child = spawnSync(process.execPath, [program, path], {
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: trialMs,
     stdio: ["ignore", "ignore", "pipe"],
   });
   let problem: string | null = null;
