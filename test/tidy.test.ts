@@ -3,20 +3,37 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { breachesOf, rooms } from "./tidy.ts";
+import { type Breach, breachesOf, lengthBreachesOf, rooms } from "./tidy.ts";
 
-function sourcesBelow(folder: string): string[] {
+function sourcesBelow(folder: string, ends: RegExp): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => ends.test(name))
     .map((name) => join(folder, name));
 }
 
+function told(breaches: readonly Breach[]): string[] {
+  return breaches.map(({ path, line, rule }) => `${path}:${line} ${rule}`);
+}
+
 test("every source file keeps the rules of the house", () => {
-  const paths = ["src", "test", "tools"].flatMap(sourcesBelow);
+  const paths = ["src", "test", "tools"].flatMap((folder) => sourcesBelow(folder, /\.ts$/));
   assert.ok(paths.length > 20);
   const breaches = paths.flatMap((path) => breachesOf(path, readFileSync(path, "utf8")));
-  const told = breaches.map(({ path, line, rule }) => `${path}:${line} ${rule}`);
-  assert.deepEqual(told, []);
+  assert.deepEqual(told(breaches), []);
+});
+
+test("no file of C or Python is too long", () => {
+  const folders = ["src", "test", "tools", "firmware-bridge"];
+  const paths = folders.flatMap((folder) => sourcesBelow(folder, /\.(c|h|py)$/));
+  for (const end of [".c", ".h", ".py"])
+    assert.ok(
+      paths.some((path) => path.endsWith(end)),
+      end,
+    );
+  const breaches = paths.flatMap((path) => lengthBreachesOf(path, readFileSync(path, "utf8")));
+  assert.deepEqual(told(breaches), []);
+  const long = lengthBreachesOf("src/learn/kernel/core/a.h", "\n".repeat(401));
+  assert.deepEqual(told(long), ["src/learn/kernel/core/a.h:400 over 400 lines: split it"]);
 });
 
 test("every folder of src is a room of the import table", () => {

@@ -64,17 +64,25 @@ const lineLengthMax = 100;
 const fileLinesMax = 400;
 const functionLinesMax = 70;
 
-/** Every rule that `text`, the source at `path` below the project's root, breaks. */
+/**
+ * The rules that a source of any language keeps: `text`, at `path` below the project's root, is not
+ * too long.
+ */
+export function lengthBreachesOf(path: string, text: string): Breach[] {
+  const long = text.split("\n").length - 1 > fileLinesMax;
+  return long ? [{ path, line: fileLinesMax, rule: `over ${fileLinesMax} lines: split it` }] : [];
+}
+
+/** Every rule that `text`, the TypeScript source at `path` below the project's root, breaks. */
 export function breachesOf(path: string, text: string): Breach[] {
   const lines = text.split("\n");
-  const breaches: Breach[] = [];
+  const breaches = lengthBreachesOf(path, text);
   const room = /^src\/([^/]+)\//.exec(path)?.[1];
   const add = (line: number, rule: string): void => {
     breaches.push({ path, line, rule });
   };
   if (!/^[a-z0-9]+([-.][a-z0-9]+)*\.ts$/.test(path.split("/").at(-1)!)) add(1, "kebab-case names");
   if (/\/(utils?|helpers?|common|types|managers?)(\.ts|\/)/.test(path)) add(1, "name the noun");
-  if (lines.length - 1 > fileLinesMax) add(fileLinesMax, `over ${fileLinesMax} lines: split it`);
   lines.forEach((line, index) => {
     if (line.length > lineLengthMax) add(index + 1, `over ${lineLengthMax} columns`);
     if (room === undefined) return;

@@ -1,4 +1,4 @@
-// One round of learning of every variant, as PyTorch makes it in float64 (tools/golden/updates.py).
+// One round of learning of every variant, as PyTorch makes it in float64 (tools/golden/updates).
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

@@ -1,0 +1,78 @@
+"""Every case: what it changes of the losses, of the networks, and of what it is given."""
+
+BASE = {
+    "batch": 5,
+    "policyDelay": 1,
+    "targetNoise": 0,
+    "targetNoiseClip": 0.5,
+    "tau": 0.125,
+    "targetEvery": 1,
+    "actorRate": 0.0078125,
+    "criticRate": 0.015625,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "epsilon": 1e-8,
+    "criticDecay": 0,
+    "decayKind": "l2",
+    "gradientClip": 0,
+    "actorNoise": 0,
+    "actionPenalty": 0,
+    "smoothTemporal": 0,
+    "smoothSpatial": 0,
+    "smoothSigma": 0.0625,
+    "observationClip": 0,
+    "statisticsShare": 0.25,
+    "popArt": False,
+    "weighted": False,
+}
+SHAPE = {
+    "observations": 4,
+    "actions": 2,
+    "actorHidden": [7, 5],
+    "criticHidden": [6, 4],
+    "activation": "relu",
+    "actorNorm": "none",
+    "criticNorm": "none",
+    "actionLayer": 0,
+    "critics": 1,
+}
+# What a case is given beside its losses and its networks.
+GIVEN = {"steps": 6, "rewardScale": 1, "rateShare": 1, "noiseShare": 1, "spans": 1, "scaled": False}
+
+TWIN = {"policyDelay": 2, "targetNoise": 0.2, "critics": 2}
+DECAY = {"criticDecay": 0.5}
+CASES = {
+    "ddpg": {},
+    "reward scale": {"rewardScale": 0.125, "rateShare": 0.5},
+    "n-step": {"spans": 3},
+    "td3": TWIN,
+    "tanh": {"activation": "tanh"},
+    "layer norm": {"criticNorm": "layer"},
+    "layer norm all": {**TWIN, "criticNorm": "layer", "actorNorm": "layer"},
+    "batch norm": {"criticNorm": "batch", "actorNorm": "batch"},
+    "batch norm td3": {**TWIN, "criticNorm": "batch", "actorNorm": "batch"},
+    "late action": {"actionLayer": 1},
+    "later action": {"actionLayer": 2},
+    "gradient clip": {"gradientClip": 0.0625},
+    "clip unused": {"gradientClip": 64},
+    "l2": DECAY,
+    "l2 clip": {**DECAY, "gradientClip": 0.25},
+    "decoupled": {**DECAY, "decayKind": "decoupled"},
+    "decoupled td3": {**TWIN, **DECAY, "decayKind": "decoupled"},
+    "caps temporal": {"smoothTemporal": 0.5},
+    "caps spatial": {"smoothSpatial": 2},
+    "action penalty": {"actionPenalty": 0.25},
+    "actor noise": {"actorNoise": 0.5, "noiseShare": 0.5},
+    "prioritised": {"weighted": True},
+    "popart": {"popArt": True},
+    "popart td3": {**TWIN, "popArt": True},
+    "observation clip": {"observationClip": 5, "scaled": True},
+    "hard update": {"tau": 1, "targetEvery": 2, "steps": 5},
+    "no update": {"tau": 1, "targetEvery": 2},
+    "all together": {
+        **TWIN,
+        **{"activation": "tanh", "criticNorm": "layer", "actorNorm": "layer", "actionLayer": 1},
+        **DECAY,
+        **{"smoothTemporal": 0.5, "smoothSpatial": 2, "actionPenalty": 0.25, "weighted": True},
+    },
+}
