@@ -21,17 +21,18 @@ const limbs = Object.keys(ranges) as Joint[];
  * A leg's muscles: greatest force, N, and moment arms, m, about the joints that they cross; where
  * an arm is positive the muscle pulls its joint backward. Round numbers of a grown person's size.
  */
-const muscles: Readonly<Record<string, readonly [number, Partial<Record<Joint, number>>]>> = {
-  hamstrings: [2700, { hip: 0.06, knee: 0.035 }],
-  short_biceps: [800, { knee: 0.035 }],
-  gluteus: [2000, { hip: 0.06 }],
-  iliopsoas: [2300, { hip: -0.04 }],
-  rectus: [1200, { hip: -0.04, knee: -0.045 }],
-  vasti: [5000, { knee: -0.045 }],
-  gastrocnemius: [2500, { knee: 0.02, ankle: 0.045 }],
-  soleus: [5000, { ankle: 0.045 }],
-  tibialis: [1500, { ankle: -0.04 }],
-};
+export const muscles: Readonly<Record<string, readonly [number, Partial<Record<Joint, number>>]>> =
+  {
+    hamstrings: [2700, { hip: 0.06, knee: 0.035 }],
+    short_biceps: [800, { knee: 0.035 }],
+    gluteus: [2000, { hip: 0.06 }],
+    iliopsoas: [2300, { hip: -0.04 }],
+    rectus: [1200, { hip: -0.04, knee: -0.045 }],
+    vasti: [5000, { knee: -0.045 }],
+    gastrocnemius: [2500, { knee: 0.02, ankle: 0.045 }],
+    soleus: [5000, { ankle: 0.045 }],
+    tibialis: [1500, { ankle: -0.04 }],
+  };
 
 const perLeg = Object.keys(muscles);
 
@@ -199,6 +200,8 @@ export async function openMuscleLeg(): Promise<Task> {
     episodeStepsMax: world.episodeStepsMax,
     selectionStarts: 10,
     judgedStarts: 100,
+    // docs/environments.md derives it from a hand-written controller.
+    solvedReturn: 10,
     mirror: {
       observation: swapped(muscleLegSpec.observation),
       action: swapped(muscleLegSpec.action),
