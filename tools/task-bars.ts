@@ -3,7 +3,8 @@
 // Pendulum the third is the optimum, which is known.
 //   node dist/tools/task-bars.js [--env NAME] [--json]
 //   node dist/tools/task-bars.js --tune NAME [--seed 1] [--tries 1000] [--starts 40] [--share 0.4]
-// The first with --json wrote test/golden/task-bars.jsonl; the second finds a controller's gains by random search on starts that judge nothing.
+// The first with --json wrote test/golden/task-bars.jsonl; the second finds a controller's gains by
+// random search on starts that judge nothing.
 import { readFileSync } from "node:fs";
 import { stdout } from "node:process";
 import { parseArgs } from "node:util";
