@@ -12,7 +12,15 @@ export interface Config {
 /** Keys of RL Baselines3 Zoo that mean the same here, and what each becomes. */
 const zooKeys: Readonly<Record<string, (value: unknown) => Record<string, unknown> | null>> = {
   n_timesteps: (value) => ({ steps: Number(value) }),
-  learning_rate: (value) => ({ actorRate: Number(value), criticRate: Number(value) }),
+  learning_rate: (value) => {
+    // The zoo's linear schedules fall to 0 at the last step.
+    const [, falling] = /^lin_(.+)$/.exec(String(value)) ?? [];
+    const rate = Number(falling ?? value);
+    const rates = { actorRate: rate, criticRate: rate };
+    return falling === undefined ? rates : { ...rates, finalRateShare: 0 };
+  },
+  n_envs: (value) => ({ lanes: Number(value) }),
+  n_steps: (value) => ({ nSteps: Number(value) }),
   buffer_size: (value) => ({ replayRows: Number(value) }),
   learning_starts: (value) => ({ learnAfter: Number(value), randomSteps: Number(value) }),
   batch_size: (value) => ({ batch: Number(value) }),
@@ -30,11 +38,19 @@ const zooKeys: Readonly<Record<string, (value: unknown) => Record<string, unknow
   target_noise_clip: (value) => ({ targetNoiseClip: Number(value) }),
   policy: (value) => (value === "MlpPolicy" ? {} : null),
   policy_kwargs: (value) => {
-    const widths = /^dict\(\s*net_arch\s*=\s*\[([\d,\s]+)\]\s*\)$/.exec(String(value))?.[1];
-    const hidden = widths?.split(",").map(Number);
-    return hidden === undefined ? null : { actorHidden: hidden, criticHidden: hidden };
+    const net = /^dict\(\s*net_arch\s*=\s*(.+?)\s*\)$/.exec(String(value))?.[1] ?? "";
+    const list = "\\[([\\d,\\s]+)\\]";
+    const [, both] = new RegExp(`^${list}$`).exec(net) ?? [];
+    const apart = new RegExp(`^dict\\(\\s*pi\\s*=\\s*${list}\\s*,\\s*qf\\s*=\\s*${list}\\s*\\)$`);
+    const [, actor = both, critic = both] = apart.exec(net) ?? [];
+    if (actor === undefined || critic === undefined) return null;
+    return { actorHidden: widthsOf(actor), criticHidden: widthsOf(critic) };
   },
 };
+
+function widthsOf(text: string): number[] {
+  return text.split(",").map(Number);
+}
 
 /**
  * Reads settings from a YAML file: keys as in `settingTable`, `preset`, or the ones of RL
@@ -62,6 +78,10 @@ export function readConfig(path: string, task: string): Config {
     if (key === "preset") preset = String(value);
     else Object.assign(changes, settingsOf(file, [...keys, key], key, value));
   }
+  // The zoo counts steps of all its worlds at once.
+  if (Object.hasOwn(map, "n_envs") && Object.hasOwn(map, "train_freq")) {
+    changes["collectSteps"] = Number(map["train_freq"]) * Number(map["n_envs"]);
+  }
   // The zoo's -1 stands for as many gradient steps as environment steps were taken.
   if (changes["gradientSteps"] === -1) changes["gradientSteps"] = changes["collectSteps"] ?? 1;
   for (const [name, value] of Object.entries(changes)) {
@@ -77,8 +97,8 @@ function settingsOf(
   key: string,
   value: unknown,
 ): Record<string, unknown> {
-  if (key in settingTable) return { [key]: value };
-  const meaning = zooKeys[key]?.(value);
+  if (Object.hasOwn(settingTable, key)) return { [key]: value };
+  const meaning = Object.hasOwn(zooKeys, key) ? zooKeys[key](value) : undefined;
   if (meaning === undefined) {
     throw new SinewError("usage", `${file.placeOf(place)}: there is no setting "${key}"`);
   }

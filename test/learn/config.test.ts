@@ -62,12 +62,39 @@ test("a section of RL Baselines3 Zoo is understood where it means the same", () 
   assert.deepEqual(config("Walker2d-v4:\n  gamma: 0.5\n", "walker2d").changes, { gamma: 0.5 });
 });
 
+test("the zoo's worlds, steps, falling rates and two networks are understood", () => {
+  const { changes } = config(
+    [
+      "n_envs: 4",
+      "n_steps: 3",
+      "train_freq: 2",
+      "gradient_steps: -1",
+      "learning_rate: lin_7.3e-4",
+      'policy_kwargs: "dict(net_arch=dict(pi=[64, 32], qf=[400, 300]))"',
+    ].join("\n"),
+  );
+  assert.deepEqual(changes, {
+    lanes: 4,
+    nSteps: 3,
+    collectSteps: 8,
+    gradientSteps: 8,
+    actorRate: 7.3e-4,
+    criticRate: 7.3e-4,
+    finalRateShare: 0,
+    actorHidden: [64, 32],
+    criticHidden: [400, 300],
+  });
+});
+
 const bad: readonly [name: string, text: string, told: RegExp][] = [
   ["no YAML", "a: [", /settings\.yaml:\d+:\d+/],
   ["an unknown key", "gamma: 0.9\nlerning_rate: 1\n", /settings\.yaml:2:\d+: .*"lerning_rate"/],
   ["a value out of range", "gamma: 1.5\n", /gamma is 1.5: give a number from 0 to 1/],
   ["a word for a number", "batch: many\n", /batch is many/],
-  ["a zoo schedule", "learning_rate: lin_1e-3\n", /actorRate is NaN/],
+  ["a zoo schedule without its like", "learning_rate: cos_1e-3\n", /actorRate is NaN/],
+  ["a linear schedule of nothing", "learning_rate: lin_\n", /actorRate is NaN/],
+  ["networks without their like", 'policy_kwargs: "dict(net_arch=[64], n_critics=1)"\n', /no like/],
+  ["a word of JavaScript's", "constructor: 1\n", /there is no setting "constructor"/],
   ["a zoo noise without its like", "noise_type: pink\n", /noise_type: \\?"pink/],
   ["a list", "- 1\n", /give settings as "name: value"/],
 ];
@@ -92,6 +119,7 @@ test("every preset has every setting, of a kind that can be, on every task", () 
     }
   }
   assert.throws(() => settingsOf("sb4", "pendulum"), /there is ours, lillicrap, baselines/);
+  assert.throws(() => settingsOf("constructor", "pendulum"), /no preset is named/);
 });
 
 test("exploration is on unless it is turned off", () => {
