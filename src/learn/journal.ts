@@ -1,7 +1,7 @@
 import type { Evaluation } from "./evaluate.ts";
 import type { StepMetrics } from "./losses.ts";
 import { ProgressFile } from "./progress-csv.ts";
-import { EventFile } from "./tensorboard.ts";
+import { cutEvents, EventFile } from "./tensorboard.ts";
 
 /** Where a run stands. */
 export interface Moment {
@@ -27,6 +27,7 @@ export class Journal {
 
   /** `wallSeconds` is Unix time; a run that goes on drops what was written behind `resumedStep`. */
   constructor(folder: string, wallSeconds: () => number, resumedStep: number) {
+    if (resumedStep > 0) cutEvents(folder, resumedStep);
     this.#events = new EventFile(folder, wallSeconds());
     this.#progress = new ProgressFile(folder, resumedStep);
     this.#wallSeconds = wallSeconds;

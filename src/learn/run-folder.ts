@@ -4,6 +4,7 @@ import { messageOf, SinewError } from "../core/errors.ts";
 import { ideal } from "../sim/hardware.ts";
 import type { Series } from "./curve.ts";
 import { type ProgressRow, progressName, readProgress } from "./progress-csv.ts";
+import { isEventFile } from "./tensorboard.ts";
 
 /** What a finished run leaves beside its policy, for programs. */
 export const reportName = "report.json";
@@ -47,8 +48,8 @@ export function holdsRun(folder: string): boolean {
  * `SinewError("usage")` where a name is taken by what no run leaves.
  */
 export function clearRun(folder: string): void {
-  const numbered = readdirSync(folder).filter((name) =>
-    /^(events\.out\.tfevents\..*\.sinew|film-\d+\.svg)$/.test(name),
+  const numbered = readdirSync(folder).filter(
+    (name) => isEventFile(name) || /^film-\d+\.svg$/.test(name),
   );
   for (const name of [...leavings, ...numbered]) {
     const path = join(folder, name);

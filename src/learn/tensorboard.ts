@@ -1,9 +1,17 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { crc32c } from "../core/crc.ts";
 import { SinewError } from "../core/errors.ts";
-import { ProtoWriter } from "../core/protobuf.ts";
+import { ProtoWriter, readFields } from "../core/protobuf.ts";
 
 /**
  * A TensorBoard event file: TFRecords (u64 length, masked CRC-32C, payload, masked CRC-32C) of
@@ -51,6 +59,51 @@ export class EventFile {
     record.writeUInt32LE(masked(crc32c(payload)), 12 + payload.length);
     writeSync(this.#fd, record);
   }
+}
+
+/** Whether a file of this name is an event file of ours. */
+export function isEventFile(name: string): boolean {
+  return /^events\.out\.tfevents\..*\.sinew$/.test(name);
+}
+
+/**
+ * Drops from the event files in `folder` what was told beyond `step`, and a record that was cut
+ * short: a run that goes on from there tells it again. Throws `SinewError("usage")` where a file
+ * cannot be written.
+ */
+export function cutEvents(folder: string, step: number): void {
+  for (const name of readdirSync(folder).filter(isEventFile)) {
+    const path = join(folder, name);
+    const bytes = readFileSync(path);
+    const kept = recordsOf(bytes).filter((record) => stepOf(record) <= step);
+    const whole = Buffer.concat(kept);
+    if (whole.length === bytes.length) continue;
+    // A file of its own first: a run that dies here has lost no event.
+    try {
+      writeFileSync(`${path}.next`, whole);
+      renameSync(`${path}.next`, path);
+    } catch (error) {
+      throw new SinewError("usage", `cannot write ${path}`, { cause: error });
+    }
+  }
+}
+
+/** Whole TFRecords; one that was being written is left out. */
+function recordsOf(bytes: Buffer): Buffer[] {
+  const records: Buffer[] = [];
+  for (let at = 0; at + 16 <= bytes.length; ) {
+    const end = at + 16 + bytes.readUInt32LE(at);
+    if (end > bytes.length) break;
+    records.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return records;
+}
+
+/** Of the event in a TFRecord; 0 where it says none. */
+function stepOf(record: Buffer): number {
+  const event = readFields(record.subarray(12, -4));
+  return [...event].find(({ field }) => field === 2)?.value ?? 0;
 }
 
 /**

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { readFields, textOf } from "../../src/core/protobuf.ts";
-import { EventFile } from "../../src/learn/tensorboard.ts";
+import { cutEvents, EventFile } from "../../src/learn/tensorboard.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sinew-events-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -52,4 +52,26 @@ test("an event file is what TensorBoard reads", () => {
     ["train/q", -12.5],
     ["time/fps", 1000],
   ]);
+});
+
+test("what was told beyond a step is dropped from all event files, the rest stays", () => {
+  const own = mkdtempSync(join(folder, "cut-"));
+  const stepsIn = (path: string): number[] =>
+    recordsOf(readFileSync(path)).map((record) => {
+      return [...readFields(record)].find(({ field }) => field === 2)?.value ?? 0;
+    });
+  const [first, second] = [1_700_000_000, 1_700_000_100].map((seconds) => {
+    const events = new EventFile(own, seconds);
+    for (let step = 100; step <= 500; step += 100) events.scalars(step, seconds, { q: step });
+    events.close();
+    return events.path;
+  });
+  const before = readFileSync(first);
+  // As kill -9 leaves it: the last record is not whole.
+  appendFileSync(second, before.subarray(0, 30));
+  cutEvents(own, 300);
+  assert.deepEqual(stepsIn(first), [0, 100, 200, 300]);
+  assert.deepEqual(stepsIn(second), [0, 100, 200, 300]);
+  assert.ok(before.subarray(0, readFileSync(first).length).equals(readFileSync(first)));
+  assert.equal(readdirSync(own).length, 2);
 });
