@@ -43,12 +43,14 @@ CPU revision	: 3
 `;
 
 /**
- * All of the kernel's tests. Of the engine tests those of the kernel, and of ONNX Runtime, which
- * `auto` takes where the kernel fails; tfjs runs none of our code and takes longer than all others.
+ * Each kernel test on small numbers; at full size, which takes a minute, the preset that most
+ * people run. Of the engine tests those of the kernel, and of ONNX Runtime, which `auto` takes
+ * where the kernel fails; tfjs runs none of our code and takes longer than all others.
  */
 const files: readonly (readonly [file: string, names: string])[] = [
   ["kernel-ops", ""],
   ["kernel-program", ""],
+  ["kernel-sizes", "^ours "],
   ["engine", "^(kernel|onnx)"],
 ];
 
