@@ -78,7 +78,9 @@ export function inDoubles({ program, start, inputs, rounds }: Case): Record<stri
       feeds[value.name] = numbers(value, part);
     }
     const values = interpret(graph, feeds);
-    for (const { name } of program.kept) kept.get(name)!.push(...values.get(name)!.data);
+    for (const { name } of program.kept) {
+      for (const value of values.get(name)!.data) kept.get(name)!.push(value);
+    }
     for (const { name } of program.carried) feeds[name] = values.get(`${name}.next`)!;
   }
   const outcome: Record<string, Float64Array> = {};

@@ -43,10 +43,15 @@ test("carried values read after and before they are written, swapped, kept, rena
   checkEverywhere({ program, start, inputs: { x: uniform(rng, 140) }, rounds: 4 }, 1e-6, "state");
 });
 
-/** A graph of `size` random nodes whose numbers stay small, everything unread published. */
-function randomCase(rng: Rng, size: number): Case {
+/**
+ * A graph of `size` random nodes whose numbers stay small, everything unread published. Rows of 128
+ * and more go through the kernel's registers one at a time, shorter ones together: `wide` says which.
+ */
+function randomCase(rng: Rng, size: number, wide: boolean): Case {
   const g = new GraphBuilder();
-  const [rows, columns] = [1 + rng.below(24), 1 + rng.below(24)];
+  const [rows, columns] = wide
+    ? [1 + rng.below(4), 128 + rng.below(120)]
+    : [1 + rng.below(24), 1 + rng.below(24)];
   const shapes = [[rows, columns], [columns], [rows, 1], [rows, rows], [columns, rows], [1], []];
   const inputs = shapes.map((dims, i) => g.input(`x${i}`, "float32", dims));
   const state = g.input("state", "float32", [rows * columns]);
@@ -147,7 +152,30 @@ test("random graphs agree with float64 however they are fused and laid out", (t)
   for (let i = 0; i < 24; i++) {
     t.diagnostic(`seed ${seed}, stream ${i}`);
     const rng = new Rng(seed, 100 + i);
-    checkEverywhere(randomCase(rng, 20 + rng.below(40)), 2e-5, `graph ${i}`);
+    checkEverywhere(randomCase(rng, 20 + rng.below(40), i % 3 === 2), 2e-5, `graph ${i}`);
+  }
+});
+
+test("one number a row is not written over by what it multiplies, whatever the row's length", () => {
+  for (const columns of [24, 127, 128, 200, 520, 1100]) {
+    const g = new GraphBuilder();
+    const dims = [3, columns];
+    const [x, w] = ["x", "w"].map((name) => g.input(name, "float32", dims));
+    const centred = g.sub(x, g.mean(x, [1]));
+    const deviation = g.sqrt(g.add(g.mean(g.square(centred), [1]), 1e-5));
+    const y = g.mul(centred, g.div(1, deviation));
+    const [slope] = gradients(g, g.sum(g.mul(g.relu(y), w)), [x]);
+    g.output("slope", slope);
+    const program = {
+      graph: g,
+      carried: [],
+      shared: [x, w],
+      each: [],
+      kept: [{ name: "slope", dims }],
+    };
+    const rng = new Rng(seed, columns);
+    const inputs = { x: uniform(rng, 3 * columns), w: uniform(rng, 3 * columns) };
+    checkEverywhere({ program, start: {}, inputs, rounds: 1 }, 1e-5, `${columns} columns`);
   }
 });
 

@@ -125,16 +125,21 @@ class Assignment {
   #code(step: Step, at: number, direct: ReadonlyMap<Elementwise, number>): Coded {
     const { name, results, operands } = step;
     const from = operands.map((one) => (typeof one === "number" ? one : this.#registers.get(one)!));
-    for (const one of new Set(operands)) {
-      if (typeof one === "number" || this.#lastRead.get(one) !== at || direct.has(one)) continue;
-      this.#free.push(this.#registers.get(one)!);
-    }
+    const over = [...new Set(operands)].filter(
+      (one): one is Elementwise =>
+        typeof one !== "number" && this.#lastRead.get(one) === at && !direct.has(one),
+    );
+    // One number is read for every vector of the result, so that must not be written over it.
+    const wide = !this.#isUniform(results[0]);
+    const kept = over.filter((one) => wide && this.#isUniform(one));
+    for (const one of over) if (!kept.includes(one)) this.#free.push(this.#registers.get(one)!);
     const to = results.map((result) => {
       const output = direct.get(result);
       const register = output === undefined ? this.#take() : -1 - output;
       this.#registers.set(result, register);
       return register;
     });
+    for (const one of kept) this.#free.push(this.#registers.get(one)!);
     for (const [i, result] of results.entries()) {
       if (!direct.has(result) && !this.#lastRead.has(result)) this.#free.push(to[i]);
     }
