@@ -44,8 +44,9 @@ test("carried values read after and before they are written, swapped, kept, rena
 });
 
 /**
- * A graph of `size` random nodes whose numbers stay small, everything unread published. Rows of 128
- * and more go through the kernel's registers one at a time, shorter ones together: `wide` says which.
+ * A graph of `size` random nodes whose numbers stay small, everything unread published. Rows of
+ * 128 and more go through the kernel's registers one at a time, shorter ones together: `wide` says
+ * which.
  */
 function randomCase(rng: Rng, size: number, wide: boolean): Case {
   const g = new GraphBuilder();
@@ -156,7 +157,7 @@ test("random graphs agree with float64 however they are fused and laid out", (t)
   }
 });
 
-test("one number a row is not written over by what it multiplies, whatever the row's length", () => {
+test("one number a row is not written over by what it multiplies, however long the row", () => {
   for (const columns of [24, 127, 128, 200, 520, 1100]) {
     const g = new GraphBuilder();
     const dims = [3, columns];
