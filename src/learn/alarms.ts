@@ -1,6 +1,6 @@
 import type { StepMetrics } from "./losses.ts";
 
-/** Rounds in a row that something must be wrong before it is said. */
+/** Gradient steps in a row that Q must be wrong before it is said. */
 const patience = 200;
 
 /** Share of the range of possible values by which Q may be beyond it. */
@@ -8,6 +8,12 @@ const slack = 1e-3;
 
 /** Share of the actor's outputs at an end of their range that counts as all of them. */
 const saturationMax = 0.98;
+
+/**
+ * Gradient steps in a row that they must be there before it is said: an actor that a young critic
+ * has driven there comes back by itself in the first few thousand.
+ */
+const saturationPatience = 5000;
 
 /**
  * Watches for what cannot be and for what does not mend itself: a mean Q that no sum of rewards
@@ -71,9 +77,9 @@ export class Alarms {
           `${high.toFixed(2)}: the critic is wrong; try --twin, --critic-norm layer, a smaller rate`
         );
       }
-      const free = saturation[k] < saturationMax && this.#saturated < patience;
+      const free = saturation[k] < saturationMax && this.#saturated < saturationPatience;
       this.#saturated = free ? 0 : this.#saturated + 1;
-      if (this.#saturated === patience) {
+      if (this.#saturated === saturationPatience) {
         const share = (100 * saturation[k]).toFixed(0);
         return (
           `${share} % of the actor's outputs are at an end of their range, where it no longer ` +

@@ -143,8 +143,14 @@ test("the running reward scale is one over the deviation of the discounted retur
   assert.equal(new RewardScale(0.1, 0.9, false).value, 0.1);
 });
 
-function metrics(values: Partial<Record<(typeof metricNames)[number], number>>): StepMetrics {
-  const entries = metricNames.map((name) => [name, new Float32Array(200).fill(values[name] ?? 0)]);
+function metrics(
+  values: Partial<Record<(typeof metricNames)[number], number>>,
+  count = 5000,
+): StepMetrics {
+  const entries = metricNames.map((name) => [
+    name,
+    new Float32Array(count).fill(values[name] ?? 0),
+  ]);
   return Object.fromEntries(entries) as StepMetrics;
 }
 
@@ -178,6 +184,19 @@ test("an actor that is at its ends all the time raises the alarm", () => {
     /100 % of the actor's outputs/,
   );
   assert.equal(new Alarms(0.9).check(metrics({ saturation: 0.9 }), rewards, 1), null);
+});
+
+test("an actor that comes back from its ends by itself, as young ones do, raises none", () => {
+  const rewards = { lowest: -1, highest: 1 };
+  const alarms = new Alarms(0.9);
+  for (const [saturation, count] of [
+    [1, 4999],
+    [0.5, 1],
+    [1, 4999],
+  ]) {
+    assert.equal(alarms.check(metrics({ saturation }, count), rewards, 1), null);
+  }
+  assert.match(alarms.check(metrics({ saturation: 1 }, 1), rewards, 1) ?? "", /actor's outputs/);
 });
 
 test("an alarm that has been raised is not raised again after things were fine for a while", () => {
