@@ -254,7 +254,7 @@ class Session {
   async #finish(): Promise<TrainResult> {
     const training = this.#training;
     const { task } = training;
-    await this.#select();
+    if (training.run.step > training.evaluatedStep) await this.#select();
     this.#save();
     const last = await policyOf(training);
     const { policy, step } = training.best;

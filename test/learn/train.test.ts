@@ -8,7 +8,7 @@ import { readCheckpoint, writeCheckpoint } from "../../src/learn/checkpoint.ts";
 import { sameBits } from "../../src/learn/engine.ts";
 import { type ActBatch, evaluate, judgedStarts } from "../../src/learn/evaluate.ts";
 import { defaultSettings } from "../../src/learn/presets.ts";
-import { readProgress } from "../../src/learn/progress-csv.ts";
+import { progressName, readProgress } from "../../src/learn/progress-csv.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
 import { type Progress, type TrainResult, train } from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
@@ -179,9 +179,12 @@ test("a run ends once an evaluation reaches what was asked for, also if resumed"
   const first = await run(settings, "early");
   assert.equal(first.finalStep, settings.evaluateEvery);
   // As if it had been killed after its last checkpoint: there is nothing left to train.
+  const told = readProgress(join(folder, "early", progressName));
   const resumed = await run(settings, "early", { resume: true });
   assert.equal(resumed.finalStep, first.finalStep);
   assert.deepEqual(resumed.policy, first.policy);
+  assert.deepEqual(readProgress(join(folder, "early", progressName)), told, "nothing was to tell");
+  assert.equal(told.filter(({ evalMean }) => evalMean !== undefined).length, 1);
   assert.equal((await run({ ...short, targetReturn: -1 }, "late")).finalStep, short.steps);
 });
 
