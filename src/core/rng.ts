@@ -51,10 +51,15 @@ export class Rng {
 
   /** A whole number in [0, count), each equally likely. `count` from 1 to 2^32. */
   below(count: number): number {
-    const limit = 2 ** 32 - (2 ** 32 % count);
+    const n = count >>> 0;
     let word = this.word();
-    while (word >= limit) word = this.word();
-    return word % count;
+    if (n === 0) return word;
+    // The last run of n words may be incomplete: its words are drawn again. 32 bits are fast.
+    if (word >= -n >>> 0) {
+      const first = ~((-n >>> 0) % n) >>> 0;
+      while (word > first) word = this.word();
+    }
+    return word % n;
   }
 }
 

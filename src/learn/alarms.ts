@@ -1,7 +1,7 @@
 import type { StepMetrics } from "./losses.ts";
 
 /** Gradient steps in a row that Q must be wrong before it is said. */
-const patience = 200;
+const qPatience = 200;
 
 /** Share of the range of possible values by which Q may be beyond it. */
 const slack = 1e-3;
@@ -70,8 +70,8 @@ export class Alarms {
     for (let k = 0; k < q.length; k++) {
       const within = q[k] >= low - room && q[k] <= high + room;
       // Once it is said, it counts on and never comes to be said again.
-      this.#beyond = within && this.#beyond < patience ? 0 : this.#beyond + 1;
-      if (this.#beyond === patience) {
+      this.#beyond = within && this.#beyond < qPatience ? 0 : this.#beyond + 1;
+      if (this.#beyond === qPatience) {
         return (
           `Q is ${q[k].toFixed(2)} on average, but rewards so far allow ${low.toFixed(2)} to ` +
           `${high.toFixed(2)}: the critic is wrong; try --twin, --critic-norm layer, a smaller rate`

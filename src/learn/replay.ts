@@ -162,12 +162,18 @@ export class Replay {
    */
   sampleRows(rng: Rng, into: Sample, first: number, count: number, stride: number = 1): void {
     assert(this.#transitions > 0 && count > 0, "nothing to sample from");
-    for (let i = 0; i < into.index.length; i++) {
+    assert(first < this.capacity && count * stride <= this.capacity, "rows that are there");
+    const { capacity } = this;
+    const { index, nextIndex } = into;
+    const span = this.#span;
+    for (let i = 0; i < index.length; i++) {
       let row = -1;
-      do row = (first + rng.below(count) * stride) % this.capacity;
-      while (this.#span[row] === 0);
-      into.index[i] = row;
-      into.nextIndex[i] = this.following(row);
+      do {
+        row = first + rng.below(count) * stride;
+        if (row >= capacity) row -= capacity;
+      } while (span[row] === 0);
+      index[i] = row;
+      nextIndex[i] = this.following(row);
     }
   }
 

@@ -61,6 +61,18 @@ test("uniform and normal draws have their moments", () => {
   assert.ok(Math.abs(uniform / count - 1) < 4 * Math.sqrt(3 / count));
 });
 
+test("below() draws words again that lie in an incomplete last run", () => {
+  for (const count of [1, 3, 12, 1_001_000, 3 * 2 ** 30, 2 ** 31 + 1, 2 ** 32 - 1, 2 ** 32]) {
+    const [rng, words] = [new Rng(7), new Rng(7)];
+    const whole = 2n ** 32n - (2n ** 32n % BigInt(count));
+    for (let i = 0; i < 200; i++) {
+      let word = BigInt(words.word());
+      while (word >= whole) word = BigInt(words.word());
+      assert.equal(rng.below(count), Number(word % BigInt(count)), `of ${count}`);
+    }
+  }
+});
+
 test("below() is uniform: chi-squared over 12 cells, seed 5", () => {
   const rng = new Rng(5);
   const cells = new Array<number>(12).fill(0);
