@@ -1,8 +1,18 @@
 // The documents name only commands that there are, with options that they have.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -88,3 +98,19 @@ for (const path of documents) {
     }
   });
 }
+
+test("docs/runs.md: its program runs where sinew is installed, and is called back", () => {
+  const [, program] = readFileSync("docs/runs.md", "utf8").match(/```js\n([\s\S]*?)```/) ?? [];
+  const folder = mkdtempSync(join(tmpdir(), "sinew-program-"));
+  try {
+    mkdirSync(join(folder, "node_modules"));
+    symlinkSync(resolve("."), join(folder, "node_modules/sinew"));
+    writeFileSync(join(folder, "program.mjs"), program);
+    const words = ["program.mjs"];
+    const told = execFileSync(process.execPath, words, { cwd: folder, encoding: "utf8" });
+    assert.match(told, /^1000: -\d+\.\d, the best\n2000: .*\n3000: .*\nkept: .*policy\.onnx, -/);
+    assert.ok(existsSync(join(folder, "runs/from-a-program/policy.onnx")));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
