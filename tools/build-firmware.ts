@@ -23,6 +23,7 @@ const images: readonly Image[] = [
     sources: [
       "core/frame.c",
       "core/stop.c",
+      "core/drive.c",
       "core/reply.c",
       "core/session.c",
       "targets/pendulum.c",

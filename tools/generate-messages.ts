@@ -48,12 +48,29 @@ function layoutOf(message: Message): { fields: (Field & { offset: number })[]; s
   return { fields, size: offset };
 }
 
-/** CRC-32C of all that changes a byte on the wire or its meaning; words of explanation do not. */
+/** The protocol as a device tells it: all that changes a byte on the wire or its meaning. */
+function dictionaryOf({ constants, codes, messages }: Protocol): string {
+  const named = <T>(list: readonly T[], entry: (one: T) => [string, unknown]) =>
+    Object.fromEntries(list.map(entry));
+  return JSON.stringify({
+    format: 2,
+    constants: named(constants, ({ name, value }) => [name, value]),
+    codes: named(codes, ({ name, values }) => [name, values]),
+    messages: named(messages, ({ name, id, from, fields }) => [
+      name,
+      [id, from, named(fields, (field) => [field.name, field.type])],
+    ]),
+  });
+}
+
+/** CRC-32C of the dictionary. */
 function hashOf(protocol: Protocol): number {
-  const bare = JSON.stringify(protocol, (key, value: unknown) =>
-    key === "doc" ? undefined : value,
-  );
-  return crc32c(new TextEncoder().encode(bare));
+  return crc32c(new TextEncoder().encode(dictionaryOf(protocol)));
+}
+
+/** `text` in pieces that fit on a line. */
+function piecesOf(text: string, length: number): string[] {
+  return text.match(new RegExp(`.{1,${length}}`, "g")) ?? [];
 }
 
 const camel = (name: string): string =>
@@ -98,8 +115,46 @@ function typescriptOf(protocol: Protocol): string {
     for (const { name, offset } of fields) lines.push(`    ${camel(name)}: ${offset},`);
     lines.push(`    size: ${size},`, "  },");
   }
-  lines.push("} as const;", "");
+  lines.push(
+    "} as const;",
+    "",
+    "/** This protocol as a device tells it, JSON; its CRC-32C is `protocolHash`. */",
+    "export const dictionary: string =",
+    `${piecesOf(dictionaryOf(protocol), 88)
+      .map((piece) => `  '${piece}'`)
+      .join(" +\n")};`,
+    "",
+  );
   return lines.join("\n");
+}
+
+/** On AVR a constant lies in RAM unless it says otherwise, and this one would fill it. */
+function dictionaryHeaderOf(protocol: Protocol): string {
+  const text = dictionaryOf(protocol);
+  return [
+    `/* ${notice} Do not edit. */`,
+    "#ifndef SINEW_DICTIONARY_H",
+    "#define SINEW_DICTIONARY_H",
+    "",
+    "#ifdef __AVR__",
+    "#include <avr/pgmspace.h>",
+    "#define SINEW_FLASH PROGMEM",
+    "#define SINEW_FLASH_BYTE(at) pgm_read_byte(at)",
+    "#else",
+    "#define SINEW_FLASH",
+    "#define SINEW_FLASH_BYTE(at) (*(at))",
+    "#endif",
+    "",
+    `#define SINEW_DICTIONARY_BYTES ${text.length}u`,
+    "",
+    "static const char sinew_dictionary[] SINEW_FLASH =",
+    `${piecesOf(text, 44)
+      .map((piece) => `    ${JSON.stringify(piece)}`)
+      .join("\n")};`,
+    "",
+    "#endif",
+    "",
+  ].join("\n");
 }
 
 function headerOf(protocol: Protocol): string {
@@ -172,6 +227,7 @@ export function generatedFiles(root: string): Map<string, string> {
   const after = prose.slice(prose.indexOf(endMark));
   return new Map([
     ["firmware-bridge/core/messages.h", headerOf(protocol)],
+    ["firmware-bridge/core/dictionary.h", dictionaryHeaderOf(protocol)],
     ["src/wire/messages.ts", typescriptOf(protocol)],
     ["firmware-bridge/PROTOCOL.md", `${before}\n\n${tablesOf(protocol)}\n\n${after}`],
   ]);

@@ -7,8 +7,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rng } from "../src/core/rng.ts";
-import { hashSpec } from "../src/core/spec.ts";
 import { pendulumSpec } from "../src/sim/pendulum.ts";
+import { hashContract, rampingToZero } from "../src/wire/device-contract.ts";
 import { encodeFrame, FrameDecoder } from "../src/wire/frame.ts";
 import { DeviceMode, Layout, MessageType, Result } from "../src/wire/messages.ts";
 import { Requests } from "../src/wire/requests.ts";
@@ -28,6 +28,7 @@ const flags: readonly string[] = [
 const core: readonly string[] = [
   "core/frame.c",
   "core/stop.c",
+  "core/drive.c",
   "core/reply.c",
   "core/session.c",
   "targets/pendulum.c",
@@ -39,6 +40,8 @@ const tests: readonly string[] = [
   "test/session-test.c",
   "test/command-test.c",
   "test/stop-test.c",
+  "test/drive-test.c",
+  "test/lockstep-test.c",
   "test/pendulum-test.c",
 ];
 
@@ -85,7 +88,7 @@ function vectorsHeader(): string {
   return [
     "#include <stddef.h>",
     "#include <stdint.h>",
-    `#define CONTRACT_HASH 0x${hashSpec(pendulumSpec).toString(16)}u`,
+    `#define CONTRACT_HASH 0x${hashContract(rampingToZero(pendulumSpec)).toString(16)}u`,
     "__attribute__((unused)) static const struct {",
     "  size_t length, wire_length;",
     "  uint8_t frame[600], wire[700];",
@@ -136,7 +139,7 @@ function driveNatively(program: string): void {
   const at = (us: number): number => (startUs + us) % 2 ** 32;
   const lines = [
     `run 1000 ${send(requests.hello(wire, 0))}\n`,
-    `run 0 ${send(requests.arm(hashSpec(pendulumSpec), at(401_000), wire))}\n`,
+    `run 0 ${send(requests.arm(hashContract(rampingToZero(pendulumSpec)), at(401_000), wire))}\n`,
     `run 0 ${send(requests.command(Float32Array.of(1.5), at(201_000), wire))}\n`,
     `run 100000 ${send(requests.command(Float32Array.of(-1.5), at(201_000), wire))}\n`,
     `run 99000 ${send(requests.command(Float32Array.of(1), at(200_000 + farUs), wire))}\n`,
@@ -150,7 +153,7 @@ function driveNatively(program: string): void {
   const applied = states.map((f) => f.getFloat32(Layout.state.observation + 12, true));
   const modes = states.map((f) => f.getUint8(Layout.state.mode));
   const holds =
-    info?.getUint32(Layout.info.contractHash, true) === hashSpec(pendulumSpec) &&
+    info?.getUint32(Layout.info.contractHash, true) === hashContract(rampingToZero(pendulumSpec)) &&
     answer?.getUint8(Layout.answer.result) === Result.accepted &&
     applied.includes(1.5) &&
     applied.includes(-1.5) &&

@@ -105,3 +105,9 @@ void sinew_put_f32(uint8_t *at, float value) {
   memcpy(&bits, &value, sizeof bits);
   sinew_put_u32(at, bits);
 }
+
+bool sinew_finite(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return (bits & 0x7f800000u) != 0x7f800000u;
+}

@@ -7,7 +7,9 @@
 #include <stdint.h>
 
 /* Longest frame with its CRC, before COBS; below 254 COBS costs one byte and the delimiter one. */
+#ifndef SINEW_FRAME_MAX
 #define SINEW_FRAME_MAX 250u
+#endif
 #define SINEW_WIRE_MAX (SINEW_FRAME_MAX + 2u)
 
 enum sinew_push {
@@ -43,5 +45,8 @@ uint32_t sinew_get_u32(const uint8_t *at);
 void sinew_put_u16(uint8_t *at, uint16_t value);
 void sinew_put_u32(uint8_t *at, uint32_t value);
 void sinew_put_f32(uint8_t *at, float value);
+
+/* By bit pattern: no compiler flag can make it forget NaN. */
+bool sinew_finite(float value);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "dictionary.h"
 #include "messages.h"
 
 #define NAME_BYTES (SINEW_INFO_SIZE - SINEW_INFO_NAME)
@@ -58,6 +59,8 @@ void sinew_send_channel(struct sinew_session *session, uint8_t direction, uint8_
   begin(session, SINEW_CHANNEL, SINEW_CHANNEL_SIZE);
   frame[SINEW_CHANNEL_DIRECTION] = direction;
   frame[SINEW_CHANNEL_INDEX] = index;
+  frame[SINEW_CHANNEL_STOP] = action ? channel->stop : 0;
+  frame[SINEW_CHANNEL_POSITION] = action ? sinew_position_of(channel) : SINEW_NO_POSITION;
   sinew_put_f32(frame + SINEW_CHANNEL_LOW, channel->low);
   sinew_put_f32(frame + SINEW_CHANNEL_HIGH, channel->high);
   put_text(frame + SINEW_CHANNEL_NAME, channel->name, SINEW_CHANNEL_UNIT - SINEW_CHANNEL_NAME);
@@ -71,7 +74,7 @@ void sinew_send_synced(struct sinew_session *session, uint32_t token, uint32_t r
   sinew_put_u32(frame + SINEW_SYNCED_TOKEN, token);
   sinew_put_u32(frame + SINEW_SYNCED_BOOT_ID, session->boot_id);
   sinew_put_u32(frame + SINEW_SYNCED_RX_US, rx_us);
-  sinew_put_u32(frame + SINEW_SYNCED_TX_US, session->hal->now_us());
+  sinew_put_u32(frame + SINEW_SYNCED_TX_US, sinew_session_now(session));
   send(session, SINEW_SYNCED_SIZE);
 }
 
@@ -87,16 +90,19 @@ void sinew_send_state(struct sinew_session *session) {
   frame[SINEW_STATE_MODE] = session->stop.mode;
   frame[SINEW_STATE_REASON] = session->stop.reason;
   sinew_put_u16(frame + SINEW_STATE_BOOT, (uint16_t)session->boot_id);
+  for (uint32_t i = 0; i < target->action_count; i++) {
+    frame[SINEW_STATE_DRIVEN] += session->drive.driven[i];
+  }
   frame[SINEW_STATE_OBSERVATION_COUNT] = target->observation_count;
   frame[SINEW_STATE_ACTION_COUNT] = target->action_count;
   sinew_put_u32(frame + SINEW_STATE_SAMPLE_US, session->sampled_us);
-  sinew_put_u32(frame + SINEW_STATE_TX_US, session->hal->now_us());
+  sinew_put_u32(frame + SINEW_STATE_TX_US, sinew_session_now(session));
   uint8_t *at = frame + SINEW_STATE_OBSERVATION;
   for (uint32_t i = 0; i < target->observation_count; i++, at += 4) {
     sinew_put_f32(at, observation[i]);
   }
   for (uint32_t i = 0; i < target->action_count; i++, at += 4) {
-    sinew_put_f32(at, session->applied[i]);
+    sinew_put_f32(at, session->drive.applied[i]);
   }
   send(session, size);
 }
@@ -134,4 +140,19 @@ void sinew_send_answer(struct sinew_session *session, uint8_t request, uint8_t r
   frame[SINEW_ANSWER_RESULT] = result;
   sinew_put_u16(frame + SINEW_ANSWER_SEQUENCE, sequence);
   send(session, SINEW_ANSWER_SIZE);
+}
+
+void sinew_send_dictionary(struct sinew_session *session, uint16_t offset) {
+  uint8_t *frame = session->frame;
+  const uint32_t room = SINEW_FRAME_MAX - SINEW_CRC_BYTES - SINEW_DICTIONARY_SIZE;
+  uint32_t count = offset < SINEW_DICTIONARY_BYTES ? SINEW_DICTIONARY_BYTES - offset : 0;
+  if (count > room) count = room;
+  begin(session, SINEW_DICTIONARY, SINEW_DICTIONARY_SIZE);
+  sinew_put_u16(frame + SINEW_DICTIONARY_OFFSET, offset);
+  sinew_put_u16(frame + SINEW_DICTIONARY_TOTAL, SINEW_DICTIONARY_BYTES);
+  frame[SINEW_DICTIONARY_COUNT] = (uint8_t)count;
+  for (uint32_t at = 0; at < count; at++) {
+    frame[SINEW_DICTIONARY_TEXT + at] = (uint8_t)SINEW_FLASH_BYTE(&sinew_dictionary[offset + at]);
+  }
+  send(session, SINEW_DICTIONARY_SIZE + count);
 }

@@ -21,4 +21,7 @@ void sinew_send_stats(struct sinew_session *session);
 void sinew_send_answer(struct sinew_session *session, uint8_t request, uint8_t result,
                        uint16_t sequence);
 
+/* The part of the dictionary from `offset` that one frame can carry; empty beyond its end. */
+void sinew_send_dictionary(struct sinew_session *session, uint16_t offset);
+
 #endif

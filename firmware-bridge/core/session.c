@@ -27,52 +27,68 @@ uint32_t sinew_contract_hash(const struct sinew_target *target) {
     sinew_put_f32(bytes + 4, channel->high);
     crc = sinew_crc32c(bytes, 8, crc);
   }
+  for (uint32_t at = target->observation_count; at < count; at++) {
+    bytes[0] = target->channels[at].stop;
+    bytes[1] = sinew_position_of(&target->channels[at]);
+    crc = sinew_crc32c(bytes, 2, crc);
+  }
   return crc;
+}
+
+uint8_t sinew_position_of(const struct sinew_channel *action) {
+  const bool holds = action->stop == SINEW_STOP_CATEGORY_RAMP_AND_HOLD;
+  return holds ? action->position : SINEW_NO_POSITION;
+}
+
+uint32_t sinew_session_now(const struct sinew_session *session) {
+  return session->lockstep ? session->lockstep_us : session->hal->now_us();
+}
+
+/* From now on the target's time is counted anew. */
+static void start_turns(struct sinew_session *session) {
+  const uint32_t now_us = sinew_session_now(session);
+  session->target->start();
+  session->sampled_us = now_us;
+  session->tick_due_us = now_us + SINEW_TICK_US;
+  session->state_due_us = now_us + session->state_period_us;
 }
 
 bool sinew_session_start(struct sinew_session *session, const struct sinew_hal *hal,
                          const struct sinew_target *target, uint32_t boot_id) {
   const uint32_t values = (uint32_t)target->observation_count + target->action_count;
-  if (values > SINEW_VALUES_MAX) return false;
+  if (values > SINEW_VALUES_MAX || !sinew_drive_can_stop(target)) return false;
   memset(session, 0, sizeof *session);
   session->hal = hal;
   session->target = target;
   session->boot_id = boot_id;
   session->contract_hash = sinew_contract_hash(target);
   session->state_period_us = SINEW_STATE_PERIOD_DEFAULT_US;
-  target->start();
-  const uint32_t now_us = hal->now_us();
-  session->sampled_us = now_us;
-  session->tick_due_us = now_us + SINEW_TICK_US;
-  session->state_due_us = now_us + session->state_period_us;
+  start_turns(session);
   return true;
 }
 
 /* Motion. */
 
-static void apply_share(struct sinew_session *session, uint32_t now_us) {
+static void settle(struct sinew_session *session, uint32_t now_us) {
   if (session->stop.mode == SINEW_DEVICE_MODE_ARMED) return;
   const float share = sinew_stop_share(&session->stop, now_us);
-  for (uint32_t i = 0; i < session->target->action_count; i++) {
-    /* Not by a product alone: a negative effort would end as a negative zero. */
-    session->applied[i] = share > 0.0f ? session->stopped_from[i] * share : 0.0f;
-  }
+  sinew_drive_stop(&session->drive, session->target, share);
 }
 
 static void stop(struct sinew_session *session, uint8_t reason, uint32_t now_us) {
   if (session->stop.mode == SINEW_DEVICE_MODE_ARMED) {
-    memcpy(session->stopped_from, session->applied, sizeof session->applied);
+    sinew_drive_begin_stop(&session->drive, session->target);
   }
   sinew_stop_begin(&session->stop, reason, now_us);
-  apply_share(session, now_us);
+  settle(session, now_us);
 }
 
-/* Lets the watchdog see `now_us` and brings `applied` to it. */
+/* Lets the watchdog see `now_us` and brings the actuators to it. */
 static void watch(struct sinew_session *session, uint32_t now_us) {
   if (sinew_stop_check(&session->stop, now_us)) {
-    memcpy(session->stopped_from, session->applied, sizeof session->applied);
+    sinew_drive_begin_stop(&session->drive, session->target);
   }
-  apply_share(session, now_us);
+  settle(session, now_us);
 }
 
 /* SINEW_RESULT_ACCEPTED where `expires_us` lies within the next second. */
@@ -148,10 +164,7 @@ static void receive_command(struct sinew_session *session, const uint8_t *frame,
     (*refused)++;
     return;
   }
-  for (uint32_t i = 0; i < count; i++) {
-    const uint32_t bits = sinew_get_u32(values + 4 * i);
-    memcpy(&session->applied[i], &bits, sizeof bits);
-  }
+  sinew_drive_command(&session->drive, session->target, values);
   session->stop.expires_us = expires_us;
   session->acknowledged = sequence;
   session->unused = false;
@@ -172,6 +185,9 @@ static uint32_t size_of(uint8_t type) {
     case SINEW_RESET: return SINEW_RESET_SIZE;
     case SINEW_COMMAND: return SINEW_COMMAND_SIZE;
     case SINEW_ASK_STATS: return SINEW_ASK_STATS_SIZE;
+    case SINEW_ASK_DICTIONARY: return SINEW_ASK_DICTIONARY_SIZE;
+    case SINEW_LOCKSTEP: return SINEW_LOCKSTEP_SIZE;
+    case SINEW_STEP: return SINEW_STEP_SIZE;
     default: return 0;
   }
 }
@@ -182,6 +198,29 @@ static uint8_t configure(struct sinew_session *session, uint32_t period_us, uint
   }
   session->state_period_us = period_us;
   session->state_due_us = now_us + period_us;
+  return SINEW_RESULT_ACCEPTED;
+}
+
+static uint8_t set_lockstep(struct sinew_session *session, bool on) {
+  if (!session->target->simulated) return SINEW_RESULT_NOT_SIMULATED;
+  if (session->stop.mode != SINEW_DEVICE_MODE_DISARMED) return SINEW_RESULT_MUST_RESET;
+  memset(&session->drive, 0, sizeof session->drive);
+  session->lockstep = on;
+  session->lockstep_us = 0;
+  start_turns(session);
+  return SINEW_RESULT_ACCEPTED;
+}
+
+static void run_ticks(struct sinew_session *session, uint32_t now_us);
+
+static uint8_t step(struct sinew_session *session, uint16_t ticks) {
+  if (!session->lockstep) return SINEW_RESULT_NOT_LOCKSTEP;
+  if (ticks < 1 || ticks > SINEW_STEP_TICKS_MAX) return SINEW_RESULT_OUT_OF_RANGE;
+  for (uint16_t done = 0; done < ticks; done++) {
+    session->lockstep_us += SINEW_TICK_US;
+    run_ticks(session, session->lockstep_us);
+  }
+  watch(session, session->lockstep_us);
   return SINEW_RESULT_ACCEPTED;
 }
 
@@ -202,6 +241,16 @@ static void receive_request(struct sinew_session *session, const uint8_t *frame,
       break;
     case SINEW_RESET:
       if (!sinew_stop_reset(&session->stop)) result = SINEW_RESULT_NOT_STOPPED;
+      break;
+    case SINEW_LOCKSTEP:
+      result = set_lockstep(session, frame[SINEW_LOCKSTEP_ON] != 0);
+      break;
+    case SINEW_STEP:
+      result = step(session, sinew_get_u16(frame + SINEW_STEP_TICKS));
+      if (result == SINEW_RESULT_ACCEPTED) {
+        sinew_send_state(session);
+        return;
+      }
       break;
     default:
       result = configure(session, sinew_get_u32(frame + SINEW_CONFIGURE_STATE_PERIOD_US), now_us);
@@ -239,6 +288,9 @@ static void receive_frame(struct sinew_session *session, uint32_t now_us) {
     case SINEW_ASK_STATS:
       sinew_send_stats(session);
       break;
+    case SINEW_ASK_DICTIONARY:
+      sinew_send_dictionary(session, sinew_get_u16(frame + SINEW_ASK_DICTIONARY_OFFSET));
+      break;
     default:
       receive_request(session, frame, now_us);
       break;
@@ -248,7 +300,7 @@ static void receive_frame(struct sinew_session *session, uint32_t now_us) {
 void sinew_session_receive(struct sinew_session *session, uint8_t byte) {
   switch (sinew_decoder_push(&session->decoder, byte)) {
     case SINEW_PUSH_GOOD: {
-      const uint32_t now_us = session->hal->now_us();
+      const uint32_t now_us = sinew_session_now(session);
       /* A command that comes after the promise ran out must find a device that has stopped. */
       watch(session, now_us);
       receive_frame(session, now_us);
@@ -274,7 +326,7 @@ static void run_ticks(struct sinew_session *session, uint32_t now_us) {
       return;
     }
     watch(session, session->tick_due_us);
-    if (!session->target->tick(session->applied)) {
+    if (!session->target->tick(session->drive.applied, session->drive.driven)) {
       stop(session, SINEW_DEVICE_REASON_FAULT, session->tick_due_us);
     }
     session->sampled_us = session->tick_due_us;
@@ -284,6 +336,7 @@ static void run_ticks(struct sinew_session *session, uint32_t now_us) {
 }
 
 uint32_t sinew_session_run(struct sinew_session *session) {
+  if (session->lockstep) return session->hal->now_us() + SINEW_TICK_US;
   uint32_t now_us = session->hal->now_us();
   run_ticks(session, now_us);
   now_us = session->hal->now_us();

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "drive.h"
 #include "frame.h"
 #include "hal.h"
 #include "stop.h"
@@ -53,18 +54,27 @@ struct sinew_session {
   uint16_t acknowledged;
   /* No command since the ARM. */
   bool unused;
-  /* What the actuators are told now, and what they were told when the stop began. */
-  float applied[SINEW_VALUES_MAX];
-  float stopped_from[SINEW_VALUES_MAX];
+  /* The clock is `lockstep_us`, which only STEP moves. */
+  bool lockstep;
+  uint32_t lockstep_us;
+  struct sinew_drive drive;
   uint8_t frame[SINEW_FRAME_MAX];
   uint8_t wire[SINEW_WIRE_MAX];
 };
 
 /* CRC-32C of the contract's canonical bytes: u8 1, u32 period_us, u8 observations, u8 actions, then
-   for each channel name, 0, unit, 0, f32 low, f32 high. */
+   for each channel name, 0, unit, 0, f32 low, f32 high, then for each action u8 stop category, u8
+   position (255 where it does not hold). */
 uint32_t sinew_contract_hash(const struct sinew_target *target);
 
-/* `boot_id` must differ after every start. False where one STATE cannot carry the target. */
+/* The observation that an action holds its place by; SINEW_NO_POSITION where it does not hold. */
+uint8_t sinew_position_of(const struct sinew_channel *action);
+
+/* The device's clock, or the one that STEP moves. */
+uint32_t sinew_session_now(const struct sinew_session *session);
+
+/* `boot_id` must differ after every start. False where one STATE cannot carry the target, or an
+   actuator shall hold a place that nothing observes. */
 bool sinew_session_start(struct sinew_session *session, const struct sinew_hal *hal,
                          const struct sinew_target *target, uint32_t boot_id);
 

@@ -11,11 +11,17 @@
 /* As many observations and actions as one STATE can carry. */
 #define SINEW_VALUES_MAX ((SINEW_FRAME_MAX - SINEW_CRC_BYTES - SINEW_STATE_SIZE) / 4u)
 
+#define SINEW_NO_POSITION 255u
+
 struct sinew_channel {
   const char *name;
   const char *unit;
   float low;
   float high;
+  /* Of an action: its stop category, and for ramp_and_hold the observation, from 0, that reads
+     where the actuator is, in the action's own unit. */
+  uint8_t stop;
+  uint8_t position;
 };
 
 struct sinew_target {
@@ -25,10 +31,13 @@ struct sinew_target {
   const struct sinew_channel *channels;
   uint8_t observation_count;
   uint8_t action_count;
+  /* Nothing real moves: its clock may be held and stepped. */
+  bool simulated;
   void (*start)(void);
-  /* One turn of SINEW_TICK_US with `applied` at the actuators, in the contract's units. False where
-     the target has failed: the core stops. */
-  bool (*tick)(const float *applied);
+  /* One turn of SINEW_TICK_US with `applied` at the actuators, in the contract's units; one that is
+     not `driven` is let go, whatever `applied` says. False where the target has failed: the core
+     stops. */
+  bool (*tick)(const float *applied, const bool *driven);
   /* What the sensors read after the newest turn. */
   void (*observe)(float *observation);
 };

@@ -1,7 +1,5 @@
 #include "pendulum.h"
 
-#include <string.h>
-
 /* Gymnasium's Pendulum-v1: g 10, m 1, l 1; u is the torque at the hinge, angle 0 is upright.
    theta'' = 3 g / (2 l) sin(theta) + 3 / (m l^2) u */
 static const float fall_per_tick = 15.0f * 1e-3f / 1073741824.0f; /* of a sine in Q30 */
@@ -16,10 +14,11 @@ static const float steps_per_tick = 1e-3f * 683565275.58f; /* of rad/s */
 static const uint32_t hanging = 0x80000000u;
 
 static const struct sinew_channel channels[] = {
-    {"pole_cos", "1", -1.0f, 1.0f},
-    {"pole_sin", "1", -1.0f, 1.0f},
-    {"pole_velocity", "rad/s", -8.0f, 8.0f},
-    {"pole_torque", "N*m", -2.0f, 2.0f},
+    {.name = "pole_cos", .unit = "1", .low = -1.0f, .high = 1.0f},
+    {.name = "pole_sin", .unit = "1", .low = -1.0f, .high = 1.0f},
+    {.name = "pole_velocity", .unit = "rad/s", .low = -8.0f, .high = 8.0f},
+    {.name = "pole_torque", .unit = "N*m", .low = -2.0f, .high = 2.0f,
+     .stop = SINEW_STOP_CATEGORY_RAMP_TO_ZERO},
 };
 
 static uint32_t angle;
@@ -55,17 +54,12 @@ static void start(void) {
   torque = 0.0f;
 }
 
-static bool finite(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return (bits & 0x7f800000u) != 0x7f800000u;
-}
-
-static bool tick(const float *applied) {
-  torque += (applied[0] - torque) * lag_share;
+static bool tick(const float *applied, const bool *driven) {
+  const float wanted = driven[0] ? applied[0] : 0.0f;
+  torque += (wanted - torque) * lag_share;
   const float fall = (float)sinew_sine(angle) * fall_per_tick;
   float next = speed + (fall + torque * push_per_tick);
-  if (!finite(next)) {
+  if (!sinew_finite(next)) {
     start();
     return false;
   }
@@ -89,6 +83,7 @@ const struct sinew_target sinew_pendulum = {
     .channels = channels,
     .observation_count = 3,
     .action_count = 1,
+    .simulated = true,
     .start = start,
     .tick = tick,
     .observe = observe,

@@ -18,6 +18,8 @@ extern const struct test frame_tests[];
 extern const struct test command_tests[];
 extern const struct test session_tests[];
 extern const struct test stop_tests[];
+extern const struct test drive_tests[];
+extern const struct test lockstep_tests[];
 extern const struct test pendulum_tests[];
 
 /* Pseudorandom 32 bits, the same in every run (xorshift, Marsaglia 2003). */

@@ -18,7 +18,7 @@ static void refused(uint32_t *counter, uint16_t sequence, uint32_t ahead_us, con
   CHECK(device.stats.frames == before.stats.frames + 1);
   device.stats.frames--;
   CHECK(memcmp(&device.stats, &before.stats, sizeof before.stats) == 0);
-  CHECK(memcmp(device.applied, before.applied, sizeof before.applied) == 0);
+  CHECK(memcmp(device.drive.applied, before.drive.applied, sizeof before.drive.applied) == 0);
   CHECK(device.stop.expires_us == before.stop.expires_us);
   CHECK(device.acknowledged == before.acknowledged);
 }
@@ -39,7 +39,7 @@ static void good_is_applied(void) {
     CHECK(state[SINEW_STATE_MODE] == SINEW_DEVICE_MODE_ARMED);
     CHECK(float_at(state + SINEW_STATE_OBSERVATION + 12) == -1.25f);
     device_run(59999);
-    CHECK(device.stop.mode == SINEW_DEVICE_MODE_ARMED && device.applied[0] == -1.25f);
+    CHECK(device.stop.mode == SINEW_DEVICE_MODE_ARMED && device.drive.applied[0] == -1.25f);
   }
 }
 
@@ -123,7 +123,7 @@ static void values_are_judged(void) {
   for (int at = 0; at < 7; at++) {
     const float value = float_of(good[at]);
     CHECK(device_command((uint16_t)(101 + at), 1000, &value, 1));
-    CHECK(memcmp(&device.applied[0], &good[at], 4) == 0);
+    CHECK(memcmp(&device.drive.applied[0], &good[at], 4) == 0);
   }
 }
 
@@ -173,7 +173,7 @@ static void held_commands_do_nothing(void) {
       const uint32_t expires_us = sent_us + 100000u + held * 20000u;
       refused(&device.stats.expired, (uint16_t)(101 + held), expires_us - device_now_us, &value, 1);
     }
-    CHECK(device.applied[0] == 0.0f);
+    CHECK(device.drive.applied[0] == 0.0f);
   }
 }
 

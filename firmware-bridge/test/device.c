@@ -41,7 +41,9 @@ static bool tx(const uint8_t *bytes, size_t length) {
 static const struct sinew_hal hal = {.now_us = now_us, .tx = tx, .name = "bench"};
 
 static const struct sinew_channel rig_channels[] = {
-    {"load", "N", -5.0f, 5.0f}, {"left", "N*m", -1.0f, 3.0f}, {"right", "N*m", 0.0f, 1.0f}};
+    {.name = "load", .unit = "N", .low = -5.0f, .high = 5.0f},
+    {.name = "left", .unit = "N*m", .low = -1.0f, .high = 3.0f},
+    {.name = "right", .unit = "N*m", .low = 0.0f, .high = 1.0f}};
 
 static uint32_t rig_turns;
 
@@ -50,7 +52,8 @@ static void rig_start(void) {
   rig_turns = 0;
 }
 
-static bool rig_tick(const float *applied) {
+static bool rig_tick(const float *applied, const bool *driven) {
+  (void)driven;
   memcpy(rig_applied, applied, sizeof rig_applied);
   rig_history[rig_turns++ % 64] = applied[0];
   return rig_sound;
@@ -118,14 +121,14 @@ uint8_t device_arm(uint16_t sequence, uint32_t ahead_us) {
   uint8_t payload[12];
   sinew_put_u32(payload, SINEW_PROTOCOL_HASH);
   sinew_put_u32(payload + 4, device.contract_hash);
-  sinew_put_u32(payload + 8, device_now_us + ahead_us);
+  sinew_put_u32(payload + 8, sinew_session_now(&device) + ahead_us);
   device_send(SINEW_ARM, sequence, payload, sizeof payload);
   return result_of(SINEW_ARM, sequence);
 }
 
 bool device_command(uint16_t sequence, uint32_t ahead_us, const float *values, uint8_t count) {
   uint8_t payload[SINEW_FRAME_MAX];
-  sinew_put_u32(payload, device_now_us + ahead_us);
+  sinew_put_u32(payload, sinew_session_now(&device) + ahead_us);
   payload[4] = count;
   memcpy(payload + 5, values, 4u * count);
   const uint32_t before = device.stats.commands;
@@ -158,4 +161,17 @@ float float_of(uint32_t bits) {
   float value;
   memcpy(&value, &bits, sizeof value);
   return value;
+}
+
+uint8_t device_lockstep(bool on) {
+  const uint8_t payload = on;
+  device_send(SINEW_LOCKSTEP, 903, &payload, 1);
+  return result_of(SINEW_LOCKSTEP, 903);
+}
+
+bool device_step(uint16_t ticks) {
+  uint8_t payload[2];
+  sinew_put_u16(payload, ticks);
+  device_send(SINEW_STEP, 904, payload, sizeof payload);
+  return device_replies(SINEW_STATE) == 1 && device_replies(SINEW_ANSWER) == 0;
 }

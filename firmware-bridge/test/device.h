@@ -46,10 +46,14 @@ uint8_t device_arm(uint16_t sequence, uint32_t ahead_us);
 /* A COMMAND with `count` values that runs out `ahead_us` from now. True where it was accepted. */
 bool device_command(uint16_t sequence, uint32_t ahead_us, const float *values, uint8_t count);
 
-/* STOP, RESET or CONFIGURE; the result of the ANSWER. */
+/* STOP, RESET, CONFIGURE or LOCKSTEP; the result of the ANSWER. */
 uint8_t device_stop(uint8_t reason);
 uint8_t device_reset(void);
 uint8_t device_configure(uint32_t state_period_us);
+uint8_t device_lockstep(bool on);
+
+/* Sends STEP. True where STATE came and no ANSWER. */
+bool device_step(uint16_t ticks);
 
 float float_at(const uint8_t *at);
 float float_of(uint32_t bits);

@@ -6,6 +6,8 @@
 #include "check.h"
 #include "device.h"
 
+static const bool driven = true;
+
 static const double turn = 6.283185307179586;
 
 static void sine_is_accurate(void) {
@@ -34,7 +36,7 @@ static void hangs_at_rest(void) {
   const float nothing = 0.0f;
   float observation[3];
   sinew_pendulum.start();
-  for (int ms = 0; ms < 10000; ms++) CHECK(sinew_pendulum.tick(&nothing));
+  for (int ms = 0; ms < 10000; ms++) CHECK(sinew_pendulum.tick(&nothing, &driven));
   sinew_pendulum.observe(observation);
   CHECK(observation[0] == -1.0f && observation[1] == 0.0f && !signbit(observation[1]));
   CHECK(observation[2] == 0.0f);
@@ -63,7 +65,7 @@ static void follows_the_equation(void) {
     sinew_pendulum.start();
     for (int ms = 0; ms < 2000; ms++) {
       if (ms % 50 == 0) applied = (float)(random_word() % 4001) / 1000.0f - 2.0f;
-      CHECK(sinew_pendulum.tick(&applied));
+      CHECK(sinew_pendulum.tick(&applied, &driven));
       reference_tick(&pole, applied);
       sinew_pendulum.observe(observation);
       worst = fmax(worst, fabs(observation[0] - cos(pole.angle)));
@@ -84,7 +86,7 @@ static void speed_is_limited(void) {
     sinew_pendulum.start();
     for (int ms = 0; ms < 20000; ms++) {
       const float applied = observation[2] == 0.0f ? first : copysignf(2.0f, observation[2]);
-      CHECK(sinew_pendulum.tick(&applied));
+      CHECK(sinew_pendulum.tick(&applied, &driven));
       sinew_pendulum.observe(observation);
       if (fabsf(observation[2]) > fabsf(fastest)) fastest = observation[2];
       over = over || observation[0] > 0.999f;
@@ -95,11 +97,21 @@ static void speed_is_limited(void) {
   }
 }
 
+static void a_motor_that_is_let_go_does_not_push(void) {
+  const float torque = 2.0f;
+  const bool let_go = false;
+  float observation[3];
+  sinew_pendulum.start();
+  for (int ms = 0; ms < 500; ms++) CHECK(sinew_pendulum.tick(&torque, &let_go));
+  sinew_pendulum.observe(observation);
+  CHECK(observation[0] == -1.0f && fabsf(observation[2]) < 1e-3f);
+}
+
 static void a_torque_that_is_not_finite_is_a_fault(void) {
   float observation[3];
   const float nan = float_of(0x7fc00000u);
   sinew_pendulum.start();
-  CHECK(!sinew_pendulum.tick(&nan));
+  CHECK(!sinew_pendulum.tick(&nan, &driven));
   sinew_pendulum.observe(observation);
   CHECK(observation[0] == -1.0f && observation[2] == 0.0f);
 }
@@ -110,5 +122,6 @@ const struct test pendulum_tests[] = {
     {"the pendulum follows its equation", follows_the_equation},
     {"the pendulum turns over within its speed limit", speed_is_limited},
     {"a torque that is not finite is a fault", a_torque_that_is_not_finite_is_a_fault},
+    {"a motor that is let go does not push", a_motor_that_is_let_go_does_not_push},
     {0, 0},
 };

@@ -155,7 +155,7 @@ static void arm_is_judged(void) {
     CHECK(device.stats.arms_refused == 7);
     CHECK(device.stop.mode == SINEW_DEVICE_MODE_DISARMED);
     CHECK(device_arm(3, 1000000) == SINEW_RESULT_ACCEPTED);
-    CHECK(device.stop.mode == SINEW_DEVICE_MODE_ARMED && device.applied[0] == 0.0f);
+    CHECK(device.stop.mode == SINEW_DEVICE_MODE_ARMED && device.drive.applied[0] == 0.0f);
   }
 }
 
@@ -168,7 +168,7 @@ static void arm_may_be_repeated_until_a_command(void) {
   CHECK(device.stop.expires_us == 200000);
   CHECK(device_command(10, 100000, &value, 1));
   CHECK(device_arm(11, 100000) == SINEW_RESULT_MUST_RESET);
-  CHECK(device.applied[0] == 1.0f && device.acknowledged == 10);
+  CHECK(device.drive.applied[0] == 1.0f && device.acknowledged == 10);
   device_stop(SINEW_DEVICE_REASON_HOST);
   CHECK(device_arm(12, 100000) == SINEW_RESULT_MUST_RESET);
   device_run(150000);
@@ -180,12 +180,13 @@ static void other_frames_are_counted(void) {
   const uint8_t bytes[8] = {0};
   device_start(&sinew_pendulum, 0);
   for (unsigned type = 0; type < 256; type++) {
-    if (type >= SINEW_HELLO && type <= SINEW_ASK_STATS) continue;
+    if (type >= SINEW_HELLO && type <= SINEW_STEP) continue;
     device_send((uint8_t)type, 1, bytes, 4);
   }
-  CHECK(device.stats.unknown_type == 247 && device.stats.frames == 247);
+  CHECK(device.stats.unknown_type == 244 && device.stats.frames == 244);
   const uint8_t types[] = {SINEW_HELLO, SINEW_QUERY, SINEW_SYNC,    SINEW_CONFIGURE, SINEW_ARM,
-                           SINEW_STOP,  SINEW_RESET, SINEW_COMMAND, SINEW_ASK_STATS};
+                           SINEW_STOP,  SINEW_RESET, SINEW_COMMAND, SINEW_ASK_STATS,
+                           SINEW_ASK_DICTIONARY, SINEW_LOCKSTEP, SINEW_STEP};
   for (size_t at = 0; at < sizeof types; at++) {
     device_send(types[at], 1, bytes, 3);
     CHECK(device.stats.bad_length == at + 1);
@@ -246,7 +247,7 @@ static void garbage_moves_nothing(void) {
     const unsigned word = random_word();
     sinew_session_receive(&device, word % 30 == 0 ? 0 : (uint8_t)(word >> 8));
   }
-  CHECK(device.stats.frames == 2 && device.applied[0] == 1.5f);
+  CHECK(device.stats.frames == 2 && device.drive.applied[0] == 1.5f);
   /* Ends what the garbage began. */
   sinew_session_receive(&device, 0);
   CHECK(device_command(3, 1000000, &value, 1));
@@ -271,12 +272,12 @@ static void wild_frames_break_no_limit(void) {
     }
     if (random_word() % 3 == 0) device_run(random_word() % 30000);
     if (random_word() % 50 == 0) device_stall(random_word() % 300000);
-    CHECK(device.applied[0] >= -1.0f && device.applied[0] <= 3.0f);
-    CHECK(device.applied[1] >= 0.0f && device.applied[1] <= 1.0f);
+    CHECK(device.drive.applied[0] >= -1.0f && device.drive.applied[0] <= 3.0f);
+    CHECK(device.drive.applied[1] >= 0.0f && device.drive.applied[1] <= 1.0f);
     CHECK(device.stop.mode <= SINEW_DEVICE_MODE_STOPPED);
     const bool moving = device.stop.mode == SINEW_DEVICE_MODE_ARMED ||
                         device.stop.mode == SINEW_DEVICE_MODE_STOPPING;
-    CHECK(moving || (device.applied[0] == 0.0f && device.applied[1] == 0.0f));
+    CHECK(moving || (device.drive.applied[0] == 0.0f && device.drive.applied[1] == 0.0f));
   }
   CHECK(accepted > 1000);
 }

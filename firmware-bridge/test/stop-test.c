@@ -9,7 +9,7 @@ static const uint32_t from_us[] = {0, 0x80000000u - 50000u, 0u - 50000u, 0u - 12
 #define FROM (sizeof from_us / sizeof from_us[0])
 
 static bool at_rest(void) {
-  return device.applied[0] == 0.0f && !signbit(device.applied[0]);
+  return device.drive.applied[0] == 0.0f && !signbit(device.drive.applied[0]);
 }
 
 static void moving(uint32_t at_us, float value, uint32_t ahead_us) {
@@ -23,14 +23,14 @@ static void expiry_trips_to_the_turn(void) {
   for (size_t at = 0; at < FROM; at++) {
     moving(from_us[at], -2.0f, 50000);
     device_run(49000);
-    CHECK(device.stop.mode == SINEW_DEVICE_MODE_ARMED && device.applied[0] == -2.0f);
+    CHECK(device.stop.mode == SINEW_DEVICE_MODE_ARMED && device.drive.applied[0] == -2.0f);
     device_run(1000);
     CHECK(device.stop.mode == SINEW_DEVICE_MODE_STOPPING);
     CHECK(device.stop.reason == SINEW_DEVICE_REASON_EXPIRED && device.stop.trips == 1);
     for (int ms = 1; ms < 100; ms++) {
       device_run(1000);
       CHECK(device.stop.mode == SINEW_DEVICE_MODE_STOPPING);
-      CHECK(fabsf(device.applied[0] + 2.0f * (float)(100 - ms) / 100.0f) < 1e-6f);
+      CHECK(fabsf(device.drive.applied[0] + 2.0f * (float)(100 - ms) / 100.0f) < 1e-6f);
     }
     device_run(1000);
     CHECK(device.stop.mode == SINEW_DEVICE_MODE_STOPPED && at_rest());
@@ -85,9 +85,9 @@ static void a_stall_does_not_outlive_the_promise(void) {
     CHECK(!device_command(3, 50000, &value, 1));
     CHECK(device.stats.not_armed == 1);
     CHECK(device.stop.mode == SINEW_DEVICE_MODE_STOPPING);
-    CHECK(fabsf(device.applied[0] - 1.8f) < 1e-6f);
+    CHECK(fabsf(device.drive.applied[0] - 1.8f) < 1e-6f);
     (void)sinew_session_run(&device);
-    CHECK(fabsf(device.applied[0] - 1.8f) < 1e-6f);
+    CHECK(fabsf(device.drive.applied[0] - 1.8f) < 1e-6f);
     device_run(90000);
     CHECK(device.stop.mode == SINEW_DEVICE_MODE_STOPPED && at_rest());
     moving(from_us[at], 2.0f, 50000);
@@ -124,10 +124,10 @@ static void stop_works_in_every_mode(void) {
   CHECK(device.stop.reason == SINEW_DEVICE_REASON_OPERATOR);
   moving(0, 1.0f, 50000);
   CHECK(device_stop(SINEW_DEVICE_REASON_SHUTDOWN) == SINEW_RESULT_ACCEPTED);
-  CHECK(device.stop.mode == SINEW_DEVICE_MODE_STOPPING && device.applied[0] == 1.0f);
+  CHECK(device.stop.mode == SINEW_DEVICE_MODE_STOPPING && device.drive.applied[0] == 1.0f);
   device_run(40000);
   CHECK(device_stop(SINEW_DEVICE_REASON_GATE) == SINEW_RESULT_ACCEPTED);
-  CHECK(fabsf(device.applied[0] - 0.6f) < 1e-6f);
+  CHECK(fabsf(device.drive.applied[0] - 0.6f) < 1e-6f);
   device_run(60000);
   CHECK(device.stop.mode == SINEW_DEVICE_MODE_STOPPED && at_rest());
   CHECK(device.stop.reason == SINEW_DEVICE_REASON_SHUTDOWN && device.stop.trips == 0);
@@ -158,7 +158,7 @@ static void reset_waits_for_the_end(void) {
     const float value = 0.5f;
     CHECK(!device_command(3, 1000, &value, 1));
     CHECK(device_arm(4, 100000) == SINEW_RESULT_ACCEPTED && at_rest());
-    CHECK(device_command(5, 100000, &value, 1) && device.applied[0] == 0.5f);
+    CHECK(device_command(5, 100000, &value, 1) && device.drive.applied[0] == 0.5f);
   }
 }
 
@@ -202,7 +202,7 @@ static void commands_keep_it_going(void) {
     value = -value;
     CHECK(device_command((uint16_t)(0xfff0 + at), 100000, &value, 1));
     device_run(50000);
-    CHECK(device.applied[0] == value);
+    CHECK(device.drive.applied[0] == value);
   }
   CHECK(device.stop.mode == SINEW_DEVICE_MODE_ARMED && device.stop.trips == 0);
 }

@@ -1,10 +1,12 @@
-import type { Channel, Spec } from "../core/spec.ts";
+import type { Channel } from "../core/spec.ts";
+import type { DeviceContract, StopRule } from "./device-contract.ts";
 import { channelsMax, Direction, Layout } from "./messages.ts";
 
 /** Collects the channels of a device's contract, which come one CHANNEL frame at a time. */
 export class ContractQuery {
   readonly #periodUs: number;
   readonly #channels: readonly [(Channel | null)[], (Channel | null)[]];
+  readonly #stops: StopRule[] = [];
 
   /** `observations` and `actions` as INFO states them: 1 to `channelsMax` each. */
   constructor(periodUs: number, observations: number, actions: number) {
@@ -37,16 +39,19 @@ export class ContractQuery {
       low: frame.getFloat32(at.low, true),
       high: frame.getFloat32(at.high, true),
     };
+    if (direction !== Direction.action) return;
+    const [category, position] = [frame.getUint8(at.stop), frame.getUint8(at.position)];
+    this.#stops[index] = { category, position };
   }
 
   /** The contract, or null until every channel has come. */
-  spec(): Spec | null {
+  contract(): DeviceContract | null {
     const [observation, action] = this.#channels.map((channels) =>
       channels.filter((channel) => channel !== null),
     );
     if (observation.length < this.#channels[0].length) return null;
     if (action.length < this.#channels[1].length) return null;
-    return { observation, action, periodUs: this.#periodUs };
+    return { spec: { observation, action, periodUs: this.#periodUs }, stops: this.#stops };
   }
 }
 

@@ -9,6 +9,8 @@ export class DeviceState {
   readonly applied: Float32Array;
   mode = 0;
   reason = 0;
+  /** Actuators that are driven; the rest are let go. */
+  driven = 0;
   /** Host time of the sample; -Infinity before the first. */
   sampledUs: number = never;
   /** Sequence of the newest accepted command; -1 before the first STATE. */
@@ -24,6 +26,7 @@ export class DeviceState {
   clear(): void {
     this.mode = 0;
     this.reason = 0;
+    this.driven = 0;
     this.sampledUs = never;
     this.acknowledged = -1;
     this.#sequence = -1;
@@ -49,6 +52,7 @@ export class DeviceState {
     this.#sequence = sequence;
     this.mode = frame.getUint8(at.mode);
     this.reason = frame.getUint8(at.reason);
+    this.driven = frame.getUint8(at.driven);
     this.acknowledged = frame.getUint16(at.acknowledged, true);
     if (!Number.isNaN(clock.offsetUs)) {
       this.sampledUs = clock.toHost(frame.getUint32(at.sampleUs, true), nowUs);

@@ -65,6 +65,22 @@ export class Requests {
     return this.#encode(MessageType.askStats, Layout.askStats.size, out);
   }
 
+  askDictionary(offset: number, out: Uint8Array): number {
+    this.#view.setUint16(Layout.askDictionary.offset, offset, true);
+    return this.#encode(MessageType.askDictionary, Layout.askDictionary.size, out);
+  }
+
+  lockstep(on: boolean, out: Uint8Array): number {
+    this.#view.setUint8(Layout.lockstep.on, on ? 1 : 0);
+    return this.#encode(MessageType.lockstep, Layout.lockstep.size, out);
+  }
+
+  /** `ticks` from 1 to `stepTicksMax`. */
+  step(ticks: number, out: Uint8Array): number {
+    this.#view.setUint16(Layout.step.ticks, ticks, true);
+    return this.#encode(MessageType.step, Layout.step.size, out);
+  }
+
   #encode(type: number, length: number, out: Uint8Array, at: number = 0): number {
     this.sequence = (this.sequence + 1) & 0xffff;
     this.#view.setUint8(0, type);

@@ -1,33 +1,21 @@
-import { differenceOfSpecs, hashSpec, type Spec } from "../core/spec.ts";
-import { ContractQuery, textAt } from "./contract-query.ts";
+import type { Spec } from "../core/spec.ts";
 import { DeviceClock } from "./device-clock.ts";
+import type { DeviceContract, StopRule } from "./device-contract.ts";
 import { DeviceState } from "./device-state.ts";
 import { type DeviceStats, makeDeviceStats, takeDeviceStats } from "./device-stats.ts";
 import { FrameDecoder, wireBytesMax } from "./frame.ts";
-import { Layout, MessageType, protocolHash } from "./messages.ts";
+import { Handshake } from "./handshake.ts";
+import { Layout, MessageType } from "./messages.ts";
 import { Requests } from "./requests.ts";
+import { makeSessionCounts, type SessionCounts } from "./session-counts.ts";
 
 /**
  * How far the handshake is: who are you, do our contracts agree, what is your clock; then `ready`,
- * or `refused` until the device starts anew.
+ * or `refused` until the device starts anew. Where the protocols differ, `reading` finds out how, and
+ * it is refused for good.
  */
-export type Phase = "greeting" | "checking" | "syncing" | "ready" | "refused";
+export type Phase = "greeting" | "reading" | "checking" | "syncing" | "ready" | "refused";
 
-/** What went over the wire since the session began. */
-export interface SessionCounts {
-  framesIn: number;
-  framesBad: number;
-  /** STATE frames that came after a newer one. */
-  framesOld: number;
-  /** Times that the device was found to have started anew. */
-  restarts: number;
-  commands: number;
-  /** Commands not encoded: not ready, not finite, or beyond the contract's limits. */
-  commandsRefused: number;
-}
-
-const repeatUs = 20_000;
-const queriesAtOnce = 8;
 const syncsFirst = 8;
 const syncWaitUs = 50_000;
 const syncPeriodUs = 250_000;
@@ -42,18 +30,10 @@ const never: number = Number.NEGATIVE_INFINITY;
  */
 export class Session {
   /** Room that `poll` and the encoders need. */
-  static readonly outBytesMin: number = (queriesAtOnce + 2) * 32 + wireBytesMax;
+  static readonly outBytesMin: number = Handshake.outBytesMin + wireBytesMax;
 
-  readonly counts: SessionCounts = {
-    framesIn: 0,
-    framesBad: 0,
-    framesOld: 0,
-    restarts: 0,
-    commands: 0,
-    commandsRefused: 0,
-  };
-  readonly #spec: Spec;
-  readonly #contractHash: number;
+  readonly counts: SessionCounts = makeSessionCounts();
+  readonly #handshake: Handshake;
   readonly #low: Float32Array;
   readonly #high: Float32Array;
   readonly #clock = new DeviceClock();
@@ -62,15 +42,8 @@ export class Session {
   readonly #requests = new Requests();
   readonly #state: DeviceState;
   readonly #sentUs = new Float64Array(sentKept).fill(Number.NaN);
-  #phase: Phase = "greeting";
-  #refusal: string | null = null;
-  #deviceSpec: Spec | null = null;
-  #deviceName = "";
-  #query: ContractQuery | null = null;
   readonly #stats = makeDeviceStats();
   #statsTaken = false;
-  #bootId = -1;
-  #statedContractHash = 0;
   #nowUs = never;
   #dueUs = never;
   #syncsTaken = 0;
@@ -78,37 +51,41 @@ export class Session {
   #armSequence = -1;
   #roundTripUs: number = Number.NaN;
 
-  /** `spec` is what the device's contract must equal. */
-  constructor(spec: Spec) {
-    this.#spec = spec;
-    this.#contractHash = hashSpec(spec);
+  /**
+   * `spec` and `stops` are what the device's contract must equal; without `stops` the device's own
+   * hold.
+   */
+  constructor(spec: Spec, stops: readonly StopRule[] | null = null) {
+    this.#handshake = new Handshake({ spec, stops });
     this.#low = Float32Array.from(spec.action, ({ low }) => low);
     this.#high = Float32Array.from(spec.action, ({ high }) => high);
     this.#state = new DeviceState(spec.observation.length, spec.action.length);
   }
 
   get phase(): Phase {
-    return this.#phase;
+    const { phase } = this.#handshake;
+    if (phase !== "agreed") return phase;
+    return this.#syncsTaken < syncsFirst ? "syncing" : "ready";
   }
 
   /** Why the device was refused, naming the channel that differs; null where it was not. */
   get refusal(): string | null {
-    return this.#refusal;
+    return this.#handshake.refusal;
   }
 
   /** The device's own contract; null until it has told the whole. */
-  get deviceSpec(): Spec | null {
-    return this.#deviceSpec;
+  get deviceContract(): DeviceContract | null {
+    return this.#handshake.device;
   }
 
   /** Board and target, such as `rp2040-pendulum`; empty until it has answered. */
   get deviceName(): string {
-    return this.#deviceName;
+    return this.#handshake.deviceName;
   }
 
   /** Another number after every start of the device; -1 until it has answered. */
   get bootId(): number {
-    return this.#bootId;
+    return this.#handshake.bootId;
   }
 
   /** The newest STATS that was asked for; overwritten by the next, null before the first. */
@@ -124,6 +101,11 @@ export class Session {
   /** A `DeviceReason`, as the newest STATE reports it. */
   get deviceReason(): number {
     return this.#state.reason;
+  }
+
+  /** How many actuators the device drives; the rest are let go. */
+  get deviceDriven(): number {
+    return this.#state.driven;
   }
 
   /** What the device says that its actuators are told now. */
@@ -186,22 +168,12 @@ export class Session {
    */
   poll(nowUs: number, out: Uint8Array): number {
     this.#nowUs = nowUs;
-    if (this.#phase === "refused" || nowUs < this.#dueUs) return 0;
-    if (this.#phase === "greeting") {
-      this.#dueUs = nowUs + repeatUs;
-      // The delimiter ends whatever the line held before us.
-      out[0] = 0;
-      return this.#requests.hello(out, 1);
+    const { phase } = this;
+    if (phase !== "syncing" && phase !== "ready") {
+      return this.#handshake.poll(nowUs, this.#requests, out);
     }
-    if (this.#phase === "checking") {
-      this.#dueUs = nowUs + repeatUs;
-      let length = 0;
-      for (const { direction, index } of this.#query!.missing().slice(0, queriesAtOnce)) {
-        length = this.#requests.query(direction, index, out, length);
-      }
-      return length;
-    }
-    this.#dueUs = nowUs + (this.#phase === "syncing" ? syncWaitUs : syncPeriodUs);
+    if (nowUs < this.#dueUs) return 0;
+    this.#dueUs = nowUs + (phase === "syncing" ? syncWaitUs : syncPeriodUs);
     return this.#requests.sync(this.#clock.begin(nowUs), out);
   }
 
@@ -217,7 +189,7 @@ export class Session {
     out: Uint8Array,
     sentUs: number = this.#nowUs,
   ): number {
-    if (this.#phase !== "ready" || !Number.isFinite(validUntilUs) || !this.#permits(action)) {
+    if (this.phase !== "ready" || !Number.isFinite(validUntilUs) || !this.#permits(action)) {
       this.counts.commandsRefused++;
       return 0;
     }
@@ -230,11 +202,11 @@ export class Session {
 
   /** Permission to move; the first command must reach the device within 0.9 s. 0 until ready. */
   encodeArm(nowUs: number, out: Uint8Array): number {
-    if (this.#phase !== "ready") return 0;
+    if (this.phase !== "ready") return 0;
     const untilUs = nowUs + armWindowUs;
     const expiresUs = this.#clock.toDevice(untilUs - this.#clock.errorAt(untilUs));
     this.#armResult = -1;
-    const length = this.#requests.arm(this.#contractHash, expiresUs, out);
+    const length = this.#requests.arm(this.#handshake.contractHash, expiresUs, out);
     this.#armSequence = this.#requests.sequence;
     return length;
   }
@@ -271,11 +243,9 @@ export class Session {
     const frame = this.#in;
     const { length } = this.#decoder;
     const type = frame.getUint8(0);
-    if (type === MessageType.info && length === Layout.info.size) {
-      this.#takeInfo(frame);
-    } else if (type === MessageType.channel && length === Layout.channel.size) {
-      this.#takeChannel(frame);
-    } else if (type === MessageType.synced && length === Layout.synced.size) {
+    this.#handshake.take(frame, length, nowUs);
+    if (!this.#handshake.understood) return;
+    if (type === MessageType.synced && length === Layout.synced.size) {
       this.#takeSynced(frame, nowUs);
     } else if (type === MessageType.state && length >= Layout.state.size) {
       this.#takeState(frame, length, nowUs);
@@ -295,72 +265,27 @@ export class Session {
     }
   }
 
-  #takeInfo(frame: DataView): void {
-    if (this.#phase !== "greeting") return;
-    const at = Layout.info;
-    this.#deviceName = textAt(frame, at.name, at.size);
-    this.#bootId = frame.getUint32(at.bootId, true);
-    const protocol = frame.getUint32(at.protocolHash, true);
-    if (protocol !== protocolHash) {
-      const [ours, theirs] = [protocolHash, protocol].map((hash) => hash.toString(16));
-      this.#refuse(`protocol: host has ${ours}, ${this.#deviceName} has ${theirs}`);
-      return;
-    }
-    this.#statedContractHash = frame.getUint32(at.contractHash, true);
-    this.#query = new ContractQuery(
-      frame.getUint32(at.periodUs, true),
-      frame.getUint8(at.observationCount),
-      frame.getUint8(at.actionCount),
-    );
-    this.#enter("checking");
-    // A device without channels has told all already.
-    this.#judge();
-  }
-
-  #takeChannel(frame: DataView): void {
-    if (this.#phase !== "checking") return;
-    this.#query!.take(frame);
-    this.#judge();
-  }
-
-  #judge(): void {
-    const spec = this.#query!.spec();
-    if (spec === null) {
-      this.#dueUs = Math.min(this.#dueUs, this.#nowUs + repeatUs / 10);
-      return;
-    }
-    this.#deviceSpec = spec;
-    const difference = differenceOfSpecs(this.#spec, spec);
-    if (difference !== null) this.#refuse(`${this.#deviceName}: ${difference}`);
-    else if (this.#statedContractHash !== this.#contractHash) {
-      this.#refuse(`${this.#deviceName}: its contract hash does not fit its channels`);
-    } else this.#enter("syncing");
-  }
-
   #takeSynced(frame: DataView, nowUs: number): void {
     const at = Layout.synced;
-    if (this.#phase === "greeting") return;
-    if (frame.getUint32(at.bootId, true) !== this.#bootId) {
+    if (frame.getUint32(at.bootId, true) !== this.#handshake.bootId) {
       this.#restart();
       return;
     }
     const token = frame.getUint32(at.token, true);
     const rxUs = frame.getUint32(at.rxUs, true);
     const taken = this.#clock.end(token, rxUs, frame.getUint32(at.txUs, true), nowUs);
-    if (!taken || this.#phase !== "syncing") return;
+    if (!taken || this.phase !== "syncing") return;
     this.#dueUs = never;
-    if (++this.#syncsTaken >= syncsFirst) this.#enter("ready");
+    this.#syncsTaken++;
   }
 
   #takeState(frame: DataView, length: number, nowUs: number): void {
     const at = Layout.state;
-    if (this.#phase === "greeting") return;
-    if (frame.getUint16(at.boot, true) !== (this.#bootId & 0xffff)) {
+    if (frame.getUint16(at.boot, true) !== (this.#handshake.bootId & 0xffff)) {
       this.#restart();
       return;
     }
-    const agreed = this.#phase === "syncing" || this.#phase === "ready";
-    if (!agreed || !this.#state.fits(frame, length)) return;
+    if (this.#handshake.phase !== "agreed" || !this.#state.fits(frame, length)) return;
     const before = this.#state.acknowledged;
     if (!this.#state.take(frame, this.#clock, nowUs)) this.counts.framesOld++;
     else if (this.#state.acknowledged !== before) this.#timeTrip(nowUs);
@@ -373,26 +298,14 @@ export class Session {
     if (!Number.isNaN(sentUs)) this.#roundTripUs = nowUs - sentUs;
   }
 
-  #enter(phase: Phase): void {
-    this.#phase = phase;
-    this.#dueUs = never;
-  }
-
-  #refuse(why: string): void {
-    this.#refusal = why;
-    this.#enter("refused");
-  }
-
   #restart(): void {
     this.counts.restarts++;
     this.#clock.clear();
-    this.#refusal = null;
-    this.#query = null;
-    this.#deviceSpec = null;
     this.#syncsTaken = 0;
     this.#state.clear();
     this.#sentUs.fill(Number.NaN);
     this.#statsTaken = false;
-    this.#enter("greeting");
+    this.#dueUs = never;
+    this.#handshake.restart();
   }
 }

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicClock } from "../../src/core/clock.ts";
-import { hashSpec, type Spec } from "../../src/core/spec.ts";
+import type { Spec } from "../../src/core/spec.ts";
 import type { Board } from "../../src/hil/board.ts";
 import type { Port } from "../../src/link/port.ts";
 import { openSerialPort } from "../../src/link/serial.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { hashContract, rampingToZero } from "../../src/wire/device-contract.ts";
 import { encodeFrame, FrameDecoder } from "../../src/wire/frame.ts";
 import {
   DeviceMode,
@@ -159,7 +160,7 @@ export class Bench {
 
   arm(
     expiresUs: number = this.deviceUs() + 900_000,
-    contract: number = hashSpec(pendulumSpec),
+    contract: number = hashContract(rampingToZero(pendulumSpec)),
     protocol: number = protocolHash,
   ): Promise<Answer> {
     const at = Layout.arm;

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
-import { hashSpec, type Spec } from "../../src/core/spec.ts";
+import type { Spec } from "../../src/core/spec.ts";
 import { startBoard } from "../../src/hil/board.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { hashContract, rampingToZero } from "../../src/wire/device-contract.ts";
 import {
   DeviceMode,
   DeviceReason,
@@ -48,7 +49,7 @@ test("the handshake reads the image's whole contract", async () => {
   const { session } = await settled();
   assert.equal(session.phase, "ready");
   assert.equal(session.deviceName, "rp2040-pendulum");
-  assert.deepEqual(session.deviceSpec, pendulumSpec);
+  assert.deepEqual(session.deviceContract?.spec, pendulumSpec);
 });
 
 function specWith(name: string, unit: string, high: number): Spec {
@@ -88,10 +89,10 @@ test("ARM is refused on a wrong hash, and when it comes late or too early", asyn
   const bench = await settled();
   const before = await bench.stats();
   const soonUs = bench.deviceUs() + 900_000;
-  const contract = hashSpec(specWith("pole_torque", "N*m", 3));
+  const contract = hashContract(rampingToZero(specWith("pole_torque", "N*m", 3)));
   assert.equal((await bench.arm(soonUs, contract)).result, Result.wrongContract);
   const protocol = protocolHash ^ 1;
-  const asked = await bench.arm(soonUs, hashSpec(pendulumSpec), protocol);
+  const asked = await bench.arm(soonUs, hashContract(rampingToZero(pendulumSpec)), protocol);
   assert.equal(asked.result, Result.wrongProtocol);
   assert.equal((await bench.arm(bench.deviceUs() - 100_000)).result, Result.expired);
   const farUs = bench.deviceUs() + expiryAheadMaxUs + 500_000;

@@ -1,5 +1,6 @@
-import { hashSpec, type Spec } from "../../src/core/spec.ts";
+import type { Spec } from "../../src/core/spec.ts";
 import type { Port } from "../../src/link/port.ts";
+import { hashContract, noPosition, rampingToZero } from "../../src/wire/device-contract.ts";
 import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "../../src/wire/frame.ts";
 import {
   DeviceMode,
@@ -85,7 +86,9 @@ export class DeskDevice {
 
   #arm(): number {
     if (this.mode === DeviceMode.stopped) return Result.mustReset;
-    if (this.#in.getUint32(Layout.arm.contractHash, true) !== hashSpec(this.#spec)) {
+    if (
+      this.#in.getUint32(Layout.arm.contractHash, true) !== hashContract(rampingToZero(this.#spec))
+    ) {
       return Result.wrongContract;
     }
     this.mode = DeviceMode.armed;
@@ -112,7 +115,7 @@ export class DeskDevice {
     const at = Layout.info;
     this.#frame.fill(0, 0, at.size);
     this.#view.setUint32(at.protocolHash, protocolHash, true);
-    this.#view.setUint32(at.contractHash, hashSpec(this.#spec), true);
+    this.#view.setUint32(at.contractHash, hashContract(rampingToZero(this.#spec)), true);
     this.#view.setUint32(at.bootId, this.bootId, true);
     this.#view.setUint32(at.periodUs, this.#spec.periodUs, true);
     this.#view.setUint8(at.observationCount, this.#spec.observation.length);
@@ -129,6 +132,7 @@ export class DeskDevice {
     this.#frame.fill(0, 0, at.size);
     this.#view.setUint8(at.direction, direction);
     this.#view.setUint8(at.index, index);
+    this.#view.setUint8(at.position, noPosition);
     this.#view.setFloat32(at.low, channel.low, true);
     this.#view.setFloat32(at.high, channel.high, true);
     this.#text(channel.name, at.name);

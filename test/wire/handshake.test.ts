@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { hashSpec } from "../../src/core/spec.ts";
-import { DeviceReason, MessageType, protocolHash } from "../../src/wire/messages.ts";
+import { rampToZero, type StopRule } from "../../src/wire/device-contract.ts";
+import { DeviceReason, MessageType, protocolHash, StopCategory } from "../../src/wire/messages.ts";
 import { Session } from "../../src/wire/session.ts";
 import { connect, connected, cosine, sine, spec, torque, velocity } from "./pendulum-line.ts";
 import { Line, ScriptedDevice } from "./scripted-device.ts";
@@ -19,7 +19,7 @@ test("the handshake goes through its phases in order and ends ready", () => {
   const line = connected();
   assert.deepEqual(line.phases, ["greeting", "checking", "syncing", "ready"]);
   assert.equal(line.session.refusal, null);
-  assert.deepEqual(line.session.deviceSpec, spec);
+  assert.deepEqual(line.session.deviceContract?.spec, spec);
   const syncs = line.device.heard.filter((type) => type === MessageType.sync).length;
   assert.ok(syncs >= 8, `${syncs} exchanges before ready`);
 });
@@ -49,11 +49,104 @@ test("another protocol is refused, with both versions", () => {
   const line = connect((device) => {
     device.protocolHash = 0xdeadbeef;
   });
-  line.run(200_000);
+  line.run(500_000);
   assert.equal(line.session.phase, "refused");
   assert.match(line.session.refusal!, /protocol/);
   assert.match(line.session.refusal!, /deadbeef/);
   assert.match(line.session.refusal!, new RegExp(protocolHash.toString(16)));
+  assert.match(line.session.refusal!, /does not fit the hash/);
+});
+
+const rewordings: readonly [what: string, ours: string, theirs: string, says: RegExp][] = [
+  [
+    "a field's type",
+    '"mode":"u8"',
+    '"mode":"u16"',
+    /messages\.state\.2\.mode is "u8" here and "u16"/,
+  ],
+  [
+    "a number",
+    '"stop_ramp_us":100000',
+    '"stop_ramp_us":250000',
+    /stop_ramp_us is 100000 .* 250000/,
+  ],
+  [
+    "a field more",
+    '"ticks":"u16"}',
+    '"ticks":"u16","hz":"u8"}',
+    /step\.2\.hz is none here and "u8"/,
+  ],
+  ["a field less", '"request":"u8",', "", /answer\.2\.request is "u8" here and none/],
+  [
+    "fields in another order",
+    '"rx_us":"u32","tx_us":"u32"',
+    '"tx_us":"u32","rx_us":"u32"',
+    /order/,
+  ],
+  ["a code less", ',"not_lockstep"]', "]", /codes\.result\.9 is "not_lockstep" here and none/],
+  ["no JSON", '{"format"', '"format"', /cannot be read/],
+];
+
+for (const [what, ours, theirs, says] of rewordings) {
+  test(`a protocol with ${what} is refused by naming it`, () => {
+    const line = connect((device) => device.speakOtherwise(ours, theirs));
+    line.run(900_000);
+    assert.equal(line.session.phase, "refused");
+    assert.match(line.session.refusal!, says);
+  });
+}
+
+test("a device that does not tell its dictionary is refused after a second", () => {
+  const line = connect((device) => {
+    device.protocolHash = 0xdeadbeef;
+    device.dictionary = null;
+  });
+  line.run(900_000);
+  assert.equal(line.session.phase, "reading");
+  line.run(400_000);
+  assert.match(line.session.refusal!, /does not tell its dictionary/);
+});
+
+test("what a device of another protocol sends is not taken for STATE", () => {
+  const line = connect((device) => device.speakOtherwise('"mode":"u8"', '"mode":"u16"'));
+  line.run(900_000);
+  line.device.bootId ^= 0xffff;
+  line.run(100_000);
+  assert.equal(line.session.counts.restarts, 0);
+  assert.equal(line.session.phase, "refused");
+});
+
+test("the dictionary comes whole where half of all frames are lost, seeds 1 to 10", () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const rng = new Rng(seed);
+    const line = connect((device) => device.speakOtherwise('"mode":"u8"', '"mode":"u16"'));
+    line.loses = (_, bytes) => bytes[1] !== MessageType.info && rng.below(4) === 0;
+    line.run(2_000_000);
+    assert.match(line.session.refusal!, /state\.2\.mode/, `seed ${seed}`);
+  }
+});
+
+const hold: StopRule = { category: StopCategory.rampAndHold, position: 2 };
+const stopMismatches: readonly [StopRule, StopRule, RegExp][] = [
+  [hold, rampToZero, /"pole_torque".*ramp and hold at pole_velocity, got ramp to zero/],
+  [rampToZero, hold, /"pole_torque".*ramp to zero, got ramp and hold at pole_velocity/],
+  [hold, { ...hold, position: 1 }, /hold at pole_velocity, got ramp and hold at pole_sin/],
+  [rampToZero, { category: StopCategory.off, position: 255 }, /ramp to zero, got off/],
+  [rampToZero, { category: 9, position: 255 }, /got category 9/],
+];
+
+test("an actuator that stops in another way than is expected is refused by name", () => {
+  for (const [expected, actual, says] of stopMismatches) {
+    const line = new Line(spec, new ScriptedDevice(spec, [actual]), [expected]);
+    line.run(500_000);
+    assert.match(line.session.refusal ?? "", says);
+  }
+});
+
+test("without an expectation the device's own stops hold, and are told", () => {
+  const line = new Line(spec, new ScriptedDevice(spec, [hold]));
+  assert.ok(line.ready());
+  assert.deepEqual(line.session.deviceContract?.stops, [hold]);
 });
 
 const mismatches: readonly [what: string, change: Partial<Spec>, says: RegExp][] = [
@@ -94,7 +187,7 @@ test("another period is refused", () => {
 
 test("a contract hash that does not fit the channels is refused", () => {
   const line = connect((device) => {
-    device.contractHash = hashSpec(spec) ^ 1;
+    device.contractHash ^= 1;
   });
   line.run(500_000);
   assert.equal(line.session.phase, "refused");
@@ -128,7 +221,7 @@ test("the handshake ends where half of all frames are lost, seeds 1 to 20", () =
     const line = connect();
     line.loses = () => rng.below(2) === 0;
     assert.ok(line.ready(10e6), `seed ${seed}: ${line.session.phase}`);
-    assert.deepEqual(line.session.deviceSpec, spec);
+    assert.deepEqual(line.session.deviceContract?.spec, spec);
   }
 });
 

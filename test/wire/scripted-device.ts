@@ -1,9 +1,11 @@
+import { crc32c } from "../../src/core/crc.ts";
 import type { Channel, Spec } from "../../src/core/spec.ts";
-import { hashSpec } from "../../src/core/spec.ts";
+import { hashContract, rampToZero, type StopRule } from "../../src/wire/device-contract.ts";
 import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "../../src/wire/frame.ts";
 import {
   DeviceMode,
   DeviceReason,
+  dictionary,
   Layout,
   MessageType,
   protocolHash,
@@ -28,7 +30,10 @@ function wrapped(us: number): number {
 /** A device that answers by the book; what it says and when can be bent from outside. */
 export class ScriptedDevice {
   spec: Spec;
+  readonly stops: readonly StopRule[];
   bootId = 0x1234_5678;
+  /** What it tells of its protocol; null: nothing. */
+  dictionary: string | null = dictionary;
   protocolHash: number = protocolHash;
   contractHash: number;
   /** Device clock = host clock * (1 + drift) + offset, modulo 2^32. */
@@ -51,11 +56,18 @@ export class ScriptedDevice {
   readonly #view = new DataView(this.#frame.buffer);
   #sequence = 0;
 
-  constructor(spec: Spec) {
+  constructor(spec: Spec, stops: readonly StopRule[] = spec.action.map(() => rampToZero)) {
     this.spec = spec;
-    this.contractHash = hashSpec(spec);
+    this.stops = stops;
+    this.contractHash = hashContract({ spec, stops });
     this.observation = spec.observation.map((_, i) => i / 8);
     this.applied = spec.action.map(() => 0);
+  }
+
+  /** Speaks another protocol, whose dictionary has `ours` replaced by `theirs`. */
+  speakOtherwise(ours: string, theirs: string): void {
+    this.dictionary = dictionary.replace(ours, theirs);
+    this.protocolHash = crc32c(new TextEncoder().encode(this.dictionary));
   }
 
   clockUs(hostUs: number): number {
@@ -89,6 +101,7 @@ export class ScriptedDevice {
     this.#view.setUint16(at.acknowledged, this.acknowledged, true);
     this.#view.setUint8(at.mode, this.mode);
     this.#view.setUint8(at.reason, this.reason);
+    this.#view.setUint8(at.driven, this.mode === DeviceMode.armed ? this.applied.length : 0);
     this.#view.setUint16(at.boot, this.bootId & 0xffff, true);
     this.#view.setUint8(at.observationCount, this.observation.length);
     this.#view.setUint8(at.actionCount, this.applied.length);
@@ -129,7 +142,21 @@ export class ScriptedDevice {
       return this.state(hostUs);
     }
     if (type === MessageType.askStats) return this.#stats();
+    if (type === MessageType.askDictionary) {
+      return this.#dictionaryFrom(frame.getUint16(Layout.askDictionary.offset, true));
+    }
     return null;
+  }
+
+  #dictionaryFrom(offset: number): Uint8Array | null {
+    if (this.dictionary === null) return null;
+    const at = Layout.dictionary;
+    const part = this.dictionary.slice(offset, offset + 200);
+    this.#view.setUint16(at.offset, offset, true);
+    this.#view.setUint16(at.total, this.dictionary.length, true);
+    this.#view.setUint8(at.count, part.length);
+    this.#text(part, at.text, at.text + part.length);
+    return this.#send(MessageType.dictionary, at.size + part.length);
   }
 
   #stats(): Uint8Array {
@@ -161,6 +188,9 @@ export class ScriptedDevice {
     if (row === undefined) return null;
     this.#view.setUint8(at.direction, direction);
     this.#view.setUint8(at.index, index);
+    const stop = direction === 0 ? rampToZero : this.stops[index];
+    this.#view.setUint8(at.stop, stop.category);
+    this.#view.setUint8(at.position, stop.position);
     this.#view.setFloat32(at.low, row.low, true);
     this.#view.setFloat32(at.high, row.high, true);
     this.#text(row.name, at.name, at.unit);
@@ -212,10 +242,10 @@ export class Line {
   readonly #out = new Uint8Array(Session.outBytesMin);
   #parcels: Parcel[] = [];
 
-  constructor(spec: Spec, device: ScriptedDevice, startUs: number = 1e9) {
-    this.session = new Session(spec);
+  constructor(spec: Spec, device: ScriptedDevice, stops: readonly StopRule[] | null = null) {
+    this.session = new Session(spec, stops);
     this.device = device;
-    this.nowUs = startUs;
+    this.nowUs = 1e9;
     this.phases.push(this.session.phase);
   }
 

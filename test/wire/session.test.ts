@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
-import { hashSpec } from "../../src/core/spec.ts";
+import { hashContract, rampingToZero } from "../../src/wire/device-contract.ts";
 import { DeviceMode, DeviceReason, MessageType } from "../../src/wire/messages.ts";
 import { Session } from "../../src/wire/session.ts";
 import { connect, connected, spec, torque } from "./pendulum-line.ts";
@@ -224,7 +224,7 @@ test("a device that starts anew must shake hands again before anything moves", (
 test("a device that starts anew with another contract is refused", () => {
   const line = connected();
   line.device.spec = { ...spec, action: [{ ...torque, high: 9 }] };
-  line.device.contractHash = hashSpec(line.device.spec);
+  line.device.contractHash = hashContract(rampingToZero(line.device.spec));
   line.device.reboot(line.nowUs);
   line.run(500_000);
   assert.equal(line.session.phase, "refused");
@@ -236,7 +236,7 @@ test("a refused device that comes back with the right contract is taken", () => 
   line.run(500_000);
   assert.equal(line.session.phase, "refused");
   line.device.spec = spec;
-  line.device.contractHash = hashSpec(spec);
+  line.device.contractHash = hashContract(rampingToZero(spec));
   line.device.reboot(line.nowUs);
   assert.ok(line.ready());
   assert.equal(line.session.refusal, null);
