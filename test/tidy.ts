@@ -29,7 +29,8 @@ const packages: Readonly<Record<string, string>> = {
   aedes: "src/link/broker.ts",
   mqtt: "src/link/mqtt.ts",
   "onnxruntime-node": "src/policy/ort.ts",
-  rp2040js: "src/hil/rp2040-process.ts",
+  avr8js: "src/hil/atmega328p.ts",
+  rp2040js: "src/hil/rp2040.ts",
   serialport: "src/link/serial.ts",
   yaml: "src/core/yaml.ts",
 };

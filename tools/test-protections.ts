@@ -44,9 +44,14 @@ class Copy {
   passes(path: string): Promise<boolean> {
     // The firmware's tests build the firmware that they find here; all others look at the project.
     const cwd = path === firmwareTest ? this.#folder : process.cwd();
-    const child = spawn(process.execPath, [this.#compiled(path)], { stdio: "ignore", cwd });
+    // A group of its own: what hangs may be a program that the test has started.
+    const options = { stdio: "ignore", cwd, detached: true } as const;
+    const child = spawn(process.execPath, [this.#compiled(path)], options);
     const timer = AbortSignal.timeout(timeoutMs);
-    timer.addEventListener("abort", () => child.kill("SIGKILL"));
+    timer.addEventListener("abort", () => {
+      if (child.exitCode === null && child.signalCode === null)
+        process.kill(-child.pid!, "SIGKILL");
+    });
     return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0)));
   }
 

@@ -5,7 +5,8 @@ import { Command } from "commander";
 import { monotonicClock } from "../core/clock.ts";
 import { parseRobot } from "../edge/robot.ts";
 import { type RunReport, runPolicy } from "../edge/run.ts";
-import { type Board, startBoard } from "../hil/board.ts";
+import type { Board } from "../hil/board.ts";
+import { startEmulated } from "../hil/emulated-board.ts";
 import type { TrainResult } from "../learn/train.ts";
 import { type LogFile, readLog } from "../log/reader.ts";
 import { startBridgeProcess } from "./bridge-process.ts";
@@ -155,7 +156,7 @@ async function persistently(
 
 async function driveOverSerial(stage: Stage): Promise<RunReport> {
   const { terminal } = stage;
-  const board = await startBoard({ image });
+  const board = await startEmulated({ image });
   try {
     terminal.line(`board     RP2040 (emulated) runs ${image.split("/").at(-1)} on ${board.path}`);
     return await drive(stage, "serial", `serial: { path: ${board.path} }`);
@@ -170,7 +171,7 @@ async function driveOverMqtt(stage: Stage): Promise<RunReport> {
   const broker = await startBroker();
   let board: Board | null = null;
   try {
-    board = await startBoard({ image });
+    board = await startEmulated({ image });
     const bridge = await startBridgeProcess(board.path, broker.url, "demo-mqtt");
     terminal.line(`bridge    process ${bridge.pid}: ${broker.url} <-> ${board.path}`);
     try {

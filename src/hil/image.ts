@@ -13,7 +13,7 @@ const vectorBytes = 48 * 4;
  * The raw flash image of an RP2040 at `path`: at least a vector table, at most 2 MiB, no second
  * stage bootloader before it. Throws `SinewError("board")` for anything else.
  */
-export function readImage(path: string): Uint8Array {
+export function readRp2040Image(path: string): Uint8Array {
   const bytes = readBytes(path);
   const refuse = (why: string): never => {
     throw new SinewError("board", `${path} is no RP2040 image: ${why}`);
@@ -30,6 +30,25 @@ export function readImage(path: string): Uint8Array {
   // The low bit of a vector says Thumb code; a Cortex-M0+ runs nothing else.
   if (entry % 2 !== 1 || entry < flashStart || entry >= flashStart + bytes.length) {
     refuse(`it would start at 0x${entry.toString(16)}, which is not code of it`);
+  }
+  return bytes;
+}
+
+/** Of an ATmega328P; its vectors are 26 instructions of two words. */
+const avrFlashBytes = 32 * 1024;
+const avrVectorBytes = 26 * 4;
+const jmpLow = 0x0c;
+const jmpHigh = 0x94;
+
+/**
+ * The raw flash image of an ATmega328P at `path`: at least its vectors, at most 32 KiB. Throws
+ * `SinewError("board")` for anything else.
+ */
+export function readAtmega328pImage(path: string): Uint8Array {
+  const bytes = readBytes(path);
+  const fits = bytes.length >= avrVectorBytes && bytes.length <= avrFlashBytes;
+  if (!fits || bytes[0] !== jmpLow || bytes[1] !== jmpHigh) {
+    throw new SinewError("board", `${path} is no ATmega328P image: it does not begin with JMP`);
   }
   return bytes;
 }

@@ -1,15 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "../wire/frame.ts";
 import { Layout, MessageType, protocolHash } from "../wire/messages.ts";
-import type { UartInput } from "./uart-input.ts";
-
-/** A board that runs in emulated time alone. */
-export interface RehearsalBoard {
-  readonly input: UartInput;
-  readonly output: Uint8Array;
-  outputLength: number;
-  run(untilNs: number): void;
-}
+import type { Emulated } from "./emulated.ts";
 
 const stepMs = 1;
 const lengthMs = 2500;
@@ -26,7 +18,7 @@ const hostUsMax = 3_000_000;
  * ones come; without this the first drive would stall for some 100 ms in the middle, which no
  * silicon does.
  */
-export function rehearse(board: RehearsalBoard, clock: Clock): void {
+export function rehearse(board: Emulated, clock: Clock): void {
   const host = new RehearsalHost(board);
   const endUs = clock.now() + hostUsMax;
   for (let ms = 0; ms < lengthMs && clock.now() < endUs; ms += stepMs) {
@@ -42,7 +34,7 @@ export function rehearse(board: RehearsalBoard, clock: Clock): void {
  * offset.
  */
 class RehearsalHost {
-  readonly #board: RehearsalBoard;
+  readonly #board: Emulated;
   readonly #decoder = new FrameDecoder();
   readonly #frame = new Uint8Array(frameBytesMax);
   readonly #view = new DataView(this.#frame.buffer);
@@ -51,7 +43,7 @@ class RehearsalHost {
   #actions = 0;
   #deviceUs = 0;
 
-  constructor(board: RehearsalBoard) {
+  constructor(board: Emulated) {
     this.#board = board;
   }
 

@@ -161,7 +161,7 @@ function ours(task: string): Changes {
   // together they carry DDPG's rate of 1e-3, which TD3 alone does not.
   return {
     ...td3,
-    ...{ criticNorm: "layer", observationNorm: "running", observationClip: 10 },
+    ...{ criticNorm: "layer", observationNorm: "running", observationClip: 10, batch: 128 },
     ...{ collectSteps: 8, gradientSteps: 8, randomSteps: 10_000, learnAfter: 10_000 },
   };
 }

@@ -11,7 +11,8 @@ import { Mode } from "../../src/core/step.ts";
 import { replayLog } from "../../src/edge/replay.ts";
 import { parseRobot, type Robot } from "../../src/edge/robot.ts";
 import { type RunOptions, runPolicy, startRun } from "../../src/edge/run.ts";
-import { type Board, startBoard } from "../../src/hil/board.ts";
+import type { Board } from "../../src/hil/board.ts";
+import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { startBridge } from "../../src/link/bridge.ts";
 import { startBroker } from "../../src/link/broker.ts";
 import { readLog } from "../../src/log/reader.ts";
@@ -58,7 +59,7 @@ let shared: Promise<Board> | null = null;
  * One board for all tests of this file, because it takes a second to start. The last one ends it.
  */
 function theBoard(): Promise<Board> {
-  shared ??= startBoard({ image });
+  shared ??= startEmulated({ image });
   return shared;
 }
 

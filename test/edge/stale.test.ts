@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { startBoard } from "../../src/hil/board.ts";
+import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { startBridge } from "../../src/link/bridge.ts";
 import { startBroker } from "../../src/link/broker.ts";
 import { StopReason } from "../../src/link/device.ts";
@@ -55,7 +55,7 @@ async function startGate(brokerUrl: string): Promise<{
 }
 
 test("stale: 50 commands held for 2 s at the broker do not reach an armed motor", async () => {
-  const board = await startBoard({ image });
+  const board = await startEmulated({ image });
   const broker = await startBroker();
   const gate = await startGate(broker.url);
   const place = { prefix: "sinew", robot: "bench" };
@@ -90,7 +90,7 @@ test("stale: 50 commands held for 2 s at the broker do not reach an armed motor"
 });
 
 test("stale: 50 commands held for 2 s in the pty do not reach the motor", async () => {
-  const board = await startBoard({ image });
+  const board = await startEmulated({ image });
   const host = new Host(openSerialPort(board.path));
   await host.ready();
   await host.arm();

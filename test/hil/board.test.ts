@@ -8,8 +8,8 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SinewError } from "../../src/core/errors.ts";
-import { startBoard } from "../../src/hil/board.ts";
 import { BoardClock, cycleNs } from "../../src/hil/board-clock.ts";
+import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { UartInput } from "../../src/hil/uart-input.ts";
 import { openSerialPort } from "../../src/link/serial.ts";
 import { image } from "./bench.ts";
@@ -39,7 +39,7 @@ const refused: readonly [line: RegExp, bytes: Uint8Array][] = [
 ];
 
 async function refusesImage(path: string, line: RegExp): Promise<void> {
-  await assert.rejects(startBoard({ image: path }), (error: unknown) => {
+  await assert.rejects(startEmulated({ image: path }), (error: unknown) => {
     assert.ok(error instanceof SinewError);
     assert.equal(error.code, "board");
     assert.match(error.message, line);
@@ -85,7 +85,7 @@ test("a board ends when the process that started it is killed", async () => {
 });
 
 test("a board that hangs can be closed, twice", async () => {
-  const board = await startBoard({ image });
+  const board = await startEmulated({ image });
   board.pause();
   await lossOf(board.path, () => {
     board.close().catch(() => {});

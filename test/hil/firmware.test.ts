@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { startBoard } from "../../src/hil/board.ts";
+import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { hashContract, rampingToZero } from "../../src/wire/device-contract.ts";
 import {
@@ -21,7 +21,7 @@ import { Bench, image, type State } from "./bench.ts";
 let shared: Promise<Bench> | null = null;
 
 async function settled(): Promise<Bench> {
-  shared ??= startBoard({ image }).then((board) => Bench.open(board));
+  shared ??= startEmulated({ image }).then((board) => Bench.open(board));
   const bench = await shared;
   await bench.settle();
   return bench;

@@ -1,7 +1,8 @@
 // What every link must do, whatever carries its bytes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Board, startBoard } from "../../src/hil/board.ts";
+import type { Board } from "../../src/hil/board.ts";
+import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { startBridge } from "../../src/link/bridge.ts";
 import { startBroker } from "../../src/link/broker.ts";
 import { nameOfDeviceReason, StopReason } from "../../src/link/device.ts";
@@ -58,7 +59,7 @@ test("link: memory", async () => {
 let board: Board;
 
 test("link: mqtt, bridge and serial to the firmware", async () => {
-  board = await startBoard({ image: "firmware-bridge/images/rp2040-pendulum.bin" });
+  board = await startEmulated({ image: "firmware-bridge/images/rp2040-pendulum.bin" });
   const broker = await startBroker();
   const place = { url: broker.url, prefix: "sinew", robot: "bench" };
   const bridge = await startBridge(board.path, 1_000_000, place);

@@ -1,0 +1,19 @@
+import type { UartInput } from "./uart-input.ts";
+
+/** A microcontroller whose clock follows nanoseconds that are given to it. */
+export interface Emulated {
+  /** Bytes on their way in. */
+  readonly input: UartInput;
+  /** What the firmware sent since `outputLength` was last set to 0. */
+  readonly output: Uint8Array;
+  outputLength: number;
+  /** Nothing will happen before the next timer. */
+  readonly idle: boolean;
+  /** Nanoseconds until the next timer; Infinity where none runs. */
+  readonly toTimerNs: number;
+  /** Runs up to `untilNs`, or for about 1 ms of work, whichever ends first. */
+  run(untilNs: number): void;
+}
+
+/** Room of an `output`. */
+export const outputBytesMax = 16_384;

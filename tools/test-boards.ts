@@ -1,0 +1,87 @@
+// Boots every firmware image on its board, QEMU's and those that npm brings, and the same C as a
+// native program, and drives each through one trajectory in lockstep over a serial port: the hash
+// must be the committed one.
+//   node dist/tools/test-boards.js [board ...]
+// Needs qemu-system-arm and a C compiler. Ends with a line "N passed, N failed"; exit 1 on a failure.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { monotonicClock } from "../src/core/clock.ts";
+import { messageOf } from "../src/core/errors.ts";
+import type { Board } from "../src/hil/board.ts";
+import { startEmulated } from "../src/hil/emulated-board.ts";
+import { lockstepHash } from "../src/hil/lockstep.ts";
+import { startProgram } from "../src/hil/program-board.ts";
+import { qemuMachines, startQemu } from "../src/hil/qemu-board.ts";
+import { openSerialPort } from "../src/link/serial.ts";
+
+const expected = readFileSync("test/vectors/lockstep-pendulum.sha256", "utf8").trim();
+
+const imageOf = (board: string): string => `firmware-bridge/images/${board}-pendulum.bin`;
+
+/** The native port, built into `folder`. */
+function buildNative(folder: string): string {
+  const program = join(folder, "sinew-native");
+  const sources = ["frame", "stop", "drive", "reply", "session"].map((name) => `core/${name}.c`);
+  const words = ["-std=c11", "-O2", "-Icore", "-Itargets", ...sources, "targets/pendulum.c"];
+  const result = spawnSync("cc", [...words, "ports/native.c", "-o", program], {
+    cwd: "firmware-bridge",
+    encoding: "utf8",
+  });
+  if (result.status !== 0) throw new Error(`cc failed: ${result.error ?? result.stderr}`);
+  return program;
+}
+
+function startersIn(folder: string): Map<string, () => Promise<Board>> {
+  const starters = new Map<string, () => Promise<Board>>();
+  starters.set("native", () => startProgram(buildNative(folder), []));
+  for (const board of ["rp2040", "atmega328p"] as const) {
+    starters.set(board, () => startEmulated({ board, image: imageOf(board) }));
+  }
+  for (const machine of qemuMachines) {
+    starters.set(machine, () => startQemu(machine, imageOf(machine)));
+  }
+  return starters;
+}
+
+/** What became of one board, in a line; null where its hash is the committed one. */
+async function fault(start: () => Promise<Board>): Promise<string | null> {
+  let board: Board | null = null;
+  try {
+    board = await start();
+    const port = openSerialPort(board.path);
+    const hash = await lockstepHash(port);
+    port.close();
+    return hash === expected ? null : `the hash is ${hash}`;
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    await board?.close();
+  }
+}
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "sinew-boards-"));
+  const clock = monotonicClock();
+  const wanted = process.argv.slice(2);
+  const count = { passed: 0, failed: 0 };
+  try {
+    for (const [name, start] of startersIn(folder)) {
+      if (wanted.length > 0 && !wanted.includes(name)) continue;
+      const beganUs = clock.now();
+      const why = await fault(start);
+      count[why === null ? "passed" : "failed"]++;
+      const seconds = ((clock.now() - beganUs) / 1e6).toFixed(1);
+      process.stdout.write(
+        `${why === null ? "ok    " : "NOT OK"} ${name} ${seconds} s ${why ?? ""}\n`,
+      );
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  process.stdout.write(`${count.passed} passed, ${count.failed} failed\n`);
+  process.exitCode = count.failed > 0 ? 1 : 0;
+}
+
+await main();
