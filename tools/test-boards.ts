@@ -2,7 +2,7 @@
 // native program, and drives each through one trajectory in lockstep over a serial port: the hash
 // must be the committed one.
 //   node dist/tools/test-boards.js [board ...]
-// Needs qemu-system-arm and a C compiler. Ends with a line "N passed, N failed"; exit 1 on a failure.
+// Needs qemu-system-arm and a C compiler. Ends with "N passed, N failed"; exit 1 on a failure.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

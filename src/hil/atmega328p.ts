@@ -74,8 +74,8 @@ export class Atmega328p implements Emulated {
   }
 
   /**
-   * A byte comes in where its interrupt is taken at once: avr8js 0.21.1 forgets one that waits while
-   * the program writes UCSR0B. The chip has room for two bytes until then.
+   * A byte comes in where its interrupt is taken at once: avr8js 0.21.1 forgets one that waits
+   * while the program writes UCSR0B. The chip has room for two bytes until then.
    */
   #feed(): void {
     const cpu = this.#cpu;

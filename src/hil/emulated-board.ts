@@ -22,8 +22,8 @@ const baud = 1_000_000;
  * Starts an emulated board that npm alone brings. Its UART carries 1 Mbaud towards the board. Its
  * clock follows the host's and never stops: after a stall of the host an RP2040 catches up the last
  * 20 ms, and before these the core was held while its timers ran on; an ATmega328P, whose timers
- * wrap too soon for that, catches up all of it. Throws `SinewError("board")` for an image that cannot be read or is none, and
- * on a platform without ptys.
+ * wrap too soon for that, catches up all of it. Throws `SinewError("board")` for an image that
+ * cannot be read or is none, and on a platform without ptys.
  */
 export async function startEmulated(options: EmulatedOptions): Promise<Board> {
   const { board = "rp2040", image } = options;

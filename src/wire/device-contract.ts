@@ -51,7 +51,8 @@ export function differenceOfContracts(
     const have = actual.stops[at];
     if (want.category === have.category && want.position === have.position) continue;
     const place = `action[${at}] "${expected.spec.action[at].name}"`;
-    return `${place}: expected to stop by ${nameOf(want, expected.spec)}, got ${nameOf(have, actual.spec)}`;
+    const [wanted, got] = [nameOf(want, expected.spec), nameOf(have, actual.spec)];
+    return `${place}: expected to stop by ${wanted}, got ${got}`;
   }
   return null;
 }

@@ -73,7 +73,7 @@ export const DeviceReason = {
   fault: 6,
 } as const;
 
-/** What an actuator does on a stop: its command falls to zero and it is let go; its command moves to where it is and it holds there; it is let go at once. */
+/** How an actuator stops: falls to zero, moves to where it is and holds, is let go. */
 export const StopCategory = {
   rampToZero: 0,
   rampAndHold: 1,

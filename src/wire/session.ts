@@ -11,8 +11,8 @@ import { makeSessionCounts, type SessionCounts } from "./session-counts.ts";
 
 /**
  * How far the handshake is: who are you, do our contracts agree, what is your clock; then `ready`,
- * or `refused` until the device starts anew. Where the protocols differ, `reading` finds out how, and
- * it is refused for good.
+ * or `refused` until the device starts anew. Where the protocols differ, `reading` finds out how,
+ * and it is refused for good.
  */
 export type Phase = "greeting" | "reading" | "checking" | "syncing" | "ready" | "refused";
 
