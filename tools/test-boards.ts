@@ -3,10 +3,12 @@
 // must be the committed one.
 //   node dist/tools/test-boards.js [board ...]
 // Needs qemu-system-arm and a C compiler. Ends with "N passed, N failed"; exit 1 on a failure.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicClock } from "../src/core/clock.ts";
 import { messageOf } from "../src/core/errors.ts";
 import type { Board } from "../src/hil/board.ts";
@@ -61,6 +63,36 @@ async function fault(start: () => Promise<Board>): Promise<string | null> {
   }
 }
 
+function runs(pid: number): boolean {
+  try {
+    // Z: it has ended, and nobody has asked how.
+    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
+  }
+}
+
+/** A QEMU whose owner is killed must not run on. */
+async function orphanFault(): Promise<string | null> {
+  const script = [
+    'import { startQemu } from "./dist/src/hil/qemu-board.js";',
+    `const board = await startQemu("microbit", "${imageOf("microbit")}");`,
+    "console.log(board.pid);",
+    "setInterval(() => {}, 1000);",
+  ].join("\n");
+  const words = ["--input-type=module", "-e", script];
+  const owner = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = await once(owner.stdout, "data");
+  owner.kill("SIGKILL");
+  const pid = Number(line);
+  for (let waitedMs = 0; waitedMs < 2000; waitedMs += 20) {
+    if (!runs(pid)) return null;
+    await sleep(20);
+  }
+  process.kill(pid, "SIGKILL");
+  return `process ${pid} runs on`;
+}
+
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "sinew-boards-"));
   const clock = monotonicClock();
@@ -76,6 +108,11 @@ async function main(): Promise<void> {
       process.stdout.write(
         `${why === null ? "ok    " : "NOT OK"} ${name} ${seconds} s ${why ?? ""}\n`,
       );
+    }
+    if (wanted.length === 0) {
+      const why = await orphanFault();
+      count[why === null ? "passed" : "failed"]++;
+      process.stdout.write(`${why === null ? "ok    " : "NOT OK"} an orphan ends ${why ?? ""}\n`);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, constants, openSync, readSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readSync } from "node:fs";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, SinewError } from "../core/errors.ts";
@@ -8,6 +8,8 @@ import { type Board, type BoardExit, boardOf } from "./board.ts";
 import { openPty } from "./pty.ts";
 
 const baud = 1_000_000;
+/** Of util-linux: a program that is to end with the one that started it, however that ends. */
+const setpriv = "/usr/bin/setpriv";
 const firstByteMs = 10_000;
 
 /**
@@ -18,7 +20,8 @@ const firstByteMs = 10_000;
 export async function startProgram(command: string, words: readonly string[]): Promise<Board> {
   const { master, slave, pty } = openPty();
   const told: string[] = [];
-  const child = spawn(command, words, { stdio: [master, master, "pipe"] });
+  const bound = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", command] : [command];
+  const child = spawn(bound[0], [...bound.slice(1), ...words], { stdio: [master, master, "pipe"] });
   child.stderr!.on("data", (bytes: Buffer) => told.push(bytes.toString()));
   const exited = new Promise<BoardExit>((resolve) => {
     const why = (): string | null => told.join("").trim().split("\n").at(-1) || null;
