@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { coreSources } from "./firmware-sources.ts";
 
 /** A board that we have an image for. */
 interface Board {
@@ -39,14 +40,6 @@ const avr: Tools = {
   flags: [],
   sources: [],
 };
-
-const core: readonly string[] = [
-  "core/frame.c",
-  "core/stop.c",
-  "core/drive.c",
-  "core/reply.c",
-  "core/session.c",
-];
 
 const cortexM0 = ["-mcpu=cortex-m0"];
 const cortexM3 = ["-mcpu=cortex-m3"];
@@ -154,7 +147,7 @@ function build(root: string, image: Image): Buffer {
     const defines = [`SINEW_TARGET=sinew_${target}`, ...board.defines].map((one) => `-D${one}`);
     run(root, tools, "gcc", [
       ...[...board.cpu, ...flags, ...tools.flags, ...defines],
-      ...[...core, `targets/${target}.c`, ...tools.sources, ...sources],
+      ...[...coreSources, `targets/${target}.c`, ...tools.sources, ...sources],
       ...(linkerScript === undefined ? [] : ["-T", `ports/${linkerScript}`]),
       ...["-lgcc", "-o", elf],
     ]);

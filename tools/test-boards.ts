@@ -17,6 +17,7 @@ import { lockstepHash } from "../src/hil/lockstep.ts";
 import { startProgram } from "../src/hil/program-board.ts";
 import { qemuMachines, startQemu } from "../src/hil/qemu-board.ts";
 import { openSerialPort } from "../src/link/serial.ts";
+import { coreSources } from "./firmware-sources.ts";
 
 const expected = readFileSync("test/vectors/lockstep-pendulum.sha256", "utf8").trim();
 
@@ -25,8 +26,7 @@ const imageOf = (board: string): string => `firmware-bridge/images/${board}-pend
 /** The native port, built into `folder`. */
 function buildNative(folder: string): string {
   const program = join(folder, "sinew-native");
-  const sources = ["frame", "stop", "drive", "reply", "session"].map((name) => `core/${name}.c`);
-  const words = ["-std=c11", "-O2", "-Icore", "-Itargets", ...sources, "targets/pendulum.c"];
+  const words = ["-std=c11", "-O2", "-Icore", "-Itargets", ...coreSources, "targets/pendulum.c"];
   const result = spawnSync("cc", [...words, "ports/native.c", "-o", program], {
     cwd: "firmware-bridge",
     encoding: "utf8",

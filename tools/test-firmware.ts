@@ -12,6 +12,7 @@ import { hashContract, rampingToZero } from "../src/wire/device-contract.ts";
 import { encodeFrame, FrameDecoder } from "../src/wire/frame.ts";
 import { DeviceMode, Layout, MessageType, Result } from "../src/wire/messages.ts";
 import { Requests } from "../src/wire/requests.ts";
+import { coreSources } from "./firmware-sources.ts";
 
 const flags: readonly string[] = [
   "-std=c11",
@@ -25,14 +26,7 @@ const flags: readonly string[] = [
   "-Icore",
   "-Itargets",
 ];
-const core: readonly string[] = [
-  "core/frame.c",
-  "core/stop.c",
-  "core/drive.c",
-  "core/reply.c",
-  "core/session.c",
-  "targets/pendulum.c",
-];
+const core: readonly string[] = [...coreSources, "targets/pendulum.c"];
 const tests: readonly string[] = [
   "test/main.c",
   "test/device.c",

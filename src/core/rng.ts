@@ -56,8 +56,8 @@ export class Rng {
     if (n === 0) return word;
     // The last run of n words may be incomplete: its words are drawn again. 32 bits are fast.
     if (word >= -n >>> 0) {
-      const first = ~((-n >>> 0) % n) >>> 0;
-      while (word > first) word = this.word();
+      const last = ~((-n >>> 0) % n) >>> 0;
+      while (word > last) word = this.word();
     }
     return word % n;
   }

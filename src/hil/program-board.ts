@@ -19,23 +19,28 @@ const firstByteMs = 10_000;
  */
 export async function startProgram(command: string, words: readonly string[]): Promise<Board> {
   const { master, slave, pty } = openPty();
+  await makeRaw(pty);
   const told: string[] = [];
   const bound = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", command] : [command];
-  const child = spawn(bound[0], [...bound.slice(1), ...words], { stdio: [master, master, "pipe"] });
+  // The slave too: a master whose slave nobody holds reads as ended.
+  const stdio = [master, master, "pipe", slave] as const;
+  const child = spawn(bound[0], [...bound.slice(1), ...words], { stdio: [...stdio] });
   child.stderr!.on("data", (bytes: Buffer) => told.push(bytes.toString()));
   const exited = new Promise<BoardExit>((resolve) => {
     const why = (): string | null => told.join("").trim().split("\n").at(-1) || null;
     child.once("close", (code, signal) => resolve({ code, signal, why: why() }));
     child.once("error", (error) => resolve({ code: null, signal: null, why: messageOf(error) }));
   });
+  // While the master is open: once the program has ended, so has the path.
+  const line = openSync(pty, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
   closeSync(master);
   try {
-    const ended = await Promise.race([exited, firstByte(pty)]);
+    const ended = await Promise.race([exited, firstByte(line)]);
     if (ended !== null) {
       throw new SinewError("board", `${command} did not start: ${ended.why ?? ended.code}`);
     }
-    // What the program has set the line to is not raw, and the kernel would add bytes to 0x0A.
-    await (await lockSerialLine(pty, baud, false)).close();
+    // QEMU sets the line as a terminal's.
+    await makeRaw(pty);
   } catch (error) {
     child.kill("SIGKILL");
     throw error;
@@ -46,9 +51,13 @@ export async function startProgram(command: string, words: readonly string[]): P
   return boardOf(child, pty, exited);
 }
 
-/** Waits until the firmware speaks. */
-async function firstByte(path: string): Promise<null> {
-  const fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+/** Else the kernel waits for whole lines, echoes, and adds bytes to 0x0A. It stays so. */
+async function makeRaw(path: string): Promise<void> {
+  await (await lockSerialLine(path, baud, false)).close();
+}
+
+/** Waits until the firmware speaks, and closes the descriptor. */
+async function firstByte(fd: number): Promise<null> {
   try {
     for (let waitedMs = 0; waitedMs < firstByteMs; waitedMs += 10) {
       if (readsByte(fd)) return null;
@@ -64,7 +73,9 @@ function readsByte(fd: number): boolean {
   try {
     return readSync(fd, new Uint8Array(1)) > 0;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EAGAIN") return false;
+    // EIO: the program has ended, which `exited` tells with its last words.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EAGAIN" || code === "EIO") return false;
     throw error;
   }
 }

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import type { Board } from "./board.ts";
 import { startProgram } from "./program-board.ts";
@@ -16,11 +15,6 @@ export const qemuMachines: readonly string[] = [
   "netduinoplus2",
   "microbit",
 ];
-
-/** Whether QEMU's Arm boards are installed here. */
-export function hasQemu(): boolean {
-  return spawnSync(emulator, ["--version"], { stdio: "ignore" }).status === 0;
-}
 
 /**
  * Starts one of `qemuMachines` with the raw flash image at `image`. Its clock is the host's. Throws

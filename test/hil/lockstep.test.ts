@@ -1,7 +1,9 @@
 // One trajectory, driven and stopped in lockstep, is the same bytes on every board that npm brings;
 // tools/test-boards.ts asks the others, and the same C as a native program.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Atmega328p } from "../../src/hil/atmega328p.ts";
 import type { Emulated } from "../../src/hil/emulated.ts";
@@ -47,3 +49,21 @@ for (const [name, open] of Object.entries(boards)) {
     assert.equal(await lockstepHash(portOf(open())), expected);
   });
 }
+
+test("what is no ATmega328P image is refused in one line", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sinew-image-"));
+  const path = join(folder, "image.bin");
+  const whole = readFileSync("firmware-bridge/images/atmega328p-pendulum.bin");
+  try {
+    for (const bytes of [whole.subarray(0, 103), Buffer.alloc(32_769, whole), whole.subarray(1)]) {
+      writeFileSync(path, bytes);
+      assert.throws(() => readAtmega328pImage(path), /is no ATmega328P image/);
+    }
+    assert.throws(
+      () => readAtmega328pImage(join(folder, "none")),
+      /cannot read the firmware image/,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

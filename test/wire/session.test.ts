@@ -291,3 +291,11 @@ test("garbage between frames is counted and harms nothing, seed 34", () => {
   assert.ok(line.session.counts.framesBad > 100);
   assert.equal(line.session.counts.restarts, 0);
 });
+
+test("the session tells how many actuators the device drives", () => {
+  const line = connected();
+  assert.equal(line.session.deviceDriven, 0);
+  line.device.mode = DeviceMode.armed;
+  line.run(20_000);
+  assert.equal(line.session.deviceDriven, 1);
+});
