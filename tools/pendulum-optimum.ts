@@ -29,13 +29,15 @@ const gravityPull = 15;
 const torquePush = 3;
 /** A plan is refined while an iteration gains more than this. */
 const gainMin = 1e-6;
-/** How plans begin: a torque, and for how many steps. */
-const beginnings: readonly (readonly [number, number])[] = [
-  [0, 0],
-  ...[5, 10, 20].flatMap((steps): [number, number][] => [
-    [torqueMax, steps],
-    [-torqueMax, steps],
-  ]),
+/** How plans begin: a torque for how many steps, then the opposite one for how many. */
+const beginnings: readonly (readonly [number, number, number])[] = [
+  [0, 0, 0],
+  ...[3, 5, 7, 10, 13, 16, 20].flatMap((steps) =>
+    [0, 5, 8, 11, 14, 17].flatMap((then): [number, number, number][] => [
+      [torqueMax, steps, then],
+      [-torqueMax, steps, then],
+    ]),
+  ),
 ];
 
 /** Angle from upright in rad, speed in rad/s. */
@@ -238,7 +240,7 @@ function refined([theta, thetaDot]: State, plan: Torques, gain: number): Course 
 
 /**
  * The policy's plan from a state, `count` torques tried at each step, but for `push` as the torque
- * of its first `pushed` steps.
+ * of its first `pushed` steps and its opposite in the `back` that follow.
  */
 function planOf(
   values: PendulumValues,
@@ -246,11 +248,13 @@ function planOf(
   count: number,
   push: number,
   pushed: number,
+  back: number,
 ): Torques {
   let state = start;
   const steps = pendulumTask.episodeStepsMax;
   return Float64Array.from({ length: steps }, (_, k) => {
-    const torque = k < pushed ? push : values.torque(...state, steps - k, count);
+    const begun = k < pushed ? push : -push;
+    const torque = k < pushed + back ? begun : values.torque(...state, steps - k, count);
     state = moved(...state, torque);
     return torque;
   });
@@ -261,8 +265,8 @@ function planOf(
  * some states the ways are nearly as good as each other and the grid may prefer the wrong one.
  */
 function courseFrom(values: PendulumValues, start: State, count: number): Course {
-  const courses = beginnings.map(([push, pushed]) =>
-    refined(start, planOf(values, start, count, push, pushed), gainMin),
+  const courses = beginnings.map(([push, pushed, back]) =>
+    refined(start, planOf(values, start, count, push, pushed, back), gainMin),
   );
   return courses.reduce((best, one) => (one.sum > best.sum ? one : best));
 }
@@ -294,7 +298,7 @@ export function judged(values: PendulumValues, seed: number, count: number): Jud
     const correction = feed[2 * k] * off + feed[2 * k + 1] * (thetaDot - states[2 * k + 1]);
     sum += env.step(Float32Array.of(torques[k] + correction), observation).reward;
   }
-  const rollout = followed(...start, planOf(values, start, count, 0, 0)).sum;
+  const rollout = followed(...start, planOf(values, start, count, 0, 0, 0)).sum;
   return { rollout, refined: sum, promised: values.at(...start, steps) };
 }
 

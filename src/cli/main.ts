@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { bridgeCommand } from "./bridge.ts";
 import { checkEnvCommand } from "./check-env.ts";
+import { contractCommand } from "./contract.ts";
 import { demoCommand } from "./demo.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
@@ -40,6 +41,7 @@ for (const command of [
   checkEnvCommand(),
   exportCommand(),
   inspectCommand(),
+  contractCommand(),
   runCommand(),
   bridgeCommand(),
   replayCommand(),

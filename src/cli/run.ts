@@ -1,14 +1,13 @@
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { SinewError } from "../core/errors.ts";
 import { liveLine, reasonsOfStops, reportRows } from "./drive.ts";
 import { numberWithin } from "./option.ts";
 import { readPolicyFile } from "./policy-file.ts";
+import { chosenPolicy, readRobotFile } from "./robot-file.ts";
 import { interrupted } from "./signal.ts";
 import { Terminal, table } from "./terminal.ts";
 
 interface Options {
-  readonly policy: string;
+  readonly policy?: string;
   readonly seconds: number;
   readonly arm: boolean;
   readonly reset: boolean;
@@ -20,7 +19,7 @@ export function runCommand(): Command {
   return new Command("run")
     .description("Run a policy on a robot: on time, inside limits, every step logged.")
     .argument("<robot>", "the robot's file, robot.yaml")
-    .requiredOption("--policy <path>", "the policy's ONNX file")
+    .option("--policy <path>", "the policy's ONNX file (default: the robot file's)")
     .option("--seconds <s>", "how long to run, in seconds", numberWithin(0.1, 1e6), 10)
     .option("--arm", "let the policy drive; without it the loop reads, decides and logs", false)
     .option("--reset", "first leave a stop that the device has latched", false)
@@ -38,11 +37,11 @@ Example:
 }
 
 async function act(path: string, options: Options): Promise<void> {
-  const { parseRobot } = await import("../edge/robot.ts");
   const { runPolicy } = await import("../edge/run.ts");
   const terminal = new Terminal(options);
-  const robot = parseRobot(readRobotFile(path), path);
-  const policy = { bytes: readPolicyFile(options.policy), path: options.policy };
+  const robot = await readRobotFile(path);
+  const file = chosenPolicy(options.policy, robot, path);
+  const policy = { bytes: readPolicyFile(file), path: file };
   const abort = new AbortController();
   void interrupted().then(() => abort.abort());
   let startUs = Number.NaN;
@@ -60,17 +59,7 @@ async function act(path: string, options: Options): Promise<void> {
     },
   });
   for (const line of table(reportRows(report))) terminal.line(line);
-  terminal.line(`\nnext  npx sinew replay ${report.logPath} --policy ${options.policy}`);
+  terminal.line(`\nnext  npx sinew replay ${report.logPath} --policy ${file}`);
   terminal.result(report);
   if (reasonsOfStops(report).length > 0 || !report.deviceAtRest) process.exitCode = 1;
-}
-
-function readRobotFile(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new SinewError("robot-file", `${path} cannot be read: see docs/robot.md for an example`, {
-      cause: error,
-    });
-  }
 }

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { parseYaml } from "../core/yaml.ts";
+import type { StopChoice } from "../link/device.ts";
 import type { LinkChoice } from "../link/link.ts";
 import { type Limits, limitsOf } from "../safety/limits.ts";
 
@@ -26,10 +27,17 @@ const mqttSchema = v.strictObject({
   prefix: v.optional(topicPart, "sinew"),
 });
 
+const stopSchema = v.union(
+  [v.literal("ramp_to_zero"), v.literal("off"), v.strictObject({ hold: text })],
+  "give ramp_to_zero, off or { hold: <observation> }",
+);
+
 const robotSchema = v.strictObject({
   robot: v.pipe(text, v.regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "give a name like arm-1: a-z 0-9 _ -")),
   link: v.strictObject({ serial: v.optional(serialSchema), mqtt: v.optional(mqttSchema) }),
+  policy: v.optional(text),
   limits: v.optional(v.record(v.string(), limitSchema), {}),
+  stops: v.optional(v.record(v.string(), stopSchema)),
   commandTtlMs: v.optional(milliseconds),
   observationAgeMs: v.optional(milliseconds),
   log: v.optional(v.strictObject({ directory: v.optional(text, "logs") }), {}),
@@ -39,7 +47,11 @@ const robotSchema = v.strictObject({
 export interface Robot {
   readonly robot: string;
   readonly link: LinkChoice;
+  /** Path of the policy's file; undefined where the command line has to say. */
+  readonly policy: string | undefined;
   readonly limits: Readonly<Record<string, { low?: number; high?: number; rateMax?: number }>>;
+  /** How each actuator is to stop, by channel; undefined: as the device itself says. */
+  readonly stops: Readonly<Record<string, StopChoice>> | undefined;
   /** How long the device may act on one command; undefined for two periods, at most 100 ms. */
   readonly commandTtlMs: number | undefined;
   /** How old an observation may be; undefined for two periods. */
@@ -62,14 +74,15 @@ export function parseRobot(source: string, path: string): Robot {
     const keys = (issue.path ?? []).map((item) => item.key as string);
     return fail(keys, lineOf(keys.join("."), issue));
   }
-  const { robot, link, limits, commandTtlMs, observationAgeMs, log } = result.output;
+  const { robot, link, policy, limits, stops, commandTtlMs, observationAgeMs, log } = result.output;
   if ((link.serial === undefined) === (link.mqtt === undefined)) {
     return fail(["link"], "link: give either serial or mqtt");
   }
   const choice: LinkChoice =
     link.serial === undefined ? { mqtt: { ...link.mqtt!, robot } } : { serial: link.serial };
   const choices = limits as Robot["limits"];
-  return { robot, link: choice, limits: choices, commandTtlMs, observationAgeMs, log };
+  const times = { commandTtlMs, observationAgeMs };
+  return { robot, link: choice, policy, limits: choices, stops, ...times, log };
 }
 
 function lineOf(key: string, issue: v.BaseIssue<unknown>): string {

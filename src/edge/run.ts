@@ -175,7 +175,7 @@ export class Run {
  * Loads a policy, opens the robot's link, shakes hands and starts the loop, disarmed. Throws
  * `SinewError`: "policy-file", "proof", "robot-file", "port", "broker", "log-file", "handshake"
  * where nothing answers, "contract-mismatch" naming the channel where the device is made for
- * another policy.
+ * another policy or stops otherwise than the robot file asks.
  */
 export async function startRun(options: RunOptions): Promise<Run> {
   const { robot, startedAt } = options;
@@ -192,6 +192,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     door,
     name,
     limits,
+    stops: robot.stops,
     ttlUs,
     status: status.shared,
   });

@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { monotonicClock } from "../core/clock.ts";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { makeStep } from "../core/step.ts";
-import { type BridgeDevice, openBridgeDevice } from "../link/device.ts";
+import { type BridgeDevice, openBridgeDevice, type StopChoice } from "../link/device.ts";
 import type { Door } from "../link/link.ts";
 import { RingProducer } from "../log/ring.ts";
 import { deployed } from "../policy/history-policy.ts";
@@ -21,6 +21,8 @@ export interface LoopWork {
   /** The link's name, for messages. */
   readonly name: string;
   readonly limits: Limits;
+  /** How each actuator is to stop; undefined: as the device itself says. */
+  readonly stops: Readonly<Record<string, StopChoice>> | undefined;
   readonly ttlUs: number;
   readonly status: SharedArrayBuffer;
 }
@@ -33,7 +35,8 @@ export type LoopWord =
 
 const handshakeUs = 3e6;
 
-async function work({ policy, door, name, limits, ttlUs, status }: LoopWork): Promise<void> {
+async function work(given: LoopWork): Promise<void> {
+  const { policy, door, name, limits, stops, ttlUs, status } = given;
   const port = parentPort!;
   const say = (word: LoopWord): void => port.postMessage(word);
   const ring = new Promise<SharedArrayBuffer>((resolve) => {
@@ -43,7 +46,7 @@ async function work({ policy, door, name, limits, ttlUs, status }: LoopWork): Pr
   const clock = monotonicClock();
   const driving = deployed(loaded);
   const { spec } = driving;
-  const device = openBridgeDevice(spec, door);
+  const device = openBridgeDevice(spec, door, stops);
   try {
     if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name);
     say({ word: "ready" });

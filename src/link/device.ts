@@ -1,8 +1,11 @@
 import type { Spec } from "../core/spec.ts";
 import { DeviceMode, DeviceReason } from "../wire/messages.ts";
 import { type Phase, Session } from "../wire/session.ts";
+import { type StopChoice, stopRulesOf } from "../wire/stop-choice.ts";
 import { type Door, openPort } from "./link.ts";
 import type { Port } from "./port.ts";
+
+export type { StopChoice } from "../wire/stop-choice.ts";
 
 /** Why a device is told to stop. */
 export const StopReason: { readonly request: 2; readonly fault: 4 } = {
@@ -200,7 +203,15 @@ export class BridgeDevice implements Device {
   }
 }
 
-/** The device behind a link, from the control thread. */
-export function openBridgeDevice(spec: Spec, door: Door): BridgeDevice {
-  return new BridgeDevice(spec, openPort(door), new Session(spec));
+/**
+ * The device behind a link, from the control thread. Where `stops` are given, the device's own must
+ * be these. Throws `SinewError("robot-file")`, see `stopRulesOf`.
+ */
+export function openBridgeDevice(
+  spec: Spec,
+  door: Door,
+  stops: Readonly<Record<string, StopChoice>> | undefined,
+): BridgeDevice {
+  const rules = stops === undefined ? null : stopRulesOf(spec, stops);
+  return new BridgeDevice(spec, openPort(door), new Session(spec, rules));
 }

@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { exportPolicy } from "../../src/policy/export.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { hashContract, rampingToZero } from "../../src/wire/device-contract.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
 
 const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
@@ -28,10 +30,10 @@ function sinew(...words: readonly string[]): Promise<Answer> {
   });
 }
 
-const verbs =
-  "train sweep evaluate plot film check-env export inspect run bridge replay retrain demo".split(
-    " ",
-  );
+const verbs = [
+  ...["train", "sweep", "evaluate", "plot", "film", "check-env", "export", "inspect", "contract"],
+  ...["run", "bridge", "replay", "retrain", "demo"],
+];
 
 test("--help names every verb", async () => {
   const { code, out } = await sinew("--help");
@@ -193,6 +195,25 @@ test("inspect prints the contract as a table, and as JSON", async () => {
   const { contract, proofError } = JSON.parse((await sinew("inspect", policy, "--json")).out);
   assert.equal(contract.spec.periodUs, 50_000);
   assert.ok(proofError <= 1e-5);
+});
+
+test("contract writes the header, and says whether one is this one", async () => {
+  await ready;
+  const robot = join(folder, "arm.yaml");
+  const out = join(folder, "contract.h");
+  const lines = ["robot: arm", "link: { serial: { path: /dev/x } }", `policy: ${policy}`];
+  writeFileSync(robot, `${lines.join("\n")}\n`);
+  const first = await sinew("contract", robot, "--out", out, "--json");
+  assert.equal(first.code, 0, first.err);
+  const { hash, path } = JSON.parse(first.out);
+  assert.equal(path, out);
+  assert.equal(hash, hashContract(rampingToZero(pendulumSpec)).toString(16).padStart(8, "0"));
+  assert.match(readFileSync(out, "utf8"), new RegExp(`SINEW_CONTRACT_HASH 0x${hash}u`));
+  assert.equal((await sinew("contract", robot, "--out", out, "--check")).code, 0);
+  writeFileSync(robot, `${lines.join("\n")}\nstops: { pole_torque: off }\n`);
+  const other = await sinew("contract", robot, "--out", out, "--check", "--json");
+  assert.equal(other.code, 1);
+  assert.notEqual(JSON.parse(other.out).hash, hash);
 });
 
 test("train, export and evaluate, the whole way through the command line", async () => {

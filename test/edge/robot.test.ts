@@ -55,6 +55,23 @@ test("robot: limits are tightened by channel", () => {
   assert.throws(() => limitsOfRobot(wrong, spec), /"torqe" is no action channel/);
 });
 
+test("robot: the policy and how each actuator stops", () => {
+  const source = "robot: a\nlink: { serial: { path: p } }\n";
+  const plain = parseRobot(source, "robot.yaml");
+  assert.equal(plain.policy, undefined);
+  assert.equal(plain.stops, undefined);
+  const how = "stops:\n  a: off\n  b: { hold: b_angle }\n  c: ramp_to_zero\n";
+  const said = `${source}policy: p.onnx\n${how}`;
+  const { policy, stops } = parseRobot(said, "robot.yaml");
+  assert.equal(policy, "p.onnx");
+  assert.deepEqual(stops, { a: "off", b: { hold: "b_angle" }, c: "ramp_to_zero" });
+  refuses(
+    `${source}stops: { a: brake }\n`,
+    /^robot\.yaml:3:13: "stops\.a": give ramp_to_zero, off/,
+  );
+  refuses(`${source}stops: { a: { hold: 3 } }\n`, /^robot\.yaml:3:/);
+});
+
 test("robot: every error gives line and column", () => {
   refuses("robot: a\nlink: { serial: { path: /dev/x }\n", /^robot\.yaml:3:1: /);
   refuses("robot: a\nrobot: b\n", /^robot\.yaml:2:1: .*unique/);

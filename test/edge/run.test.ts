@@ -91,6 +91,19 @@ test("run: a policy for another robot is refused by the channel's name", async (
   );
 });
 
+test("run: a board that stops otherwise than the robot file asks is refused by name", async () => {
+  const robot = { ...robotOn(await theBoard()), stops: { pole_torque: "off" as const } };
+  await refuses(
+    startRun(await optionsFor(robot)),
+    "contract-mismatch",
+    /pole_torque.*expected to stop by off, got ramp to zero/,
+  );
+  const ramping = { ...robot, stops: { pole_torque: "ramp_to_zero" as const } };
+  await (await startRun(await optionsFor(ramping))).close();
+  const lost = { ...robot, stops: { pole: "off" as const } };
+  await refuses(startRun(await optionsFor(lost)), "robot-file", /"pole" is no action channel/);
+});
+
 test("run: a missing port and a locked port are one clear line", async () => {
   const missing = await optionsFor(robotAt("{ serial: { path: /dev/no-such-port } }"));
   await refuses(startRun(missing), "port", /\/dev\/no-such-port: there is no such port/);

@@ -1,0 +1,27 @@
+import { readFileSync } from "node:fs";
+import { SinewError } from "../core/errors.ts";
+import type { Robot } from "../edge/robot.ts";
+
+/** Reads a robot file. Throws `SinewError("robot-file")`, see `parseRobot`. */
+export async function readRobotFile(path: string): Promise<Robot> {
+  const { parseRobot } = await import("../edge/robot.ts");
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new SinewError("robot-file", `${path} cannot be read: see docs/robot.md for an example`, {
+      cause: error,
+    });
+  }
+  return parseRobot(text, path);
+}
+
+/**
+ * The path of the policy: what the command line says, else what the robot file does. Throws
+ * `SinewError("usage")` where neither does.
+ */
+export function chosenPolicy(option: string | undefined, robot: Robot, path: string): string {
+  const chosen = option ?? robot.policy;
+  if (chosen !== undefined) return chosen;
+  throw new SinewError("usage", `no policy: give --policy <path>, or policy: in ${path}`);
+}

@@ -1,0 +1,41 @@
+import { SinewError } from "../core/errors.ts";
+import type { Channel, Spec } from "../core/spec.ts";
+import { noPosition, rampToZero, type StopRule } from "./device-contract.ts";
+import { StopCategory } from "./messages.ts";
+
+/**
+ * How an actuator's owner says that it stops: its command falls to zero, it is let go at once, or
+ * its command comes to rest where the named observation reads that the actuator is.
+ */
+export type StopChoice = "ramp_to_zero" | "off" | { readonly hold: string };
+
+/**
+ * The rule of each action, in their order; one that is not named ramps to zero. Throws
+ * `SinewError("robot-file")` for a name that is no action channel, and for a place to hold that the
+ * device does not observe in the action's unit: without feedback nothing can be held.
+ */
+export function stopRulesOf(
+  spec: Spec,
+  choices: Readonly<Record<string, StopChoice>>,
+): readonly StopRule[] {
+  const known = spec.action.map(({ name }) => name);
+  for (const name of Object.keys(choices)) {
+    if (known.includes(name)) continue;
+    const words = known.join(", ");
+    throw new SinewError("robot-file", `stops: "${name}" is no action channel: ${words}`);
+  }
+  return spec.action.map((action) => ruleOf(spec, action, choices[action.name]));
+}
+
+function ruleOf(spec: Spec, action: Channel, choice: StopChoice = "ramp_to_zero"): StopRule {
+  if (choice === "ramp_to_zero") return rampToZero;
+  if (choice === "off") return { category: StopCategory.off, position: noPosition };
+  const position = spec.observation.findIndex(({ name }) => name === choice.hold);
+  const place = `stops: "${action.name}" is to hold "${choice.hold}"`;
+  if (position < 0) throw new SinewError("robot-file", `${place}, which is no observation`);
+  const { unit } = spec.observation[position];
+  if (unit !== action.unit) {
+    throw new SinewError("robot-file", `${place}, which is in ${unit} and not in ${action.unit}`);
+  }
+  return { category: StopCategory.rampAndHold, position };
+}
