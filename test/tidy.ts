@@ -17,7 +17,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   link: ["core", "wire"],
   learn: ["core", "onnx", "log", "policy", "sim"],
   edge: ["core", "log", "policy", "safety", "link"],
-  hil: ["core", "wire", "log", "safety", "sim", "policy", "link", "edge"],
+  hil: ["core", "onnx", "wire", "log", "safety", "sim", "policy", "link", "edge"],
   cli: ["core", "onnx", "wire", "log", "safety", "sim", "policy", "link", "learn", "edge", "hil"],
 };
 

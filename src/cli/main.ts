@@ -8,6 +8,7 @@ import { demoCommand } from "./demo.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
 import { filmCommand } from "./film.ts";
+import { hilCommand } from "./hil.ts";
 import { inspectCommand } from "./inspect.ts";
 import { plotCommand } from "./plot.ts";
 import { replayCommand } from "./replay.ts";
@@ -46,6 +47,7 @@ for (const command of [
   bridgeCommand(),
   replayCommand(),
   retrainCommand(),
+  hilCommand(),
   demoCommand(),
 ]) {
   program.addCommand(command);

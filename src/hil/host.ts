@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { hostPolicy } from "./host-policy.ts";
+import type { HostWord, HostWork } from "./host-process.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** What a host is given beside its scenario. */
+export interface HostPlace {
+  /** The `link:` of its robot file. */
+  readonly link: object;
+  /** Where it leaves its log; made where it is not there. */
+  readonly folder: string;
+  /** The policy that swings the pendulum up. */
+  readonly policy: string;
+  /** ISO 8601: names the log. */
+  readonly startedAt: string;
+}
+
+/** A process that drives a board and knows of no rig. */
+export interface Host {
+  readonly child: ChildProcess;
+  /** Its last word; null where it was killed. */
+  word(): Promise<HostWord | null>;
+}
+
+const hostProgram = fileURLToPath(new URL("./host-process.js", import.meta.url));
+/** Of util-linux: bounds the size of every file that a program writes. */
+const prlimit = "prlimit";
+const diskBytes = 32_768;
+
+/** Starts a host that arms and drives. */
+export async function startHost(scenario: Scenario, place: HostPlace): Promise<Host> {
+  const { link, folder, startedAt } = place;
+  mkdirSync(folder, { recursive: true });
+  const policy = join(folder, "policy.onnx");
+  writeFileSync(policy, await hostPolicy(scenario.policy, place.policy));
+  const { fault, seconds } = scenario;
+  const robot = { robot: "hil", link, ...scenario.robot, log: { directory: folder } };
+  const block = fault?.kind === "block" ? { fromMs: fault.from * 1000, ms: fault.ms } : null;
+  const work: HostWork = { policy, robot: JSON.stringify(robot), seconds, startedAt, block };
+  const words = [process.execPath, hostProgram, JSON.stringify(work)];
+  if (fault?.kind === "disk_full") words.unshift(prlimit, `--fsize=${diskBytes}`);
+  const child = spawn(words[0], words.slice(1), { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  child.stdout!.on("data", (bytes: Buffer) => {
+    said += bytes.toString();
+  });
+  const ended = new Promise<HostWord | null>((resolve) => {
+    child.once("close", () => resolve(said === "" ? null : JSON.parse(said)));
+    child.once("error", () => resolve(null));
+  });
+  return { child, word: () => ended };
+}

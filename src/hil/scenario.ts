@@ -1,0 +1,114 @@
+import * as v from "valibot";
+import { SinewError } from "../core/errors.ts";
+import { parseYaml } from "../core/yaml.ts";
+import { DeviceReason } from "../wire/messages.ts";
+
+/** Faults of one direction of the line, or of what it carries. */
+export type LineKind =
+  | ("drop" | "duplicate" | "reorder" | "delay" | "flip" | "truncate")
+  | ("nan" | "infinity" | "out_of_range" | "stuck" | "stale" | "clock_jump");
+/** Faults of the host's process, of its cable or broker, of its disk. */
+export type HostKind = "sigkill" | "sigstop" | "block" | "unplug" | "broker" | "disk_full";
+
+/** A fault. Its times are seconds since the device was armed. */
+export interface Fault {
+  readonly kind: LineKind | HostKind;
+  readonly on: "to_device" | "from_device" | "both";
+  /** Of the frames, above 0 to 1. */
+  readonly share: number;
+  /** Of a delay, of a block, of a jump of the clock. */
+  readonly ms: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One experiment on a board, as its YAML file describes it, with the defaults filled in. */
+export interface Scenario {
+  /** The file's name without its ending. */
+  readonly name: string;
+  readonly about: string;
+  readonly policy: "pendulum" | "nan" | "slow" | "other" | "corrupt";
+  /** How the host reaches the device; `mqtt` by a broker and a bridge of the rig's own. */
+  readonly link: "serial" | "mqtt";
+  /** How long the host drives, unless something ends it. */
+  readonly seconds: number;
+  readonly robot: { readonly commandTtlMs?: number; readonly observationAgeMs?: number };
+  readonly fault: Fault | null;
+  /** Afterwards a second host arms, without a reset. */
+  readonly again: boolean;
+  readonly expect: {
+    /** It drives until its time is over; something stops it before; it is never armed. */
+    readonly end: "drives" | "stopped" | "refused";
+    /** A word of `DeviceReason`: why the device stopped. */
+    readonly reason: string | null;
+    /** A regular expression over what the host says. */
+    readonly says: string | null;
+    /** From the last expiry, or from the fault where the host stops it, to a stop that has begun. */
+    readonly withinMs: number;
+  };
+}
+
+const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
+const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
+const positive = v.pipe(number, v.gtValue(0, "give a number above 0"));
+const share = v.pipe(positive, v.maxValue(1, "give a share of at most 1"));
+const flag = v.boolean("give true or false");
+
+function oneOf<const T extends string>(
+  words: readonly T[],
+): v.PicklistSchema<readonly T[], string> {
+  return v.picklist(words, `give one of ${words.join(", ")}`);
+}
+
+const faultSchema = v.strictObject({
+  kind: oneOf<LineKind | HostKind>([
+    ...(["drop", "duplicate", "reorder", "delay", "flip", "truncate"] as const),
+    ...(["nan", "infinity", "out_of_range", "stuck", "stale", "clock_jump"] as const),
+    ...(["sigkill", "sigstop", "block", "unplug", "broker", "disk_full"] as const),
+  ]),
+  on: v.optional(oneOf(["to_device", "from_device", "both"]), "to_device"),
+  share: v.optional(share, 1),
+  ms: v.optional(positive, 150),
+  from: v.optional(v.pipe(number, v.minValue(0)), 1),
+  to: v.optional(positive, 1e6),
+});
+
+const scenarioSchema = v.strictObject({
+  about: text,
+  policy: v.optional(oneOf(["pendulum", "nan", "slow", "other", "corrupt"]), "pendulum"),
+  link: v.optional(oneOf(["serial", "mqtt"]), "serial"),
+  seconds: v.optional(v.pipe(positive, v.maxValue(600)), 2.5),
+  robot: v.optional(
+    v.strictObject({
+      commandTtlMs: v.exactOptional(positive),
+      observationAgeMs: v.exactOptional(positive),
+    }),
+    {},
+  ),
+  fault: v.optional(v.nullable(faultSchema), null),
+  again: v.optional(flag, false),
+  expect: v.strictObject({
+    end: oneOf(["drives", "stopped", "refused"]),
+    reason: v.optional(v.nullable(oneOf(Object.keys(DeviceReason))), null),
+    says: v.optional(v.nullable(text), null),
+    withinMs: v.optional(positive, 100),
+  }),
+});
+
+/**
+ * Reads a scenario. Throws `SinewError("robot-file")` with line and column for bad YAML, a value
+ * out of its range, or a key that does not exist.
+ */
+export function parseScenario(name: string, source: string, path: string): Scenario {
+  const file = parseYaml(source, path);
+  const result = v.safeParse(scenarioSchema, file.value);
+  if (!result.success) {
+    const issue = result.issues[0];
+    const keys = (issue.path ?? []).map((item) => item.key as string);
+    const unknown = issue.type === "strict_object" && issue.expected === "never";
+    const key = keys.join(".");
+    const why = unknown ? `unknown key "${key}"` : `"${key}": ${issue.message}`;
+    throw new SinewError("robot-file", `${file.placeOf(keys)}: ${why}`);
+  }
+  return { name, ...result.output };
+}

@@ -1,0 +1,95 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "../core/clock.ts";
+import { pendulumSpec } from "../sim/pendulum.ts";
+import { DeviceMode } from "../wire/messages.ts";
+import type { DeviceRecord } from "./device-record.ts";
+import { type Host, startHost } from "./host.ts";
+import type { HostWord } from "./host-process.ts";
+import { judge, type Verdict } from "./judge.ts";
+import { Medium } from "./medium.ts";
+import { Rig } from "./rig.ts";
+import type { Scenario } from "./scenario.ts";
+import { suffer } from "./suffering.ts";
+import type { Target } from "./target.ts";
+
+/** What every trial needs. */
+export interface Bench {
+  readonly clock: Clock;
+  /** ISO 8601: names the hosts' logs. */
+  readonly startedAt: string;
+  /** Where hosts leave their logs. */
+  readonly folder: string;
+  /** The policy that swings the pendulum up. */
+  readonly policy: string;
+  /** Of the faults' chance. */
+  readonly seed: number;
+}
+
+/** One scenario on one target. */
+export interface Trial {
+  readonly scenario: Scenario;
+  readonly target: string;
+  readonly verdict: Verdict;
+  readonly record: DeviceRecord;
+  /** When the device was armed and when the fault began, us of the rig's clock, or NaN. */
+  readonly armedUs: number;
+  readonly faultUs: number;
+}
+
+const statePeriodUs = 2000;
+/** An ATmega328P computes what it says in floats of its own. */
+const slowStatePeriodUs = 5000;
+/** A host loads, proves, shakes hands and arms in this time, or never. */
+const armMs = 12_000;
+/** How long the device is watched after everything: nothing may move again. */
+const tailMs = 700;
+const lookMs = 2;
+
+/** Runs one scenario on one target and judges it. Throws `SinewError` where the rig itself fails. */
+export async function runTrial(scenario: Scenario, target: Target, bench: Bench): Promise<Trial> {
+  const board = await target.start();
+  const rig = await Rig.open(board, bench.clock);
+  const medium = await Medium.open(scenario.link, rig);
+  const hosts: Host[] = [];
+  const nextHost = async (): Promise<Host> => {
+    const { policy, startedAt } = bench;
+    const folder = join(bench.folder, target.name, scenario.name, String(hosts.length + 1));
+    const host = await startHost(scenario, { link: medium.link, folder, policy, startedAt });
+    hosts.push(host);
+    return host;
+  };
+  try {
+    const host = await nextHost();
+    const armedUs = await armed(rig, host, bench.clock);
+    rig.watch(target.name === "atmega328p" ? slowStatePeriodUs : statePeriodUs);
+    const { fault } = scenario;
+    let faultUs = Number.NaN;
+    if (!Number.isNaN(armedUs) && fault !== null) {
+      const { clock, seed } = bench;
+      faultUs = await suffer(fault, { rig, medium, host, clock, seed }, armedUs);
+    }
+    const word = await host.word();
+    const again: HostWord | null = scenario.again ? await (await nextHost()).word() : null;
+    await sleep(tailMs);
+    const { record } = rig;
+    const verdict = judge(scenario, { spec: pendulumSpec, record, faultUs, host: word, again });
+    return { scenario, target: target.name, verdict, record, armedUs, faultUs };
+  } finally {
+    for (const host of hosts) host.child.kill("SIGKILL");
+    await medium.close();
+    await rig.close();
+    await board.close();
+  }
+}
+
+/** When the device was armed; NaN where the host ended without. */
+async function armed(rig: Rig, host: Host, clock: Clock): Promise<number> {
+  const endUs = clock.now() + armMs * 1000;
+  while (clock.now() < endUs && host.child.exitCode === null) {
+    const first = rig.record.seen.find(({ mode }) => mode === DeviceMode.armed);
+    if (first !== undefined) return first.hostUs;
+    await sleep(lookMs);
+  }
+  return Number.NaN;
+}
