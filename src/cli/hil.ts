@@ -11,7 +11,7 @@ import { wholeNumber } from "./option.ts";
 import { bar, Terminal, table } from "./terminal.ts";
 
 interface Options {
-  readonly target: readonly string[];
+  readonly target?: readonly string[];
   readonly out: string;
   readonly seed: number;
   readonly json: boolean;
@@ -23,7 +23,7 @@ const trained = fileURLToPath(new URL("../../../models/pendulum/policy.onnx", im
 export function hilCommand(): Command {
   return new Command("hil")
     .description("Drive emulated boards through faults, and judge what their firmware did.")
-    .argument("<scenarios>", "a scenario's YAML file, or a folder of them")
+    .argument("<scenarios...>", "scenarios: YAML files, or folders of them")
     .option(
       "--target <name...>",
       "boards to boot, or all: rp2040 and atmega328p need npm alone (default: rp2040)",
@@ -44,10 +44,11 @@ Example:
     .action(act);
 }
 
-async function act(path: string, options: Options): Promise<void> {
+async function act(paths: readonly string[], options: Options): Promise<void> {
   const { runTrial } = await import("../hil/trial.ts");
   const terminal = new Terminal(options);
-  const scenarios = await readScenarios(path);
+  const scenarios: Scenario[] = [];
+  for (const path of paths) scenarios.push(...(await readScenarios(path)));
   const targets = await chosenTargets(options.target ?? ["rp2040"], terminal);
   mkdirSync(options.out, { recursive: true });
   const bench = {

@@ -10,7 +10,8 @@ const pointsMax = 400;
 
 const style = `
 :root{color-scheme:light dark;--paper:#fff;--page:#f4f6f8;--ink:#1b1f24;--soft:#57606a;
---edge:#dfe3e8;--good:#1a7f37;--bad:#cf222e;--line:#2f6bd8;--armed:#dff3e4;--ramp:#f7b7bd;--stop:#fde6cc}
+--edge:#dfe3e8;--good:#1a7f37;--bad:#cf222e;--line:#2f6bd8;--armed:#dff3e4;
+--ramp:#f7b7bd;--stop:#fde6cc}
 @media(prefers-color-scheme:dark){:root{--paper:#14181d;--page:#0c0f13;--ink:#e6edf3;
 --soft:#9aa4af;--edge:#2a3138;--good:#3fb950;--bad:#ff7b72;--line:#6ea1ff;--armed:#12301b;
 --ramp:#6b1d26;--stop:#3b2a12}}
@@ -45,7 +46,8 @@ export function hilPage(trials: readonly Trial[], title: string): string {
   const sections = names.map((name) => {
     const own = trials.filter(({ scenario }) => scenario.name === name);
     const about = escapedXml(own[0].scenario.about);
-    return `<section id="${name}"><h2>${name}</h2><p>${about}</p>${own.map(figureOf).join("")}</section>`;
+    const figures = own.map(figureOf).join("");
+    return `<section id="${name}"><h2>${name}</h2><p>${about}</p>${figures}</section>`;
   });
   const outcome =
     failed === 0
@@ -91,12 +93,14 @@ function figureOf({ target, verdict, record, armedUs, faultUs }: Trial): string 
   const fault = Number.isNaN(faultUs)
     ? ""
     : `<line x1="${x(faultUs)}" x2="${x(faultUs)}" y1="0" y2="${height}" stroke="var(--bad)"/>`;
+  const end = most.toPrecision(2);
+  const lastS = ((firstUs + spanUs - zeroUs) / 1e6).toFixed(1);
   return `<figure><svg width="${width}" height="${height + 14}" role="img">
 ${groundOf(shown, x)}${fault}
 <polyline points="${points.join(" ")}" fill="none" stroke="var(--line)"/>
-<text x="0" y="12">${most.toPrecision(2)}</text><text x="0" y="${height}">-${most.toPrecision(2)}</text>
+<text x="0" y="12">${end}</text><text x="0" y="${height}">-${end}</text>
 <text x="${x(zeroUs)}" y="${height + 12}">armed</text>
-<text x="${width}" y="${height + 12}" text-anchor="end">${((firstUs + spanUs - zeroUs) / 1e6).toFixed(1)} s</text>
+<text x="${width}" y="${height + 12}" text-anchor="end">${lastS} s</text>
 </svg><figcaption>${caption}</figcaption></figure>`;
 }
 

@@ -18,7 +18,8 @@ export function junitOf(trials: readonly Trial[]): string {
     const head = `  <testsuite name="${target}" tests="${own.length}" failures="${failures}">`;
     return `${head}\n${cases.join("\n")}\n  </testsuite>`;
   });
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n${suites.join("\n")}\n</testsuites>\n`;
+  const lines = ["<testsuites>", ...suites, "</testsuites>", ""];
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${lines.join("\n")}`;
 }
 
 const signs: Readonly<Record<string, string>> = {

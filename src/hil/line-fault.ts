@@ -63,8 +63,9 @@ export function flipping(rng: Rng, share: number): LineFault {
 /** Cuts the end off a share of all frames; the delimiter stays. */
 export function truncating(rng: Rng, share: number): LineFault {
   return (frame, send) => {
-    if (frame.length > 2 && rng.uniform(0, 1) < share) {
-      frame = frame.slice(rng.below(frame.length - 1));
+    if (frame.length > 3 && rng.uniform(0, 1) < share) {
+      frame = frame.slice(0, 2 + rng.below(frame.length - 2));
+      frame[frame.length - 1] = 0;
     }
     send(frame);
   };

@@ -69,6 +69,12 @@ export class Rig {
     this.#port.write(out, new Requests().configure(statePeriodUs, out));
   }
 
+  /** Has the device leave a latched stop, which no host of a trial may do. */
+  reset(): void {
+    const out = new Uint8Array(wireBytesMax);
+    this.#port.write(out, new Requests().reset(out));
+  }
+
   /** Gives the host a port, as when a cable is plugged in. */
   async plug(): Promise<void> {
     const { master, slave, pty } = openPty();

@@ -43,7 +43,7 @@ export interface Scenario {
     readonly reason: string | null;
     /** A regular expression over what the host says. */
     readonly says: string | null;
-    /** From the last expiry, or from the fault where the host stops it, to a stop that has begun. */
+    /** To the beginning of a stop; from the last expiry, or from the fault where the host does. */
     readonly withinMs: number;
   };
 }

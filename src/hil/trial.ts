@@ -46,7 +46,7 @@ const armMs = 12_000;
 const tailMs = 700;
 const lookMs = 2;
 
-/** Runs one scenario on one target and judges it. Throws `SinewError` where the rig itself fails. */
+/** One scenario on one target, judged. Throws `SinewError` where the rig itself fails. */
 export async function runTrial(scenario: Scenario, target: Target, bench: Bench): Promise<Trial> {
   const board = await target.start();
   const rig = await Rig.open(board, bench.clock);

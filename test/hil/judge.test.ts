@@ -1,0 +1,139 @@
+// Each clause of the judge, by a record that breaks it and nothing else: a judge that lets one pass
+// is worth nothing.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DeviceRecord } from "../../src/hil/device-record.ts";
+import type { HostWord } from "../../src/hil/host-process.ts";
+import { type Evidence, judge, type Verdict } from "../../src/hil/judge.ts";
+import { parseScenario } from "../../src/hil/scenario.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { DeviceMode, DeviceReason, Layout, MessageType } from "../../src/wire/messages.ts";
+
+/** The device's clock wraps 0.5 s after a story begins. */
+const startRaw = 2 ** 32 - 500_000;
+const expiryMs = 1000;
+
+/** One STATE: ms since the story's beginning, and what it says. */
+interface Told {
+  readonly ms: number;
+  readonly mode: number;
+  readonly reason?: number;
+  readonly torque?: number;
+  readonly sequence?: number;
+}
+
+function recordOf(story: readonly Told[]): DeviceRecord {
+  const record = new DeviceRecord();
+  const frame = new DataView(new ArrayBuffer(64));
+  const at = Layout.state;
+  frame.setUint8(0, MessageType.command);
+  frame.setUint16(1, 7, true);
+  frame.setUint32(Layout.command.expiresUs, (startRaw + expiryMs * 1000) % 2 ** 32, true);
+  record.takeToDevice(frame);
+  for (const { ms, mode, reason = 0, torque = 0, sequence = 7 } of story) {
+    const raw = (startRaw + ms * 1000) % 2 ** 32;
+    frame.setUint8(0, MessageType.state);
+    frame.setUint8(at.mode, mode);
+    frame.setUint8(at.reason, reason);
+    frame.setUint16(at.acknowledged, sequence, true);
+    frame.setUint8(at.observationCount, 3);
+    frame.setUint8(at.actionCount, 1);
+    frame.setUint32(at.sampleUs, raw, true);
+    frame.setUint32(at.txUs, (raw + 300) % 2 ** 32, true);
+    frame.setFloat32(at.observation + 12, torque, true);
+    record.takeFromDevice(frame, at.size + 16, 5_000_000 + ms * 1000);
+  }
+  return record;
+}
+
+const { disarmed, armed, stopping, stopped } = DeviceMode;
+const { expired, host: byHost, gate } = DeviceReason;
+
+/** Armed at 100 ms, torque 2 until its command expires at 1,000 ms, at rest 100 ms later. */
+const expiring: readonly Told[] = [
+  { ms: 0, mode: disarmed },
+  { ms: 100, mode: armed },
+  { ms: 996, mode: armed, torque: 2 },
+  { ms: 1001, mode: stopping, reason: expired, torque: 1.98 },
+  { ms: 1051, mode: stopping, reason: expired, torque: 0.98 },
+  { ms: 1101, mode: stopped, reason: expired },
+  { ms: 1500, mode: stopped, reason: expired },
+];
+
+const quiet: HostWord = { stops: ["deviceStopped"], failure: null, logFailure: null };
+
+function verdictOn(
+  story: readonly Told[],
+  expect: string,
+  evidence: Partial<Evidence> = {},
+): Verdict {
+  const source = `about: a test\n${expect}\n`;
+  const record = recordOf(story);
+  const scenario = parseScenario("test", source, "test.yaml");
+  const whole = { spec: pendulumSpec, record, faultUs: 5_900_000, host: quiet, again: null };
+  return judge(scenario, { ...whole, ...evidence });
+}
+
+const toStop = "expect: { end: stopped, reason: expired }";
+
+test("judge: a stop in time, by its profile, that stays is good", () => {
+  assert.deepEqual(verdictOn(expiring, toStop), {
+    ok: true,
+    timeToSafeMs: 1.3,
+    reason: "expired",
+    faults: [],
+  });
+});
+
+/** The story with one STATE changed. */
+function but(index: number, change: Partial<Told>): readonly Told[] {
+  return expiring.map((told, i) => (i === index ? { ...told, ...change } : told));
+}
+
+const late = expiring.map((told, i) => (i < 3 ? told : { ...told, ms: told.ms + 150 }));
+const wrong: readonly [string, readonly Told[], string, RegExp][] = [
+  ["an output that is not a number", but(2, { torque: Number.NaN }), toStop, /was told NaN/],
+  ["an output that is infinite", but(2, { torque: -Infinity }), toStop, /was told -Infinity/],
+  ["an output beyond its limit", but(2, { torque: 2.1 }), toStop, /pole_torque was told 2\.0/],
+  ["a device that was never armed", expiring.slice(0, 1), toStop, /never armed/],
+  ["a device that did not stop", expiring.slice(0, 3), toStop, /did not stop/],
+  ["a stop that came late", late, toStop, /safe after 151\.3 ms/],
+  ["another reason", but(3, { reason: byHost }), toStop, /reason is host, not expired/],
+  ["an output that stays in the ramp", but(4, { torque: 1.9 }), toStop, /off the ramp at 1051000/],
+  ["an output after the ramp", but(5, { torque: 0.1 }), toStop, /off the ramp at 1101000/],
+  ["a stop that is not over", but(6, { mode: stopping }), toStop, /not over at the end/],
+  ["a device armed again by itself", but(6, { mode: armed }), toStop, /left its stop by itself/],
+  ["a device disarmed by itself", but(6, { mode: disarmed }), toStop, /left its stop by itself/],
+  ["an early stop", expiring, "expect: { end: drives }", /stopped early: expired/],
+  ["armed though refused", expiring, "expect: { end: refused }", /the device was armed/],
+  ["no word from the device", [], "expect: { end: refused }", /said nothing/],
+  ["a host that does not say why", expiring, `${toStop.slice(0, -2)}, says: gate }`, /host said/],
+];
+for (const [name, story, expect, fault] of wrong) {
+  test(`judge: sees ${name}`, () => {
+    const { ok, faults } = verdictOn(story, expect);
+    assert.ok(!ok);
+    assert.match(faults.join("; "), fault);
+  });
+}
+
+test("judge: a second host that was not refused is a fault", () => {
+  const twice = `again: true\n${toStop}`;
+  const refused: HostWord = { ...quiet, failure: "the device is stopped; reset it first" };
+  assert.ok(verdictOn(expiring, twice, { again: refused }).ok);
+  assert.match(verdictOn(expiring, twice, { again: quiet }).faults.join(), /was not refused/);
+  assert.match(verdictOn(expiring, twice).faults.join(), /was not refused/);
+});
+
+test("judge: where the host stops it, time runs from the fault, or from the last command", () => {
+  const story = expiring.map((told) =>
+    told.reason === expired ? { ...told, reason: gate } : told,
+  );
+  const gated = "expect: { end: stopped, reason: gate, withinMs: 900 }";
+  assert.equal(verdictOn(story, gated).timeToSafeMs, 101);
+  const { ok, timeToSafeMs } = verdictOn(story, gated, { faultUs: Number.NaN });
+  assert.ok(!ok);
+  assert.equal(timeToSafeMs, 1001.3);
+  const counted = story.map((told, i) => ({ ...told, sequence: i < 2 ? 6 : 7 }));
+  assert.equal(verdictOn(counted, gated, { faultUs: Number.NaN }).timeToSafeMs, 5.3);
+});

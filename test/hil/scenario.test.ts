@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { SinewError } from "../../src/core/errors.ts";
+import { DeviceRecord } from "../../src/hil/device-record.ts";
+import { hilPage } from "../../src/hil/hil-page.ts";
+import { junitOf } from "../../src/hil/junit.ts";
+import { parseScenario } from "../../src/hil/scenario.ts";
+import type { Trial } from "../../src/hil/trial.ts";
+
+const folder = "test/hil/scenarios";
+
+test("scenario: every file is one, and what is left out has a default", () => {
+  const names = readdirSync(folder);
+  assert.ok(names.length >= 29);
+  for (const name of names) {
+    parseScenario(name.slice(0, -5), readFileSync(join(folder, name), "utf8"), name);
+  }
+  const { fault, expect, seconds, link } = parseScenario(
+    "a",
+    "about: a\nfault: { kind: drop }\nexpect: { end: stopped }\n",
+    "a.yaml",
+  );
+  assert.deepEqual(fault, { kind: "drop", on: "to_device", share: 1, ms: 150, from: 1, to: 1e6 });
+  assert.deepEqual(expect, { end: "stopped", reason: null, says: null, withinMs: 100 });
+  assert.deepEqual([seconds, link], [2.5, "serial"]);
+});
+
+const wrong: readonly [string, RegExp][] = [
+  ["about: a\n", /^a\.yaml:1:1: .*expect/],
+  ["about: a\nexpect: { end: lives }\n", /^a\.yaml:2:16: "expect\.end": give one of drives/],
+  ["about: a\nfault: { kind: rust }\nexpect: { end: drives }\n", /^a\.yaml:2:16: .*give one of/],
+  ["about: a\nfaults: {}\nexpect: { end: drives }\n", /^a\.yaml:2:\d+: unknown key "faults"/],
+  ["about: a\nfault: { kind: drop, share: 2 }\nexpect: { end: drives }\n", /at most 1/],
+];
+for (const [source, line] of wrong) {
+  test(`scenario: ${JSON.stringify(source)} is refused with its place`, () => {
+    assert.throws(
+      () => parseScenario("a", source, "a.yaml"),
+      (error) => error instanceof SinewError && line.test(error.message),
+    );
+  });
+}
+
+function trialOf(name: string, faults: readonly string[]): Trial {
+  const source = 'about: <odd> & "quoted"\nexpect: { end: drives }\n';
+  return {
+    scenario: parseScenario(name, source, `${name}.yaml`),
+    target: "rp2040",
+    verdict: { ok: faults.length === 0, timeToSafeMs: 1.25, reason: "expired", faults },
+    record: new DeviceRecord(),
+    armedUs: Number.NaN,
+    faultUs: Number.NaN,
+  };
+}
+
+test("junit and page: failures say why, and nothing breaks out of its element", () => {
+  const trials = [trialOf("good", []), trialOf("bad", ['told "<1>" & \u0007'])];
+  const xml = junitOf(trials);
+  assert.match(xml, /<testsuite name="rp2040" tests="2" failures="1">/);
+  assert.match(xml, /<testcase classname="rp2040" name="good"\/>/);
+  assert.ok(xml.includes('<failure message="told &quot;&lt;1&gt;&quot; &amp; ?"/>'));
+  const page = hilPage(trials, "a title");
+  assert.match(page, /1 of 2 failed/);
+  assert.match(page, /<td class="ok">1\.3<\/td>/);
+  assert.ok(page.includes("&lt;odd&gt; &amp; &quot;quoted&quot;") && !page.includes("<odd>"));
+  assert.ok(!/https?:|src=|@import|url\(/.test(page), "no request to anywhere");
+});
