@@ -25,51 +25,65 @@ export interface MissingTarget {
   readonly needs: string;
 }
 
-const imageOf = (board: string): string => join(firmware, "images", `${board}-pendulum.bin`);
+function imageOf(board: string, drives: string): string {
+  return join(firmware, "images", `${board}-${drives}.bin`);
+}
 
 function runs(command: string): boolean {
   return spawnSync(command, ["--version"], { stdio: "ignore" }).status === 0;
 }
 
-/** Every target there is, and those that cannot be booted on this machine. */
-export function targetsHere(): { here: Target[]; missing: MissingTarget[] } {
+/**
+ * Every board there is an image for that drives `drives`, a name of `firmware-bridge/targets`, and
+ * those that cannot be booted on this machine.
+ */
+export function targetsHere(drives: string = "pendulum"): {
+  here: Target[];
+  missing: MissingTarget[];
+} {
   const here: Target[] = [];
   const missing: MissingTarget[] = [];
   for (const [name, by] of [
     ["rp2040", "rp2040js"],
     ["atmega328p", "avr8js"],
   ] as const) {
-    here.push({ name, by, start: () => startEmulated({ board: name, image: imageOf(name) }) });
+    here.push({
+      name,
+      by,
+      start: () => startEmulated({ board: name, image: imageOf(name, drives) }),
+    });
   }
   const qemu = runs("qemu-system-arm");
   for (const name of qemuMachines) {
-    if (qemu) here.push({ name, by: "qemu", start: () => startQemu(name, imageOf(name)) });
+    if (qemu) here.push({ name, by: "qemu", start: () => startQemu(name, imageOf(name, drives)) });
     else missing.push({ name, needs: "qemu-system-arm" });
   }
-  if (runs("cc")) here.push({ name: "native", by: "native", start: startNative });
+  if (runs("cc")) here.push({ name: "native", by: "native", start: () => startNative(drives) });
   else missing.push({ name: "native", needs: "a C compiler (cc)" });
   return { here, missing };
 }
 
-let built: string | null = null;
+const built = new Map<string, string>();
 
 /**
  * Starts the firmware as a process of this machine, built from its sources at the first call.
  * Throws `SinewError("board")` where the compiler refuses them.
  */
-export function startNative(): Promise<Board> {
-  built ??= buildNative();
-  return startProgram(built, []);
+export function startNative(drives: string): Promise<Board> {
+  const program = built.get(drives) ?? buildNative(drives);
+  built.set(drives, program);
+  return startProgram(program, []);
 }
 
-function buildNative(): string {
+function buildNative(drives: string): string {
   const folder = mkdtempSync(join(tmpdir(), "sinew-native-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const program = join(folder, "sinew-native");
   const core = readdirSync(join(firmware, "core"))
     .filter((name) => name.endsWith(".c"))
     .map((name) => join("core", name));
-  const words = ["-std=c11", "-O2", "-Icore", "-Itargets", ...core, "targets/pendulum.c"];
+  const chosen = `-DSINEW_TARGET=sinew_${drives.replaceAll("-", "_")}`;
+  const words = ["-std=c11", "-O2", "-Icore", "-Itargets", chosen, ...core, `targets/${drives}.c`];
   const result = spawnSync("cc", [...words, "ports/native.c", "-o", program], {
     cwd: firmware,
     encoding: "utf8",
