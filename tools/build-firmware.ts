@@ -1,12 +1,14 @@
 // Builds the firmware images from firmware-bridge/ with arm-none-eabi-gcc and avr-gcc.
-//   node dist/tools/build-firmware.js [--check]
+//   node dist/tools/build-firmware.js [--check] [image ...]
 // --check builds into a temporary folder and exits 1 where a committed image differs by a byte.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sealBootStage } from "../src/hil/boot-stage.ts";
 import { coreSources } from "./firmware-sources.ts";
+import { uf2Of } from "./uf2.ts";
 
 /** A board that we have an image for. */
 interface Board {
@@ -18,7 +20,12 @@ interface Board {
   /** Below ports/ too; the compiler's own where it has one. */
   readonly linkerScript?: string;
   readonly defines: readonly string[];
+  /** Completes the image in place; returns the other files that it is flashed by, by suffix. */
+  readonly finish?: (image: Buffer) => Files;
 }
+
+/** Files of one image, by suffix. */
+type Files = Readonly<Record<string, Buffer>>;
 
 /** A compiler and what goes with it. */
 interface Tools {
@@ -56,9 +63,13 @@ const boards: readonly Board[] = [
     name: "rp2040",
     tools: arm,
     cpu: ["-mcpu=cortex-m0plus"],
-    sources: ["rp2040.c", "pl011.c"],
+    sources: ["rp2040.c", "rp2040-boot.c", "rp2040-start.c", "pl011.c"],
     linkerScript: "rp2040.ld",
     defines: ["UART_IRQ=20", "TIMER_IRQ=0", "VECTORS=26", "PL011_BASE=0x40034000u"],
+    finish: (image) => {
+      sealBootStage(image);
+      return { uf2: uf2Of(image, 0x10000000) };
+    },
   },
   mps2("mps2-an385", cortexM3),
   mps2("mps2-an386", cortexM4F),
@@ -135,12 +146,12 @@ function run(root: string, tools: Tools, tool: string, args: readonly string[]):
   return result.stdout;
 }
 
-/** The bytes of `image`, which depend on the sources and on the compiler's version only. */
-function build(root: string, image: Image): Buffer {
+/** The files of `image`, which depend on the sources and on the compiler's version only. */
+function build(root: string, image: Image): Files {
   const folder = mkdtempSync(join(tmpdir(), "sinew-firmware-"));
   try {
     const elf = join(folder, `${image.name}.elf`);
-    const bin = join(folder, `${image.name}.bin`);
+    const path = join(folder, `${image.name}.bin`);
     const { board, target } = image;
     const { tools, linkerScript } = board;
     const sources = ["board.c", ...board.sources].map((name) => `ports/${name}`);
@@ -151,14 +162,15 @@ function build(root: string, image: Image): Buffer {
       ...(linkerScript === undefined ? [] : ["-T", `ports/${linkerScript}`]),
       ...["-lgcc", "-o", elf],
     ]);
-    run(root, tools, "objcopy", ["-O", "binary", elf, bin]);
-    return readFileSync(bin);
+    run(root, tools, "objcopy", ["-O", "binary", elf, path]);
+    const bin = readFileSync(path);
+    return { ...board.finish?.(bin), bin };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** True where the committed image and its hash are what the sources give. */
+/** True where the committed file and its hash are what the sources give. */
 function check(path: string, bytes: Buffer, hashLine: string): boolean {
   try {
     return readFileSync(path).equals(bytes) && readFileSync(`${path}.sha256`, "utf8") === hashLine;
@@ -167,28 +179,37 @@ function check(path: string, bytes: Buffer, hashLine: string): boolean {
   }
 }
 
+/** Writes one file, or compares it with the committed one. */
+function settle(root: string, file: string, bytes: Buffer, checking: boolean): boolean {
+  const hash = createHash("sha256").update(bytes).digest("hex");
+  const hashLine = `${hash}  ${file}\n`;
+  const path = join(root, "firmware-bridge/images", file);
+  if (checking && !check(path, bytes, hashLine)) return false;
+  if (!checking) {
+    writeFileSync(path, bytes);
+    writeFileSync(`${path}.sha256`, hashLine);
+  }
+  const verb = checking ? "equal" : "wrote";
+  process.stdout.write(`${verb} images/${file} ${bytes.length} bytes ${hash}\n`);
+  return true;
+}
+
 function main(): void {
   const root = process.cwd();
-  const checking = process.argv.includes("--check");
+  const words = process.argv.slice(2);
+  const checking = words.includes("--check");
+  const wanted = words.filter((word) => word !== "--check");
   for (const image of images) {
-    const bytes = build(root, image);
-    const hash = createHash("sha256").update(bytes).digest("hex");
-    const hashLine = `${hash}  ${image.name}.bin\n`;
-    const path = join(root, "firmware-bridge/images", `${image.name}.bin`);
-    if (checking && !check(path, bytes, hashLine)) {
+    if (wanted.length > 0 && !wanted.includes(image.name)) continue;
+    for (const [suffix, bytes] of Object.entries(build(root, image))) {
+      const file = `${image.name}.${suffix}`;
+      if (settle(root, file, bytes, checking)) continue;
       const version = run(root, image.board.tools, "gcc", ["-dumpversion"]).trim();
       process.stderr.write(
-        `images/${image.name}.bin differs from what gcc ${version} builds from the sources\n`,
+        `images/${file} differs from what gcc ${version} builds from the sources\n`,
       );
       process.exitCode = 1;
-      continue;
     }
-    if (!checking) {
-      writeFileSync(path, bytes);
-      writeFileSync(`${path}.sha256`, hashLine);
-    }
-    const verb = checking ? "equal" : "wrote";
-    process.stdout.write(`${verb} images/${image.name}.bin ${bytes.length} bytes ${hash}\n`);
   }
 }
 

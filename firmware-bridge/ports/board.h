@@ -28,6 +28,8 @@ struct sinew_board {
   /* Sleeps until an interrupt comes, at the latest until then, and not at all where a byte has
      come in (`sinew_board_heard`). It may wake earlier. */
   void (*sleep)(uint32_t until_us);
+  /* Called as the loop goes on, for a watchdog of the chip; NULL where there is none. */
+  void (*alive)(void);
 };
 
 /* From the interrupt: a byte has come in. */
