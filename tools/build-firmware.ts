@@ -1,174 +1,29 @@
 // Builds the firmware images from firmware-bridge/ with arm-none-eabi-gcc and avr-gcc.
 //   node dist/tools/build-firmware.js [--check] [image ...]
 // --check builds into a temporary folder and exits 1 where a committed image differs by a byte.
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sealBootStage } from "../src/hil/boot-stage.ts";
-import { coreSources } from "./firmware-sources.ts";
-import { uf2Of } from "./uf2.ts";
+import {
+  boards,
+  buildImage,
+  compilerVersion,
+  type FirmwareBoard,
+  targets,
+} from "./firmware-image.ts";
 
-/** A board that we have an image for. */
-interface Board {
-  readonly name: string;
-  readonly tools: Tools;
-  readonly cpu: readonly string[];
-  /** Below ports/. */
-  readonly sources: readonly string[];
-  /** Below ports/ too; the compiler's own where it has one. */
-  readonly linkerScript?: string;
-  readonly defines: readonly string[];
-  /** Completes the image in place; returns the other files that it is flashed by, by suffix. */
-  readonly finish?: (image: Buffer) => Files;
-}
-
-/** Files of one image, by suffix. */
-type Files = Readonly<Record<string, Buffer>>;
-
-/** A compiler and what goes with it. */
-interface Tools {
-  readonly prefix: string;
-  readonly debian: string;
-  readonly flags: readonly string[];
-  readonly sources: readonly string[];
-}
-
-const arm: Tools = {
-  prefix: "arm-none-eabi-",
-  debian: "gcc-arm-none-eabi (Debian 12: gcc 12.2.1)",
-  flags: ["-mthumb", "-ffreestanding", "-nostdlib", "-Wl,--build-id=none", "-Lports"],
-  sources: ["ports/cortex-m.c"],
-};
-const avr: Tools = {
-  prefix: "avr-",
-  debian: "gcc-avr and avr-libc (Debian 12: gcc 5.4.0)",
-  flags: [],
-  sources: [],
-};
-
-const cortexM0 = ["-mcpu=cortex-m0"];
-const cortexM3 = ["-mcpu=cortex-m3"];
-const cortexM4F = ["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"];
-const cortexM7F = ["-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"];
-
-function mps2(name: string, cpu: readonly string[]): Board {
-  const defines = ["UART_IRQ=0", "UART_TX_IRQ=1", "VECTORS=32", `SINEW_BOARD="${name}"`];
-  return { name, tools: arm, cpu, sources: ["mps2.c"], linkerScript: "mps2.ld", defines };
-}
-
-const boards: readonly Board[] = [
-  {
-    name: "rp2040",
-    tools: arm,
-    cpu: ["-mcpu=cortex-m0plus"],
-    sources: ["rp2040.c", "rp2040-boot.c", "rp2040-start.c", "pl011.c"],
-    linkerScript: "rp2040.ld",
-    defines: ["UART_IRQ=20", "TIMER_IRQ=0", "VECTORS=26", "PL011_BASE=0x40034000u"],
-    finish: (image) => {
-      sealBootStage(image);
-      return { uf2: uf2Of(image, 0x10000000) };
-    },
-  },
-  mps2("mps2-an385", cortexM3),
-  mps2("mps2-an386", cortexM4F),
-  mps2("mps2-an500", cortexM7F),
-  {
-    name: "lm3s6965evb",
-    tools: arm,
-    cpu: cortexM3,
-    sources: ["lm3s6965evb.c", "pl011.c"],
-    linkerScript: "lm3s6965evb.ld",
-    defines: ["UART_IRQ=5", "VECTORS=44", "PL011_BASE=0x4000c000u"],
-  },
-  {
-    name: "netduinoplus2",
-    tools: arm,
-    cpu: cortexM4F,
-    sources: ["netduinoplus2.c"],
-    linkerScript: "netduinoplus2.ld",
-    defines: ["UART_IRQ=37", "VECTORS=82"],
-  },
-  {
-    name: "microbit",
-    tools: arm,
-    cpu: cortexM0,
-    sources: ["microbit.c"],
-    linkerScript: "microbit.ld",
-    defines: ["UART_IRQ=2", "TIMER_IRQ=8", "VECTORS=32"],
-  },
-  {
-    name: "atmega328p",
-    tools: avr,
-    cpu: ["-mmcu=atmega328p"],
-    sources: ["atmega328p.c"],
-    defines: ["F_CPU=16000000UL", "SINEW_FRAME_MAX=128u"],
-  },
-];
-
-/** An image: a board and what it drives. */
+/** An image that is committed: a board and what it drives. */
 interface Image {
   readonly name: string;
-  readonly board: Board;
+  readonly board: FirmwareBoard;
   readonly target: string;
 }
 
-const images: readonly Image[] = boards.map((board) => ({
-  name: `${board.name}-pendulum`,
-  board,
-  target: "pendulum",
-}));
-
-/** c11 turns the fusing of multiply and add off, so every core computes the same floats. */
-const flags: readonly string[] = [
-  "-std=c11",
-  "-O2",
-  "-Wall",
-  "-Wextra",
-  "-Werror",
-  "-ffunction-sections",
-  "-fdata-sections",
-  "-Wl,--gc-sections",
-  "-Icore",
-  "-Itargets",
-  "-Iports",
-];
-
-/** Runs a tool in firmware-bridge/; throws an Error of one line where it is missing or fails. */
-function run(root: string, tools: Tools, tool: string, args: readonly string[]): string {
-  const command = tools.prefix + tool;
-  const result = spawnSync(command, args, { cwd: join(root, "firmware-bridge"), encoding: "utf8" });
-  if (result.error !== undefined) {
-    throw new Error(`${command} does not start: install ${tools.debian} and try again`);
-  }
-  if (result.status !== 0) throw new Error(`${command} failed:\n${result.stderr.trim()}`);
-  return result.stdout;
-}
-
-/** The files of `image`, which depend on the sources and on the compiler's version only. */
-function build(root: string, image: Image): Files {
-  const folder = mkdtempSync(join(tmpdir(), "sinew-firmware-"));
-  try {
-    const elf = join(folder, `${image.name}.elf`);
-    const path = join(folder, `${image.name}.bin`);
-    const { board, target } = image;
-    const { tools, linkerScript } = board;
-    const sources = ["board.c", ...board.sources].map((name) => `ports/${name}`);
-    const defines = [`SINEW_TARGET=sinew_${target}`, ...board.defines].map((one) => `-D${one}`);
-    run(root, tools, "gcc", [
-      ...[...board.cpu, ...flags, ...tools.flags, ...defines],
-      ...[...coreSources, `targets/${target}.c`, ...tools.sources, ...sources],
-      ...(linkerScript === undefined ? [] : ["-T", `ports/${linkerScript}`]),
-      ...["-lgcc", "-o", elf],
-    ]);
-    run(root, tools, "objcopy", ["-O", "binary", elf, path]);
-    const bin = readFileSync(path);
-    return { ...board.finish?.(bin), bin };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+/** Every target for the Pico, and the first for each board. */
+const images: readonly Image[] = boards
+  .flatMap((board) => targets.map((target) => ({ board, target })))
+  .filter(({ board, target }) => board.name === "rp2040" || target === targets[0])
+  .map(({ board, target }) => ({ name: `${board.name}-${target}`, board, target }));
 
 /** True where the committed file and its hash are what the sources give. */
 function check(path: string, bytes: Buffer, hashLine: string): boolean {
@@ -201,10 +56,10 @@ function main(): void {
   const wanted = words.filter((word) => word !== "--check");
   for (const image of images) {
     if (wanted.length > 0 && !wanted.includes(image.name)) continue;
-    for (const [suffix, bytes] of Object.entries(build(root, image))) {
+    for (const [suffix, bytes] of Object.entries(buildImage(root, image.board, image.target))) {
       const file = `${image.name}.${suffix}`;
       if (settle(root, file, bytes, checking)) continue;
-      const version = run(root, image.board.tools, "gcc", ["-dumpversion"]).trim();
+      const version = compilerVersion(root, image.board);
       process.stderr.write(
         `images/${file} differs from what gcc ${version} builds from the sources\n`,
       );

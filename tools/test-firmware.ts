@@ -26,7 +26,12 @@ const flags: readonly string[] = [
   "-Icore",
   "-Itargets",
 ];
-const core: readonly string[] = [...coreSources, "targets/pendulum.c"];
+const core: readonly string[] = [
+  ...coreSources,
+  "targets/pendulum.c",
+  "targets/pd-servo.c",
+  "targets/torque-motor.c",
+];
 const tests: readonly string[] = [
   "test/main.c",
   "test/device.c",
@@ -37,6 +42,8 @@ const tests: readonly string[] = [
   "test/drive-test.c",
   "test/lockstep-test.c",
   "test/pendulum-test.c",
+  "test/servo-test.c",
+  "test/torque-motor-test.c",
 ];
 
 interface Vector {

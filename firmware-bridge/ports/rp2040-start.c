@@ -120,7 +120,7 @@ static bool take_pll(void) {
 }
 
 bool sinew_rp2040_start(void) {
-  /* A core that was reset alone finds the pins as they were: whatever moves one is stopped first. */
+  /* A core that was reset alone finds the pins as they were: what moves one is stopped first. */
   put(RESETS_RESET + SET_BITS,
       IO_BANK0 | PADS_BANK0 | PWM | PIO | SPI | I2C | DMA | UART0 | UART1 | TIMER);
   return start_crystal() && leave_pll() && start_pll() && take_pll() &&

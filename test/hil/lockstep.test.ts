@@ -12,17 +12,24 @@ import { lockstepHash } from "../../src/hil/lockstep.ts";
 import { Rp2040 } from "../../src/hil/rp2040.ts";
 import { portOf } from "./emulated-port.ts";
 
-const expected = readFileSync("test/vectors/lockstep-pendulum.sha256", "utf8").trim();
+const images = "firmware-bridge/images";
+const pico = (target: string): Emulated =>
+  new Rp2040(readRp2040Image(`${images}/rp2040-${target}.bin`));
+const boards: readonly [name: string, target: string, open: (target: string) => Emulated][] = [
+  ["rp2040", "pendulum", pico],
+  ["rp2040", "pd-servo", pico],
+  ["rp2040", "torque-motor", pico],
+  [
+    "atmega328p",
+    "pendulum",
+    (target) => new Atmega328p(readAtmega328pImage(`${images}/atmega328p-${target}.bin`)),
+  ],
+];
 
-const boards: Readonly<Record<string, () => Emulated>> = {
-  rp2040: () => new Rp2040(readRp2040Image("firmware-bridge/images/rp2040-pendulum.bin")),
-  atmega328p: () =>
-    new Atmega328p(readAtmega328pImage("firmware-bridge/images/atmega328p-pendulum.bin")),
-};
-
-for (const [name, open] of Object.entries(boards)) {
-  test(`lockstep gives the committed hash on ${name}`, async () => {
-    assert.equal(await lockstepHash(portOf(open())), expected);
+for (const [name, target, open] of boards) {
+  test(`lockstep gives the committed hash of ${target} on ${name}`, async () => {
+    const expected = readFileSync(`test/vectors/lockstep-${target}.sha256`, "utf8").trim();
+    assert.equal(await lockstepHash(portOf(open(target))), expected);
   });
 }
 
