@@ -1,4 +1,4 @@
-// Builds the firmware's core and target with the machine's C compiler under the address and
+// Builds the firmware's core, targets and loop with the machine's C compiler under the address and
 // undefined-behaviour sanitizers, and runs its tests.
 //   node dist/tools/test-firmware.js
 // Ends with a line "N passed, N failed"; exit 1 on a failure.
@@ -34,6 +34,7 @@ const core: readonly string[] = [
 ];
 const tests: readonly string[] = [
   "test/main.c",
+  "test/groups.c",
   "test/device.c",
   "test/frame-test.c",
   "test/session-test.c",
@@ -45,6 +46,10 @@ const tests: readonly string[] = [
   "test/servo-test.c",
   "test/torque-motor-test.c",
 ];
+
+/** The board's loop, with the indices of a core of 32 bits and of 8. */
+const boardTests: readonly string[] = ["-Iports", "test/main.c", "test/board-test.c"];
+const indices: readonly string[][] = [[], ["-DSINEW_BYTE_INDEX", "-DSINEW_FRAME_MAX=128u"]];
 
 interface Vector {
   readonly type: number;
@@ -208,6 +213,11 @@ function main(): void {
     compile(folder, tests, program);
     compile(folder, ["ports/native.c"], native);
     runCoreTests(program, count);
+    for (const [at, defines] of indices.entries()) {
+      const board = join(folder, `board-${at}`);
+      compile(folder, [...boardTests, ...defines], board);
+      runCoreTests(board, count);
+    }
     for (const check of [driveNatively, fuzzNatively, speakLively]) {
       try {
         check(native);
