@@ -1,6 +1,6 @@
 // Throws bytes, frames and time at the firmware's session, steered by coverage (libFuzzer), under
-// the address and undefined-behaviour sanitizers; firmware-bridge/test/fuzz-session.c says what must
-// hold.
+// the address and undefined-behaviour sanitizers. What must hold is in
+// firmware-bridge/test/fuzz-session.c.
 //   node dist/tools/fuzz-firmware.js [--seconds 30] [--keep]
 // --keep makes the committed corpus anew from it and from what the run found, as few files as still
 // reach all of the code. Needs clang. On a failure the input lies in build/ and the exit code is 1.
