@@ -1,11 +1,13 @@
-// Boots every firmware image on its board, QEMU's and those that npm brings, and the same C as a
+// Boots the firmware of every target on every board, QEMU's and those that npm brings, and as a
 // native program, and drives each through one trajectory in lockstep over a serial port: the hash
-// must be the committed one.
-//   node dist/tools/test-boards.js [board ...]
-// Needs qemu-system-arm and a C compiler. Ends with "N passed, N failed"; exit 1 on a failure.
+// must be the target's committed one. The pendulum's images are the committed ones, the others are
+// built here.
+//   node dist/tools/test-boards.js [board or target ...]
+// Needs qemu-system-arm and the compilers of build-firmware. Ends with "N passed, N failed"; exit 1
+// on a failure.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,16 +19,25 @@ import { lockstepHash } from "../src/hil/lockstep.ts";
 import { startProgram } from "../src/hil/program-board.ts";
 import { qemuMachines, startQemu } from "../src/hil/qemu-board.ts";
 import { openSerialPort } from "../src/link/serial.ts";
+import { boards, buildImage, symbolOf, targets } from "./firmware-image.ts";
 import { coreSources } from "./firmware-sources.ts";
 
-const expected = readFileSync("test/vectors/lockstep-pendulum.sha256", "utf8").trim();
+/** The committed image of `target` for `board`, or one built into `folder`. */
+function imageOf(board: string, target: string, folder: string): string {
+  const committed = `firmware-bridge/images/${board}-${target}.bin`;
+  if (existsSync(committed)) return committed;
+  const path = join(folder, `${board}-${target}.bin`);
+  const { bin } = buildImage(process.cwd(), boards.find(({ name }) => name === board)!, target);
+  writeFileSync(path, bin);
+  return path;
+}
 
-const imageOf = (board: string): string => `firmware-bridge/images/${board}-pendulum.bin`;
-
-/** The native port, built into `folder`. */
-function buildNative(folder: string): string {
-  const program = join(folder, "sinew-native");
-  const words = ["-std=c11", "-O2", "-Icore", "-Itargets", ...coreSources, "targets/pendulum.c"];
+/** The native port with `target`, built into `folder`. */
+function buildNative(folder: string, target: string): string {
+  const program = join(folder, `native-${target}`);
+  const define = `-DSINEW_TARGET=${symbolOf(target)}`;
+  const words = ["-std=c11", "-O2", "-Icore", "-Itargets", define, ...coreSources];
+  words.push(`targets/${target}.c`);
   const result = spawnSync("cc", [...words, "ports/native.c", "-o", program], {
     cwd: "firmware-bridge",
     encoding: "utf8",
@@ -35,20 +46,20 @@ function buildNative(folder: string): string {
   return program;
 }
 
-function startersIn(folder: string): Map<string, () => Promise<Board>> {
+function startersOf(target: string, folder: string): Map<string, () => Promise<Board>> {
   const starters = new Map<string, () => Promise<Board>>();
-  starters.set("native", () => startProgram(buildNative(folder), []));
+  starters.set("native", () => startProgram(buildNative(folder, target), []));
   for (const board of ["rp2040", "atmega328p"] as const) {
-    starters.set(board, () => startEmulated({ board, image: imageOf(board) }));
+    starters.set(board, () => startEmulated({ board, image: imageOf(board, target, folder) }));
   }
   for (const machine of qemuMachines) {
-    starters.set(machine, () => startQemu(machine, imageOf(machine)));
+    starters.set(machine, () => startQemu(machine, imageOf(machine, target, folder)));
   }
   return starters;
 }
 
 /** What became of one board, in a line; null where its hash is the committed one. */
-async function fault(start: () => Promise<Board>): Promise<string | null> {
+async function fault(start: () => Promise<Board>, expected: string): Promise<string | null> {
   let board: Board | null = null;
   try {
     board = await start();
@@ -76,7 +87,7 @@ function runs(pid: number): boolean {
 async function orphanFault(): Promise<string | null> {
   const script = [
     'import { startQemu } from "./dist/src/hil/qemu-board.js";',
-    `const board = await startQemu("microbit", "${imageOf("microbit")}");`,
+    `const board = await startQemu("microbit", "firmware-bridge/images/microbit-pendulum.bin");`,
     "console.log(board.pid);",
     "setInterval(() => {}, 1000);",
   ].join("\n");
@@ -99,15 +110,17 @@ async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
   const count = { passed: 0, failed: 0 };
   try {
-    for (const [name, start] of startersIn(folder)) {
-      if (wanted.length > 0 && !wanted.includes(name)) continue;
-      const beganUs = clock.now();
-      const why = await fault(start);
-      count[why === null ? "passed" : "failed"]++;
-      const seconds = ((clock.now() - beganUs) / 1e6).toFixed(1);
-      process.stdout.write(
-        `${why === null ? "ok    " : "NOT OK"} ${name} ${seconds} s ${why ?? ""}\n`,
-      );
+    for (const target of targets) {
+      const expected = readFileSync(`test/vectors/lockstep-${target}.sha256`, "utf8").trim();
+      for (const [name, start] of startersOf(target, folder)) {
+        if (wanted.length > 0 && !wanted.includes(name) && !wanted.includes(target)) continue;
+        const beganUs = clock.now();
+        const why = await fault(start, expected);
+        count[why === null ? "passed" : "failed"]++;
+        const seconds = ((clock.now() - beganUs) / 1e6).toFixed(1);
+        const word = why === null ? "ok    " : "NOT OK";
+        process.stdout.write(`${word} ${target} ${name} ${seconds} s ${why ?? ""}\n`);
+      }
     }
     if (wanted.length === 0) {
       const why = await orphanFault();

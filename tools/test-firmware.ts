@@ -1,4 +1,4 @@
-// Builds the firmware's core and target with the machine's C compiler under the address and
+// Builds the firmware's core, targets and loop with the machine's C compiler under the address and
 // undefined-behaviour sanitizers, and runs its tests.
 //   node dist/tools/test-firmware.js
 // Ends with a line "N passed, N failed"; exit 1 on a failure.
@@ -26,9 +26,15 @@ const flags: readonly string[] = [
   "-Icore",
   "-Itargets",
 ];
-const core: readonly string[] = [...coreSources, "targets/pendulum.c"];
+const core: readonly string[] = [
+  ...coreSources,
+  "targets/pendulum.c",
+  "targets/pd-servo.c",
+  "targets/torque-motor.c",
+];
 const tests: readonly string[] = [
   "test/main.c",
+  "test/groups.c",
   "test/device.c",
   "test/frame-test.c",
   "test/session-test.c",
@@ -37,7 +43,13 @@ const tests: readonly string[] = [
   "test/drive-test.c",
   "test/lockstep-test.c",
   "test/pendulum-test.c",
+  "test/servo-test.c",
+  "test/torque-motor-test.c",
 ];
+
+/** The board's loop, with the indices of a core of 32 bits and of 8. */
+const boardTests: readonly string[] = ["-Iports", "test/main.c", "test/board-test.c"];
+const indices: readonly string[][] = [[], ["-DSINEW_BYTE_INDEX", "-DSINEW_FRAME_MAX=128u"]];
 
 interface Vector {
   readonly type: number;
@@ -201,6 +213,11 @@ function main(): void {
     compile(folder, tests, program);
     compile(folder, ["ports/native.c"], native);
     runCoreTests(program, count);
+    for (const [at, defines] of indices.entries()) {
+      const board = join(folder, `board-${at}`);
+      compile(folder, [...boardTests, ...defines], board);
+      runCoreTests(board, count);
+    }
     for (const check of [driveNatively, fuzzNatively, speakLively]) {
       try {
         check(native);

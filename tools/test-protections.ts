@@ -18,6 +18,8 @@ interface Protection {
   readonly call: string;
   /** What stands there instead; nothing unless told. */
   readonly becomes?: string;
+  /** The image that is built without it, for a test that boots one. */
+  readonly image?: string;
   readonly test: string;
 }
 
@@ -40,10 +42,11 @@ class Copy {
     writeFileSync(join(this.#folder, "package.json"), '{"type":"module"}\n');
   }
 
-  /** Whether the test at `path` (of the source) passes. */
-  passes(path: string): Promise<boolean> {
+  /** Whether the test at `path` (of the source) passes, on the copy's own `image` if told. */
+  passes(path: string, image?: string): Promise<boolean> {
     // The firmware's tests build the firmware that they find here; all others look at the project.
-    const cwd = path === firmwareTest ? this.#folder : process.cwd();
+    const here = path === firmwareTest || image !== undefined;
+    const cwd = here ? this.#folder : process.cwd();
     // A group of its own: what hangs may be a program that the test has started.
     const options = { stdio: "ignore", cwd, detached: true } as const;
     const child = spawn(process.execPath, [this.#compiled(path)], options);
@@ -56,7 +59,8 @@ class Copy {
   }
 
   /** Replaces the call, runs `body`, and puts the call back. */
-  async without<T>({ file, call, becomes = "" }: Protection, body: () => Promise<T>): Promise<T> {
+  async without<T>(protection: Protection, body: () => Promise<T>): Promise<T> {
+    const { file, call, becomes = "", image } = protection;
     const path = this.#compiled(file);
     const whole = readFileSync(path, "utf8");
     writeFileSync(
@@ -64,7 +68,7 @@ class Copy {
       whole.replace(onlyMatch(whole, call, file), () => becomes),
     );
     // What is no program at all would turn every test red.
-    assert.equal(this.#builds(path), true, `no program: ${call}`);
+    assert.equal(this.#builds(path, image), true, `no program: ${call}`);
     try {
       return await body();
     } finally {
@@ -81,7 +85,11 @@ class Copy {
     return join(this.#folder, "dist", path.replace(/\.ts$/, ".js"));
   }
 
-  #builds(path: string): boolean {
+  #builds(path: string, image: string | undefined): boolean {
+    if (image !== undefined) {
+      const words = ["dist/tools/build-firmware.js", image];
+      return spawnSync(process.execPath, words, { cwd: this.#folder }).status === 0;
+    }
     if (path.endsWith(".js")) return spawnSync(process.execPath, ["--check", path]).status === 0;
     const include = `-I${join(this.#folder, "firmware-bridge/core")}`;
     const flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", include];
@@ -120,7 +128,7 @@ async function work(jobs: (() => Promise<boolean>)[]): Promise<{ passed: number;
 
 async function main(): Promise<void> {
   const protections = readProtections();
-  const tests = [...new Set(protections.map(({ test }) => test))];
+  const tests = new Map(protections.map(({ test, image }) => [test, image]));
   const copies: Copy[] = [];
   const newCopy = (): Copy => {
     const copy = new Copy();
@@ -130,14 +138,15 @@ async function main(): Promise<void> {
   const whole = newCopy();
   try {
     const jobs = [
-      ...tests.map((test) => async (): Promise<boolean> => {
-        const passes = await whole.passes(test);
+      ...[...tests].map(([test, image]) => async (): Promise<boolean> => {
+        const passes = await whole.passes(test, image);
         console.log(`${passes ? "ok" : "NOT OK"}   ${test} passes with every protection`);
         return passes;
       }),
       ...protections.map((protection) => async (): Promise<boolean> => {
         const copy = newCopy();
-        const red = !(await copy.without(protection, () => copy.passes(protection.test)));
+        const { test, image } = protection;
+        const red = !(await copy.without(protection, () => copy.passes(test, image)));
         copy.remove();
         console.log(`${red ? "ok" : "NOT OK"}   ${protection.name}: ${protection.test} goes red`);
         return red;

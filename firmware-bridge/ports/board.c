@@ -55,6 +55,10 @@ static bool tx(const uint8_t *bytes, size_t length) {
   return true;
 }
 
+static void tell_alive(const struct sinew_board *board) {
+  if (board->alive != NULL) board->alive();
+}
+
 void sinew_board_run(const struct sinew_board *board, const struct sinew_target *target,
                      uint32_t boot_id) {
   static struct sinew_hal hal;
@@ -69,11 +73,14 @@ void sinew_board_run(const struct sinew_board *board, const struct sinew_target 
       const uint8_t byte = rx_ring[read % SINEW_RX_BYTES];
       rx_read = (sinew_index)(read + 1u);
       sinew_session_receive(&session, byte);
+      /* In lockstep one byte can ask for a thousand turns. */
+      tell_alive(board);
     }
     const sinew_index lost_now = rx_lost;
     session.stats.rx_overflow += (sinew_index)(lost_now - lost);
     lost = lost_now;
     const uint32_t due_us = sinew_session_run(&session);
+    tell_alive(board);
     if (sinew_board_sends()) board->kick();
     if (!sinew_reached(board->now_us(), due_us)) board->sleep(due_us);
   }

@@ -8,8 +8,9 @@
 
 #include "target.h"
 
-/* Bytes of each ring, a power of two; an index must be one load and one store. */
-#ifdef __AVR__
+/* Bytes of each ring, a power of two; an index must be one load and one store, so a core of 8 bits
+   takes an index of 8. */
+#if defined(__AVR__) || defined(SINEW_BYTE_INDEX)
 typedef uint8_t sinew_index;
 #define SINEW_RX_BYTES 128u
 #define SINEW_TX_BYTES 256u
@@ -28,6 +29,8 @@ struct sinew_board {
   /* Sleeps until an interrupt comes, at the latest until then, and not at all where a byte has
      come in (`sinew_board_heard`). It may wake earlier. */
   void (*sleep)(uint32_t until_us);
+  /* Called as the loop goes on, for a watchdog of the chip; NULL where there is none. */
+  void (*alive)(void);
 };
 
 /* From the interrupt: a byte has come in. */

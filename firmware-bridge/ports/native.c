@@ -15,11 +15,16 @@
 #include <unistd.h>
 
 #include "hal.h"
-#include "pendulum.h"
 #include "session.h"
 
 #define TX_BYTES 65536u
 #define SCRIPT_BYTES_MAX 4096u
+
+#ifndef SINEW_TARGET
+#define SINEW_TARGET sinew_pendulum
+#endif
+
+extern const struct sinew_target SINEW_TARGET;
 
 static struct sinew_session session;
 
@@ -53,7 +58,7 @@ static const struct sinew_hal live_hal = {
 
 static int run_live(void) {
   const uint32_t boot_id = monotonic_us() ^ ((uint32_t)getpid() << 16);
-  if (!sinew_session_start(&session, &live_hal, &sinew_pendulum, boot_id)) return 1;
+  if (!sinew_session_start(&session, &live_hal, &SINEW_TARGET, boot_id)) return 1;
   for (;;) {
     const uint32_t due_us = sinew_session_run(&session);
     const uint32_t now_us = monotonic_us();
@@ -112,7 +117,7 @@ static int run_script(uint32_t now_us) {
   char hex[2 * SCRIPT_BYTES_MAX + 1];
   unsigned us;
   script_now_us = now_us;
-  if (!sinew_session_start(&session, &script_hal, &sinew_pendulum, 1)) return 1;
+  if (!sinew_session_start(&session, &script_hal, &SINEW_TARGET, 1)) return 1;
   while (fgets(line, sizeof line, stdin) != NULL) {
     if (sscanf(line, "%7s %u %8192s", verb, &us, hex) != 3) return 2;
     const bool stalled = strcmp(verb, "stall") == 0;

@@ -13,6 +13,9 @@ void check(bool holds, const char *text, const char *file, int line);
 
 #define CHECK(condition) check((condition), #condition, __FILE__, __LINE__)
 
+/* What a program of tests runs; ends with NULL. */
+extern const struct test *const test_groups[];
+
 /* Each ends with a test without a name. */
 extern const struct test frame_tests[];
 extern const struct test command_tests[];
@@ -21,6 +24,8 @@ extern const struct test stop_tests[];
 extern const struct test drive_tests[];
 extern const struct test lockstep_tests[];
 extern const struct test pendulum_tests[];
+extern const struct test servo_tests[];
+extern const struct test torque_motor_tests[];
 
 /* Pseudorandom 32 bits, the same in every run (xorshift, Marsaglia 2003). */
 unsigned random_word(void);

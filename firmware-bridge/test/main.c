@@ -19,12 +19,10 @@ unsigned random_word(void) {
 }
 
 int main(void) {
-  const struct test *const groups[] = {frame_tests, session_tests, command_tests, stop_tests,
-                                       drive_tests, lockstep_tests, pendulum_tests};
   int passed = 0;
   int failed = 0;
-  for (unsigned group = 0; group < sizeof groups / sizeof groups[0]; group++) {
-    for (const struct test *test = groups[group]; test->name != NULL; test++) {
+  for (const struct test *const *group = test_groups; *group != NULL; group++) {
+    for (const struct test *test = *group; test->name != NULL; test++) {
       failing = false;
       test->run();
       if (failing) fprintf(stderr, "failed: %s\n", test->name);

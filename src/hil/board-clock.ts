@@ -31,7 +31,7 @@ export class BoardClock {
   core: { readonly cycles: number } = { cycles: 0 };
   /** When the next alarm is due; Infinity where none runs. */
   dueNs: number = Number.POSITIVE_INFINITY;
-  readonly #alarms: Alarm[] = [];
+  #alarms: Alarm[] = [];
   #next: Alarm | null = null;
   #sleptNs = 0;
 
@@ -44,6 +44,14 @@ export class BoardClock {
     const alarm = new Alarm(this, fire);
     this.#alarms.push(alarm);
     return alarm;
+  }
+
+  /** The chip was reset: time goes on without its core and its alarms. */
+  reset(): void {
+    this.#sleptNs = this.nanos;
+    this.core = { cycles: 0 };
+    this.#alarms = [];
+    this.choose();
   }
 
   /** Lets `ns` pass without the core. */

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { messageOf, SinewError } from "../core/errors.ts";
+import { bootStageBytes, boots } from "./boot-stage.ts";
 
 /** Where the RP2040 sees its flash, and how much of it a Pico has. */
-export const flashStart = 0x10000000;
+const flashStart = 0x10000000;
 const flashBytes = 2 * 1024 * 1024;
 const ramStart = 0x20000000;
 const ramEnd = 0x20042000;
@@ -10,20 +11,24 @@ const ramEnd = 0x20042000;
 const vectorBytes = 48 * 4;
 
 /**
- * The raw flash image of an RP2040 at `path`: at least a vector table, at most 2 MiB, no second
- * stage bootloader before it. Throws `SinewError("board")` for anything else.
+ * The raw flash image of an RP2040 at `path`, as it is flashed: a second stage that the boot ROM
+ * would start, then a vector table, at most 2 MiB. Throws `SinewError("board")` for anything else.
  */
 export function readRp2040Image(path: string): Uint8Array {
   const bytes = readBytes(path);
   const refuse = (why: string): never => {
     throw new SinewError("board", `${path} is no RP2040 image: ${why}`);
   };
-  if (bytes.length < vectorBytes || bytes.length > flashBytes) {
-    refuse(`it has ${bytes.length} bytes, give ${vectorBytes} to ${flashBytes}`);
+  const bytesMin = bootStageBytes + vectorBytes;
+  if (bytes.length < bytesMin || bytes.length > flashBytes) {
+    refuse(`it has ${bytes.length} bytes, give ${bytesMin} to ${flashBytes}`);
+  }
+  if (!boots(bytes)) {
+    refuse("its first 256 bytes have a wrong checksum, so the boot ROM would not start it");
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const stack = view.getUint32(0, true);
-  const entry = view.getUint32(4, true);
+  const stack = view.getUint32(bootStageBytes, true);
+  const entry = view.getUint32(bootStageBytes + 4, true);
   if (stack <= ramStart || stack > ramEnd || stack % 4 !== 0) {
     refuse(`its stack would start at 0x${stack.toString(16)}, outside the RAM`);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -14,28 +14,32 @@ import { UartInput } from "../../src/hil/uart-input.ts";
 import { openSerialPort } from "../../src/link/serial.ts";
 import { image } from "./bench.ts";
 
-/** A flash image: stack pointer, reset vector, then `code` behind the vectors. */
+const bootStage = readFileSync(image).subarray(0, 256);
+
+/** A flash image: our second stage, stack pointer, reset vector, `code` behind the vectors. */
 function makeImage(stack: number, entry: number, code: readonly number[]): Uint8Array {
-  const bytes = new Uint8Array(192 + 2 * code.length);
+  const bytes = new Uint8Array(448 + 2 * code.length);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, stack, true);
-  view.setUint32(4, entry, true);
+  bytes.set(bootStage);
+  view.setUint32(256, stack, true);
+  view.setUint32(260, entry, true);
   code.forEach((word, at) => {
-    view.setUint16(192 + 2 * at, word, true);
+    view.setUint16(448 + 2 * at, word, true);
   });
   return bytes;
 }
 
 const stack = 0x20040000;
-const entry = 0x100000c1;
+const entry = 0x100001c1;
 const breakpoint = 0xbe05;
 const refused: readonly [line: RegExp, bytes: Uint8Array][] = [
   [/it has 3 bytes/, Uint8Array.of(1, 2, 3)],
   [/it has 2097153 bytes/, new Uint8Array(2 ** 21 + 1)],
   [/its stack would start at 0x10000000, outside the RAM/, makeImage(0x10000000, entry, [])],
+  [/have a wrong checksum, so the boot ROM would not start it/, new Uint8Array(1000)],
   [/it would start at 0x200000c1, which is not code/, makeImage(stack, 0x200000c1, [])],
-  [/it would start at 0x100000c0, which is not code/, makeImage(stack, 0x100000c0, [0])],
-  [/did not start: breakpoint 5 at 0x100000c/, makeImage(stack, entry, [breakpoint])],
+  [/it would start at 0x100001c0, which is not code/, makeImage(stack, 0x100001c0, [0])],
+  [/did not start: breakpoint 5 at 0x100001c/, makeImage(stack, entry, [breakpoint])],
 ];
 
 async function refusesImage(path: string, line: RegExp): Promise<void> {

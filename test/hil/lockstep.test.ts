@@ -10,43 +10,26 @@ import type { Emulated } from "../../src/hil/emulated.ts";
 import { readAtmega328pImage, readRp2040Image } from "../../src/hil/image.ts";
 import { lockstepHash } from "../../src/hil/lockstep.ts";
 import { Rp2040 } from "../../src/hil/rp2040.ts";
-import type { Port } from "../../src/link/port.ts";
+import { portOf } from "./emulated-port.ts";
 
-const expected = readFileSync("test/vectors/lockstep-pendulum.sha256", "utf8").trim();
-const stepNs = 200_000;
-const bootNs = 20_000_000;
+const images = "firmware-bridge/images";
+const pico = (target: string): Emulated =>
+  new Rp2040(readRp2040Image(`${images}/rp2040-${target}.bin`));
+const boards: readonly [name: string, target: string, open: (target: string) => Emulated][] = [
+  ["rp2040", "pendulum", pico],
+  ["rp2040", "pd-servo", pico],
+  ["rp2040", "torque-motor", pico],
+  [
+    "atmega328p",
+    "pendulum",
+    (target) => new Atmega328p(readAtmega328pImage(`${images}/atmega328p-${target}.bin`)),
+  ],
+];
 
-/** A board without a pty, whose time passes as it is read. */
-function portOf(board: Emulated): Port {
-  let nowNs = bootNs;
-  for (let ns = 0; ns < bootNs; ns += stepNs) board.run(ns);
-  return {
-    read(into) {
-      nowNs += stepNs;
-      board.run(nowNs);
-      const length = Math.min(board.outputLength, into.length);
-      into.set(board.output.subarray(0, length));
-      board.outputLength = 0;
-      return length;
-    },
-    write(bytes, length) {
-      board.input.push(bytes.slice(0, length), nowNs);
-      return true;
-    },
-    wait() {},
-    close() {},
-  };
-}
-
-const boards: Readonly<Record<string, () => Emulated>> = {
-  rp2040: () => new Rp2040(readRp2040Image("firmware-bridge/images/rp2040-pendulum.bin")),
-  atmega328p: () =>
-    new Atmega328p(readAtmega328pImage("firmware-bridge/images/atmega328p-pendulum.bin")),
-};
-
-for (const [name, open] of Object.entries(boards)) {
-  test(`lockstep gives the committed hash on ${name}`, async () => {
-    assert.equal(await lockstepHash(portOf(open())), expected);
+for (const [name, target, open] of boards) {
+  test(`lockstep gives the committed hash of ${target} on ${name}`, async () => {
+    const expected = readFileSync(`test/vectors/lockstep-${target}.sha256`, "utf8").trim();
+    assert.equal(await lockstepHash(portOf(open(target))), expected);
   });
 }
 
