@@ -17,6 +17,8 @@ export interface FirmwareBoard {
   readonly linkerScript?: string;
   readonly defines: readonly string[];
   /** Completes the image in place; returns the other files that it is flashed by, by suffix. */
+  /** Targets that its memory has no room for. */
+  readonly lacks?: readonly string[];
   readonly finish?: (image: Buffer) => Files;
 }
 
@@ -100,11 +102,12 @@ export const boards: readonly FirmwareBoard[] = [
     cpu: ["-mmcu=atmega328p"],
     sources: ["atmega328p.c"],
     defines: ["F_CPU=16000000UL", "SINEW_FRAME_MAX=128u"],
+    lacks: ["six-joints"],
   },
 ];
 
 /** What is driven, by its file below targets/. */
-export const targets: readonly string[] = ["pendulum", "pd-servo", "torque-motor"];
+export const targets: readonly string[] = ["pendulum", "pd-servo", "torque-motor", "six-joints"];
 
 /** c11 turns the fusing of multiply and add off, so every core computes the same floats. */
 const flags: readonly string[] = [

@@ -49,7 +49,10 @@ function buildNative(folder: string, target: string): string {
 function startersOf(target: string, folder: string): Map<string, () => Promise<Board>> {
   const starters = new Map<string, () => Promise<Board>>();
   starters.set("native", () => startProgram(buildNative(folder, target), []));
+  const lacks = (name: string): boolean =>
+    boards.find((board) => board.name === name)?.lacks?.includes(target) === true;
   for (const board of ["rp2040", "atmega328p"] as const) {
+    if (lacks(board)) continue;
     starters.set(board, () => startEmulated({ board, image: imageOf(board, target, folder) }));
   }
   for (const machine of qemuMachines) {

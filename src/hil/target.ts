@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,6 +47,10 @@ export function targetsHere(drives: string = "pendulum"): {
     ["rp2040", "rp2040js"],
     ["atmega328p", "avr8js"],
   ] as const) {
+    if (!existsSync(imageOf(name, drives))) {
+      missing.push({ name, needs: `an image that drives ${drives}` });
+      continue;
+    }
     here.push({
       name,
       by,
