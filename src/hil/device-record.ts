@@ -26,6 +26,8 @@ export class DeviceRecord {
   readonly seen: Seen[] = [];
   /** Expiry of each COMMAND and ARM that reached the device, by sequence, raw device stamp. */
   readonly #expiries = new Map<number, number>();
+  /** What each COMMAND of a host said, by sequence, and for an ARM nothing. */
+  readonly #actions = new Map<number, readonly number[]>();
   #firstUs = -1;
   #lastRaw = 0;
   #turns = 0;
@@ -57,9 +59,21 @@ export class DeviceRecord {
     const sequence = frame.getUint16(1, true);
     if (type === MessageType.command) {
       this.#expiries.set(sequence, frame.getUint32(Layout.command.expiresUs, true));
+      const count = frame.getUint8(Layout.command.count);
+      const { action } = Layout.command;
+      const values = Array.from({ length: count }, (_, i) =>
+        frame.getFloat32(action + 4 * i, true),
+      );
+      this.#actions.set(sequence, values);
     } else if (type === MessageType.arm) {
       this.#expiries.set(sequence, frame.getUint32(Layout.arm.expiresUs, true));
+      this.#actions.set(sequence, []);
     }
+  }
+
+  /** What the host said in what a STATE acknowledges, empty for an ARM; undefined: no host did. */
+  sentFor({ acknowledged }: Seen): readonly number[] | undefined {
+    return this.#actions.get(acknowledged);
   }
 
   /** When what a STATE acknowledges expires, as `deviceUs`; NaN where the rig did not see it. */

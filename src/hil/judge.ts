@@ -66,15 +66,24 @@ function reasonOf({ reason }: Seen): string {
   return Object.keys(DeviceReason)[reason] ?? `code ${reason}`;
 }
 
-/** Whatever happens, an actuator is told what is finite and within its limits. */
+/**
+ * Whatever happens, an actuator is told what is finite and within its limits, and while the device
+ * is armed exactly what a host said.
+ */
 function* outputFaults({ spec, record }: Evidence): Generator<string> {
   if (record.seen.length === 0) yield "the device said nothing";
-  for (const { applied, deviceUs } of record.seen) {
+  for (const one of record.seen) {
+    const { applied, deviceUs } = one;
     for (const [i, { name, low, high }] of spec.action.entries()) {
       if (applied[i] >= low && applied[i] <= high) continue;
       yield `${name} was told ${applied[i]} at ${deviceUs} us`;
       return;
     }
+    if (one.mode !== DeviceMode.armed) continue;
+    const sent = record.sentFor(one);
+    if (sent?.every((value, i) => applied[i] === value)) continue;
+    yield `it does ${applied} at ${deviceUs} us, where the host said ${sent ?? "nothing"}`;
+    return;
   }
 }
 

@@ -68,28 +68,41 @@ export function targetsHere(drives: string = "pendulum"): {
 }
 
 const built = new Map<string, string>();
+let programs = 0;
+let place: string | null = null;
+
+/** Made at the first call, removed when this process ends. */
+function ownFolder(): string {
+  if (place !== null) return place;
+  const made = mkdtempSync(join(tmpdir(), "sinew-native-"));
+  process.once("exit", () => rmSync(made, { recursive: true, force: true }));
+  place = made;
+  return made;
+}
 
 /**
  * Starts the firmware as a process of this machine, built from its sources at the first call.
  * Throws `SinewError("board")` where the compiler refuses them.
  */
 export function startNative(drives: string): Promise<Board> {
-  const program = built.get(drives) ?? buildNative(drives);
+  const program = built.get(drives) ?? buildNative(firmware, drives);
   built.set(drives, program);
   return startProgram(program, []);
 }
 
-function buildNative(drives: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "sinew-native-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const program = join(folder, "sinew-native");
-  const core = readdirSync(join(firmware, "core"))
+/**
+ * Builds the native port from the firmware's sources in `folder`; the program is removed when this
+ * process ends. Throws `SinewError("board")` where the compiler refuses them.
+ */
+export function buildNative(folder: string, drives: string): string {
+  const program = join(ownFolder(), `native-${drives}-${programs++}`);
+  const core = readdirSync(join(folder, "core"))
     .filter((name) => name.endsWith(".c"))
     .map((name) => join("core", name));
   const chosen = `-DSINEW_TARGET=sinew_${drives.replaceAll("-", "_")}`;
   const words = ["-std=c11", "-O2", "-Icore", "-Itargets", chosen, ...core, `targets/${drives}.c`];
   const result = spawnSync("cc", [...words, "ports/native.c", "-o", program], {
-    cwd: firmware,
+    cwd: folder,
     encoding: "utf8",
   });
   if (result.status === 0) return program;

@@ -29,6 +29,11 @@ function recordOf(story: readonly Told[]): DeviceRecord {
   frame.setUint8(0, MessageType.command);
   frame.setUint16(1, 7, true);
   frame.setUint32(Layout.command.expiresUs, (startRaw + expiryMs * 1000) % 2 ** 32, true);
+  frame.setUint8(Layout.command.count, 1);
+  frame.setFloat32(Layout.command.action, 2, true);
+  record.takeToDevice(frame);
+  frame.setUint8(0, MessageType.arm);
+  frame.setUint16(1, 6, true);
   record.takeToDevice(frame);
   for (const { ms, mode, reason = 0, torque = 0, sequence = 7 } of story) {
     const raw = (startRaw + ms * 1000) % 2 ** 32;
@@ -52,7 +57,7 @@ const { expired, host: byHost, gate } = DeviceReason;
 /** Armed at 100 ms, torque 2 until its command expires at 1,000 ms, at rest 100 ms later. */
 const expiring: readonly Told[] = [
   { ms: 0, mode: disarmed },
-  { ms: 100, mode: armed },
+  { ms: 100, mode: armed, sequence: 6 },
   { ms: 996, mode: armed, torque: 2 },
   { ms: 1001, mode: stopping, reason: expired, torque: 1.98 },
   { ms: 1051, mode: stopping, reason: expired, torque: 0.98 },
@@ -95,6 +100,8 @@ const wrong: readonly [string, readonly Told[], string, RegExp][] = [
   ["an output that is not a number", but(2, { torque: Number.NaN }), toStop, /was told NaN/],
   ["an output that is infinite", but(2, { torque: -Infinity }), toStop, /was told -Infinity/],
   ["an output beyond its limit", but(2, { torque: 2.1 }), toStop, /pole_torque was told 2\.0/],
+  ["an output that no host asked for", but(2, { torque: 1.5 }), toStop, /does 1\.5.*host said 2/],
+  ["a command that no host sent", but(2, { sequence: 9 }), toStop, /host said nothing/],
   ["a device that was never armed", expiring.slice(0, 1), toStop, /never armed/],
   ["a device that did not stop", expiring.slice(0, 3), toStop, /did not stop/],
   ["a stop that came late", late, toStop, /safe after 151\.3 ms/],

@@ -1,0 +1,122 @@
+// What the rig is worth: firmware without one of its protections must fail a scenario, and whole
+// firmware must pass it.
+//   node dist/tools/test-rig.js
+// Needs a C compiler. Ends with "N passed, N failed"; exit 1 on a failure.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { monotonicClock } from "../src/core/clock.ts";
+import { startProgram } from "../src/hil/program-board.ts";
+import { parseScenario } from "../src/hil/scenario.ts";
+import { buildNative } from "../src/hil/target.ts";
+import { type Bench, runTrial, type Trial } from "../src/hil/trial.ts";
+
+/** Firmware with a fault, and the scenario that has to see it. */
+interface Mutant {
+  readonly name: string;
+  readonly scenario: string;
+  /** File below core/, what stands there once, and what stands there then. */
+  readonly edits: readonly (readonly [file: string, from: string, to: string])[];
+}
+
+const mutants: readonly Mutant[] = [
+  {
+    name: "a watchdog that is 0.3 s late",
+    scenario: "sigkill",
+    edits: [
+      [
+        "stop.c",
+        "sinew_reached(now_us, stop->expires_us)",
+        "sinew_reached(now_us, stop->expires_us + 300000u)",
+      ],
+    ],
+  },
+  {
+    name: "a stop without a ramp",
+    scenario: "sigkill",
+    edits: [
+      [
+        "stop.c",
+        "return (float)(SINEW_STOP_RAMP_US - elapsed_us) / (float)SINEW_STOP_RAMP_US;",
+        "return 1.0f;",
+      ],
+    ],
+  },
+  {
+    name: "a stop that does not latch",
+    scenario: "sigkill",
+    edits: [
+      [
+        "stop.c",
+        "stop->mode = SINEW_DEVICE_MODE_STOPPED;\n  }\n  return tripped;",
+        "stop->mode = SINEW_DEVICE_MODE_DISARMED;\n  }\n  return tripped;",
+      ],
+    ],
+  },
+  {
+    name: "values that nobody judges",
+    scenario: "command-nan",
+    edits: [
+      ["session.c", "return &session->stats.non_finite;", "return NULL;"],
+      ["session.c", "wrong = &session->stats.out_of_range;", "wrong = NULL;"],
+    ],
+  },
+  {
+    name: "limits that nobody keeps",
+    scenario: "command-out-of-range",
+    edits: [["session.c", "wrong = &session->stats.out_of_range;", "wrong = NULL;"]],
+  },
+];
+
+const clock = monotonicClock();
+
+async function trial(scenario: string, sources: string, bench: Bench): Promise<Trial> {
+  const path = `test/hil/scenarios/${scenario}.yaml`;
+  const program = buildNative(sources, "pendulum");
+  const start = () => startProgram(program, []);
+  const target = { name: "native", by: "native", start };
+  return runTrial(parseScenario(scenario, readFileSync(path, "utf8"), path), target, bench);
+}
+
+/** The firmware's sources with the mutant's edits, in a folder of their own. */
+function mutated({ name, edits }: Mutant, folder: string): string {
+  const sources = join(folder, name.replaceAll(" ", "-"));
+  cpSync("firmware-bridge", sources, { recursive: true });
+  for (const [file, from, to] of edits) {
+    const path = join(sources, "core", file);
+    const parts = readFileSync(path, "utf8").split(from);
+    if (parts.length !== 2) throw new Error(`${name}: ${file} has ${parts.length - 1} "${from}"`);
+    writeFileSync(path, parts.join(to));
+  }
+  return sources;
+}
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "sinew-test-rig-"));
+  const startedAt = new Date().toISOString();
+  const policy = "models/pendulum/policy.onnx";
+  const count = { passed: 0, failed: 0 };
+  const tell = (good: boolean, line: string): void => {
+    count[good ? "passed" : "failed"]++;
+    process.stdout.write(`${good ? "ok    " : "NOT OK"} ${line}\n`);
+  };
+  try {
+    for (const [turn, mutant] of mutants.entries()) {
+      const bench = { clock, startedAt, folder: join(folder, `logs-${turn}`), policy, seed: 1 };
+      const { verdict } = await trial(mutant.scenario, mutated(mutant, folder), bench);
+      const seen = verdict.faults.join("; ");
+      tell(!verdict.ok, `${mutant.name}: ${mutant.scenario} ${seen || "sees nothing"}`);
+    }
+    for (const [turn, scenario] of [...new Set(mutants.map((one) => one.scenario))].entries()) {
+      const bench = { clock, startedAt, folder: join(folder, `whole-${turn}`), policy, seed: 1 };
+      const { verdict } = await trial(scenario, "firmware-bridge", bench);
+      tell(verdict.ok, `whole firmware: ${scenario} ${verdict.faults.join("; ")}`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  process.stdout.write(`${count.passed} passed, ${count.failed} failed\n`);
+  process.exitCode = count.failed > 0 ? 1 : 0;
+}
+
+await main();
