@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { hostPolicy } from "./host-policy.ts";
 import type { HostWord, HostWork } from "./host-process.ts";
@@ -29,6 +30,8 @@ const hostProgram = fileURLToPath(new URL("./host-process.js", import.meta.url))
 /** Of util-linux: bounds the size of every file that a program writes. */
 const prlimit = "prlimit";
 const diskBytes = 32_768;
+/** A host that has not ended so long after its time is killed. */
+const graceS = 20;
 
 /** Starts a host that arms and drives. */
 export async function startHost(scenario: Scenario, place: HostPlace): Promise<Host> {
@@ -43,6 +46,9 @@ export async function startHost(scenario: Scenario, place: HostPlace): Promise<H
   const words = [process.execPath, hostProgram, JSON.stringify(work)];
   if (fault?.kind === "disk_full") words.unshift(prlimit, `--fsize=${diskBytes}`);
   const child = spawn(words[0], words.slice(1), { stdio: ["ignore", "pipe", "inherit"] });
+  void sleep((seconds + graceS) * 1000, undefined, { ref: false }).then(() =>
+    child.kill("SIGKILL"),
+  );
   let said = "";
   child.stdout!.on("data", (bytes: Buffer) => {
     said += bytes.toString();

@@ -48,39 +48,50 @@ const lookMs = 2;
 
 /** One scenario on one target, judged. Throws `SinewError` where the rig itself fails. */
 export async function runTrial(scenario: Scenario, target: Target, bench: Bench): Promise<Trial> {
+  const closers: (() => unknown)[] = [];
+  try {
+    return await tried(scenario, target, bench, closers);
+  } finally {
+    for (const close of closers.reverse()) await close();
+  }
+}
+
+/** Leaves in `closers` what ends what it began, in the order in which it began. */
+async function tried(
+  scenario: Scenario,
+  target: Target,
+  bench: Bench,
+  closers: (() => unknown)[],
+): Promise<Trial> {
   const board = await target.start();
+  closers.push(() => board.close());
   const rig = await Rig.open(board, bench.clock);
+  closers.push(() => rig.close());
   const medium = await Medium.open(scenario.link, rig);
-  const hosts: Host[] = [];
+  closers.push(() => medium.close());
+  let turn = 0;
   const nextHost = async (): Promise<Host> => {
     const { policy, startedAt } = bench;
-    const folder = join(bench.folder, target.name, scenario.name, String(hosts.length + 1));
+    const folder = join(bench.folder, target.name, scenario.name, String(++turn));
     const host = await startHost(scenario, { link: medium.link, folder, policy, startedAt });
-    hosts.push(host);
+    closers.push(() => host.child.kill("SIGKILL"));
     return host;
   };
-  try {
-    const host = await nextHost();
-    const armedUs = await armed(rig, host, bench.clock);
-    rig.watch(target.name === "atmega328p" ? slowStatePeriodUs : statePeriodUs);
-    const { fault } = scenario;
-    let faultUs = Number.NaN;
-    if (!Number.isNaN(armedUs) && fault !== null) {
-      const { clock, seed } = bench;
-      faultUs = await suffer(fault, { rig, medium, host, clock, seed }, armedUs);
-    }
-    const word = await host.word();
-    const again: HostWord | null = scenario.again ? await (await nextHost()).word() : null;
-    await sleep(tailMs);
-    const { record } = rig;
-    const verdict = judge(scenario, { spec: pendulumSpec, record, faultUs, host: word, again });
-    return { scenario, target: target.name, verdict, record, armedUs, faultUs };
-  } finally {
-    for (const host of hosts) host.child.kill("SIGKILL");
-    await medium.close();
-    await rig.close();
-    await board.close();
+  const host = await nextHost();
+  const armedUs = await armed(rig, host, bench.clock);
+  rig.watch(target.name === "atmega328p" ? slowStatePeriodUs : statePeriodUs);
+  const { fault } = scenario;
+  let faultUs = Number.NaN;
+  if (!Number.isNaN(armedUs) && fault !== null) {
+    const { clock, seed } = bench;
+    faultUs = await suffer(fault, { rig, medium, host, clock, seed }, armedUs);
   }
+  const word = await host.word();
+  const again: HostWord | null = scenario.again ? await (await nextHost()).word() : null;
+  await sleep(tailMs);
+  const { record } = rig;
+  const verdict = judge(scenario, { spec: pendulumSpec, record, faultUs, host: word, again });
+  return { scenario, target: target.name, verdict, record, armedUs, faultUs };
 }
 
 /** When the device was armed; NaN where the host ended without. */
