@@ -5,7 +5,7 @@
 //   node dist/tools/test-boards.js [board or target ...]
 // Needs qemu-system-arm and the compilers of build-firmware. Ends with "N passed, N failed"; exit 1
 // on a failure.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,11 +16,10 @@ import { messageOf } from "../src/core/errors.ts";
 import type { Board } from "../src/hil/board.ts";
 import { startEmulated } from "../src/hil/emulated-board.ts";
 import { lockstepHash } from "../src/hil/lockstep.ts";
-import { startProgram } from "../src/hil/program-board.ts";
 import { qemuMachines, startQemu } from "../src/hil/qemu-board.ts";
+import { startNative } from "../src/hil/target.ts";
 import { openSerialPort } from "../src/link/serial.ts";
-import { boards, buildImage, symbolOf, targets } from "./firmware-image.ts";
-import { coreSources } from "./firmware-sources.ts";
+import { boards, buildImage, targets } from "./firmware-image.ts";
 
 /** The committed image of `target` for `board`, or one built into `folder`. */
 function imageOf(board: string, target: string, folder: string): string {
@@ -32,23 +31,9 @@ function imageOf(board: string, target: string, folder: string): string {
   return path;
 }
 
-/** The native port with `target`, built into `folder`. */
-function buildNative(folder: string, target: string): string {
-  const program = join(folder, `native-${target}`);
-  const define = `-DSINEW_TARGET=${symbolOf(target)}`;
-  const words = ["-std=c11", "-O2", "-Icore", "-Itargets", define, ...coreSources];
-  words.push(`targets/${target}.c`);
-  const result = spawnSync("cc", [...words, "ports/native.c", "-o", program], {
-    cwd: "firmware-bridge",
-    encoding: "utf8",
-  });
-  if (result.status !== 0) throw new Error(`cc failed: ${result.error ?? result.stderr}`);
-  return program;
-}
-
 function startersOf(target: string, folder: string): Map<string, () => Promise<Board>> {
   const starters = new Map<string, () => Promise<Board>>();
-  starters.set("native", () => startProgram(buildNative(folder, target), []));
+  starters.set("native", () => startNative(target));
   const lacks = (name: string): boolean =>
     boards.find((board) => board.name === name)?.lacks?.includes(target) === true;
   for (const board of ["rp2040", "atmega328p"] as const) {
