@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { coreSources } from "./firmware-sources.ts";
+import { busSources, coreSources } from "./firmware-sources.ts";
 
 /** A board that we have an image for. */
 interface Board {
@@ -100,14 +100,29 @@ const boards: readonly Board[] = [
 interface Image {
   readonly name: string;
   readonly board: Board;
+  /** The name of its `struct sinew_target`. */
   readonly target: string;
+  readonly sources: readonly string[];
+  /** What runs the board. */
+  readonly loop: string;
 }
 
-const images: readonly Image[] = boards.map((board) => ({
-  name: `${board.name}-pendulum`,
-  board,
-  target: "pendulum",
-}));
+const images: readonly Image[] = [
+  ...boards.map((board) => ({
+    name: `${board.name}-pendulum`,
+    board,
+    target: "sinew_pendulum",
+    sources: ["targets/pendulum.c"],
+    loop: "ports/board.c",
+  })),
+  {
+    name: "rp2040-sts-bus",
+    board: boards.find(({ name }) => name === "rp2040")!,
+    target: "sinew_sts_bus",
+    sources: busSources,
+    loop: "ports/bus-board.c",
+  },
+];
 
 /** c11 turns the fusing of multiply and add off, so every core computes the same floats. */
 const flags: readonly string[] = [
@@ -143,11 +158,11 @@ function build(root: string, image: Image): Buffer {
     const bin = join(folder, `${image.name}.bin`);
     const { board, target } = image;
     const { tools, linkerScript } = board;
-    const sources = ["board.c", ...board.sources].map((name) => `ports/${name}`);
-    const defines = [`SINEW_TARGET=sinew_${target}`, ...board.defines].map((one) => `-D${one}`);
+    const ports = [image.loop, ...board.sources.map((name) => `ports/${name}`)];
+    const defines = [`SINEW_TARGET=${target}`, ...board.defines].map((one) => `-D${one}`);
     run(root, tools, "gcc", [
       ...[...board.cpu, ...flags, ...tools.flags, ...defines],
-      ...[...coreSources, `targets/${target}.c`, ...tools.sources, ...sources],
+      ...[...coreSources, ...image.sources, ...tools.sources, ...ports],
       ...(linkerScript === undefined ? [] : ["-T", `ports/${linkerScript}`]),
       ...["-lgcc", "-o", elf],
     ]);

@@ -21,6 +21,7 @@ extern const struct test stop_tests[];
 extern const struct test drive_tests[];
 extern const struct test lockstep_tests[];
 extern const struct test pendulum_tests[];
+extern const struct test sts_tests[];
 
 /* Pseudorandom 32 bits, the same in every run (xorshift, Marsaglia 2003). */
 unsigned random_word(void);

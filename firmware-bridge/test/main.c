@@ -20,7 +20,7 @@ unsigned random_word(void) {
 
 int main(void) {
   const struct test *const groups[] = {frame_tests, session_tests, command_tests, stop_tests,
-                                       drive_tests, lockstep_tests, pendulum_tests};
+                                       drive_tests, lockstep_tests, pendulum_tests, sts_tests};
   int passed = 0;
   int failed = 0;
   for (unsigned group = 0; group < sizeof groups / sizeof groups[0]; group++) {

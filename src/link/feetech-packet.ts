@@ -129,7 +129,7 @@ export class FeetechDecoder {
   readonly #bytes: Uint8Array;
   #held = 0;
 
-  /** A packet with more than `parametersMax` parameters is none, which bounds what garbage costs. */
+  /** A packet of more than `parametersMax` parameters is none, which bounds what garbage costs. */
   constructor(parametersMax: number = 253) {
     this.#lengthMax = parametersMax + 2;
     this.#bytes = new Uint8Array(headerBytes + this.#lengthMax);

@@ -46,7 +46,7 @@ export function putWord(bytes: Uint8Array, at: number, word: number, series: Ser
   bytes[series.littleEndian ? at + 1 : at] = word >> 8;
 }
 
-/** The number whose magnitude is below bit `sign` of `word`, and which is negative where it is 1. */
+/** The number whose magnitude is below bit `sign` of `word`; it is negative where that is 1. */
 export function signedOf(word: number, sign: number): number {
   const magnitude = word & ((1 << sign) - 1);
   return (word & (1 << sign)) === 0 ? magnitude : -magnitude;
