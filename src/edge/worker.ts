@@ -3,8 +3,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import { monotonicClock } from "../core/clock.ts";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { makeStep } from "../core/step.ts";
-import { type BridgeDevice, openBridgeDevice } from "../link/device.ts";
-import type { Door } from "../link/link.ts";
+import type { RobotDevice } from "../link/device.ts";
+import { type Door, openDevice } from "../link/link.ts";
 import { RingProducer } from "../log/ring.ts";
 import { deployed } from "../policy/history-policy.ts";
 import { loadPolicy } from "../policy/policy.ts";
@@ -43,7 +43,7 @@ async function work({ policy, door, name, limits, ttlUs, status }: LoopWork): Pr
   const clock = monotonicClock();
   const driving = deployed(loaded);
   const { spec } = driving;
-  const device = openBridgeDevice(spec, door);
+  const device = openDevice(spec, door, clock);
   try {
     if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name);
     say({ word: "ready" });
@@ -65,7 +65,7 @@ async function work({ policy, door, name, limits, ttlUs, status }: LoopWork): Pr
   }
 }
 
-function refusalOf(device: BridgeDevice, name: string): SinewError {
+function refusalOf(device: RobotDevice, name: string): SinewError {
   if (device.refusal !== null) {
     return new SinewError(
       "contract-mismatch",
@@ -73,11 +73,7 @@ function refusalOf(device: BridgeDevice, name: string): SinewError {
     );
   }
   if (device.lost) return new SinewError("port", `${name} was lost during the handshake`);
-  const why =
-    device.phase === "greeting"
-      ? "it does not answer; is it powered, and is this its port and rate?"
-      : `it fell silent while ${device.phase}`;
-  return new SinewError("handshake", `${name}: ${why}`);
+  return new SinewError("handshake", `${name}: ${device.silence}`);
 }
 
 try {
