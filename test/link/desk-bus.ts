@@ -81,6 +81,8 @@ export class DeskBus implements Port {
   mangle: (answer: Uint8Array) => Uint8Array = (answer) => answer;
   /** What an answer takes to come, microseconds. */
   answerUs = 200;
+  /** The adapter hears what it sends. */
+  echoes = false;
   gone = false;
   full = false;
   readonly #decoder = new FeetechDecoder();
@@ -116,6 +118,7 @@ export class DeskBus implements Port {
 
   write(bytes: Uint8Array, length: number): boolean {
     if (this.gone || this.full) return false;
+    if (this.echoes) this.#coming.push({ dueUs: this.nowUs, bytes: bytes.slice(0, length) });
     for (let at = 0; at < length; at++) {
       this.#decoder.push(bytes[at]);
       while (this.#decoder.next()) this.#take();

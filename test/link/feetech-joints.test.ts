@@ -82,7 +82,7 @@ test("feetech joints: a speed below one count a cycle is refused", () => {
   assert.equal(feetechJoints(spec, [pan, { ...lift, maxSpeed: 0.078 }])[1].stepCounts, 1);
 });
 
-test("feetech joints: a line that is too slow for the period is refused before it is opened", () => {
+test("feetech joints: a line too slow for the period is refused unopened", () => {
   const door = { feetech: { path: "/dev/no-such-port", baud: 57_600, servos } };
   refuses(
     () => openDevice(spec, door, { now: () => 0 }),

@@ -1,6 +1,7 @@
 // The driver of servos without firmware of ours, in simulated time.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { StopReason } from "../../src/link/device.ts";
 import { radPerCount } from "../../src/link/feetech-joints.ts";
 import { Instruction } from "../../src/link/feetech-packet.ts";
 import { Register } from "../../src/link/feetech-registers.ts";
@@ -79,6 +80,21 @@ test("feetech: no torque where a servo did not get its goal", () => {
   bench.bus.losesPacket = () => false;
   assert.ok(!bench.device.armed);
   assert.ok(!bench.bus.told.some(isTorque));
+});
+
+test("feetech: an arm that has no torque everywhere is not armed", () => {
+  const bench = new FeetechBench();
+  bench.greet();
+  bench.cycle();
+  bench.bus.servos[1].set = () => {};
+  bench.bus.servos[1].registers.set([0, 8], Register.goalPosition);
+  bench.device.arm(bench.bus.nowUs);
+  assert.ok(bench.bus.told.some(isTorque));
+  assert.ok(!bench.device.armed);
+  // The others are under torque now, and a stop holds them.
+  bench.device.stop(StopReason.request);
+  bench.cycles(5, 0.5);
+  assert.ok(bench.device.stopping, "one cannot say that it holds");
 });
 
 test("feetech: no torque at a place that was seen too long ago", () => {
@@ -160,6 +176,19 @@ test("feetech: a wrong sum is no answer, and garbage around one does no harm", (
   bench.bus.mangle = (answer) => answer.slice(1);
   bench.cycle();
   assert.equal(bench.ageUs, periodUs);
+});
+
+test("feetech: an adapter that hears itself changes nothing", () => {
+  const bench = new FeetechBench();
+  bench.bus.echoes = true;
+  bench.arm();
+  bench.bus.servos[1].position = 2100;
+  bench.cycles(20, 0.3);
+  assert.equal(bench.ageUs, 0);
+  assert.equal(bench.device.failedReads + bench.link.retries, 0);
+  bench.device.stop(StopReason.request);
+  bench.cycles(10);
+  assert.ok(bench.device.stopped);
 });
 
 test("feetech: a failed read keeps the last observation and its age, in bounded time", () => {
