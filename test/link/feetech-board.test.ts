@@ -41,7 +41,10 @@ let shared: Promise<Board> | null = null;
 
 /** One board for all tests of this file. The last one ends it. */
 function theBoard(): Promise<Board> {
-  shared ??= startEmulated({ image: "firmware-bridge/images/rp2040-sts-bus.bin" });
+  shared ??= startEmulated({
+    image: "firmware-bridge/images/rp2040-sts-bus.bin",
+    protocol: "feetech",
+  });
   return shared;
 }
 
