@@ -19,6 +19,11 @@ const failuresMax = 5;
 /** From seeing where the servos are to giving them torque there, while they may still sink. */
 const armWithinUs = 50_000;
 const holdEveryUs = 20_000;
+/**
+ * A servo at its greatest speed is 119 counts behind its goal. One that is held back further would
+ * snap to its goal when it comes free, so the goal waits for it: 0.39 rad.
+ */
+const leadMax = 256;
 /** Slower than this a servo is at rest, counts/s: 0.05 rad/s. */
 const restSpeed = 33;
 /** Position, velocity, load, voltage and temperature. */
@@ -261,7 +266,10 @@ export class FeetechDevice implements RobotDevice {
     return true;
   }
 
-  /** The next goals: towards `action`, by a step at most. False where it is beyond the contract. */
+  /**
+   * The next goals: towards `action`, by a step at most, and not far ahead of a servo that is held
+   * back. False where `action` is beyond the contract.
+   */
   #aim(action: Float32Array): boolean {
     for (let at = 0; at < this.#joints.length; at++) {
       const { servo, stepCounts, actionAt } = this.#joints[at];
@@ -270,8 +278,9 @@ export class FeetechDevice implements RobotDevice {
       const permitted =
         action[actionAt] >= Math.fround(low) && action[actionAt] <= Math.fround(high);
       if (!permitted) return false;
-      const way = Math.round(countsAt(servo, action[actionAt])) - this.#sent[at];
-      this.#next[at] = this.#sent[at] + Math.min(stepCounts, Math.max(-stepCounts, way));
+      const wanted = Math.round(countsAt(servo, action[actionAt]));
+      const way = around(wanted, this.#counts[at], leadMax) - this.#sent[at];
+      this.#next[at] = this.#sent[at] + around(way, 0, stepCounts);
     }
     return true;
   }
@@ -343,4 +352,9 @@ export class FeetechDevice implements RobotDevice {
       this.lostGoals++;
     }
   }
+}
+
+/** `value`, or what is nearest to it within `reach` of `middle`. */
+function around(value: number, middle: number, reach: number): number {
+  return Math.min(middle + reach, Math.max(middle - reach, value));
 }

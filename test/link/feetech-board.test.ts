@@ -10,6 +10,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { monotonicClock } from "../../src/core/clock.ts";
 import { SinewError } from "../../src/core/errors.ts";
+import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { Mode } from "../../src/core/step.ts";
 import { replayLog } from "../../src/edge/replay.ts";
@@ -21,7 +22,7 @@ import { FeetechBus } from "../../src/link/feetech-bus.ts";
 import { radPerCount } from "../../src/link/feetech-joints.ts";
 import { Register, sts, wordAt } from "../../src/link/feetech-registers.ts";
 import { lockSerialLine, openSerialPort } from "../../src/link/serial.ts";
-import { readLog } from "../../src/log/reader.ts";
+import { type LogFile, readLog } from "../../src/log/reader.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
@@ -111,6 +112,12 @@ async function until(condition: () => boolean): Promise<void> {
   assert.fail("waited in vain");
 }
 
+function armedCyclesOf(log: LogFile): number {
+  let armed = 0;
+  for (const { mode } of log.steps()) if (mode === Mode.armed) armed++;
+  return armed;
+}
+
 function assertAtRest({ torque, goal, position, speed }: Servos): void {
   assert.deepEqual(
     torque,
@@ -160,7 +167,7 @@ test("feetech board: the loop drives six servos within their steps and holds the
     `${servos.position}`,
   );
   const log = readLog(report.logPath);
-  const armed = [...log.steps()].filter(({ mode }) => mode === Mode.armed).length;
+  const armed = armedCyclesOf(log);
   assert.ok(armed > 10, `${armed} armed cycles`);
   servos.goal.forEach((counts, at) => {
     assert.ok(Math.abs(counts - 2048) <= armed * stepCounts, `servo ${at + 1}: ${counts}`);
@@ -215,6 +222,39 @@ test("feetech board: a host that is killed leaves the arm holding its last goal"
   assert.ok(Math.max(...ways) <= furthest, `and by its steps: ${ways} of ${furthest}`);
   await delay(500);
   assert.deepEqual((await servosOf(board)).position, after.position);
+});
+
+test("feetech board: garbage and lost bytes neither stop the arm nor make it jump", async () => {
+  const board = await theBoard();
+  const before = await servosOf(board);
+  const options = await optionsFor(board);
+  const run = await startRun(options);
+  await run.reset();
+  await run.arm();
+  const port = openSerialPort(board.path);
+  const rng = new Rng(5);
+  const stolen = new Uint8Array(40);
+  let lost = 0;
+  for (let turn = 0; turn < 60; turn++) {
+    const noise = Uint8Array.from({ length: 1 + rng.below(6) }, () => rng.below(255));
+    port.write(noise, noise.length);
+    lost += Math.max(0, port.read(stolen.subarray(0, 1 + rng.below(40))));
+    await delay(20 + rng.below(10));
+  }
+  port.close();
+  assert.equal(run.status.mode, Mode.armed, "seed 5");
+  const report = await run.close();
+  assert.ok(report.deviceAtRest && report.refused === 0, "seed 5");
+  const after = await servosOf(board);
+  assertAtRest(after);
+  const log = readLog(report.logPath);
+  const furthest = armedCyclesOf(log) * stepCounts;
+  after.goal.forEach((counts, at) => {
+    const way = Math.abs(counts - before.position[at]);
+    assert.ok(way <= furthest, `seed 5: ${way} of ${furthest}, ${lost} bytes lost`);
+  });
+  assert.ok(lost > 0 && report.failedReads < report.cycles, `seed 5: ${lost} bytes lost`);
+  assert.ok((await replayLog(log, options.policy.bytes)).equal, "seed 5");
 });
 
 test("feetech board: a servo that is unplugged stops the arm", async () => {

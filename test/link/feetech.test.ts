@@ -122,8 +122,21 @@ test("feetech: a goal moves by one step a cycle from the last one sent", () => {
     });
     before = goals;
   }
-  // A servo that is held back does not let its goal run away faster, nor is it followed.
   assert.equal(bench.bus.goals[2][0], 2048 + 2 * step);
+});
+
+test("feetech: a goal waits for a servo that is held back", () => {
+  const bench = new FeetechBench();
+  bench.arm();
+  const [jammed] = bench.bus.servos;
+  const { tick } = jammed;
+  jammed.tick = () => {};
+  bench.cycles(60, 1.4);
+  assert.equal(bench.bus.goals.at(-1)![0], 2048 + 256);
+  assert.notEqual(bench.bus.goals.at(-1)![1], 2048 - 256);
+  jammed.tick = tick;
+  bench.cycles(60, 1.4);
+  assert.ok(bench.bus.goals.at(-1)![0] > 2048 + 800);
 });
 
 test("feetech: a command that took too long, or is beyond the contract, is not sent", () => {
