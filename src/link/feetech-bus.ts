@@ -11,6 +11,10 @@ import type { Port } from "./port.ts";
 
 /** More registers than this are never asked for at once. */
 const countMax = 24;
+/** So many registers before those that are wanted may be read with them. */
+export const aheadMax = 15;
+/** No line holds an answer back for longer than this. */
+const silenceUs = 1_000_000;
 const statusBytes = 6;
 const napUs = 100;
 /** A question is asked again once. */
@@ -44,6 +48,11 @@ export class FeetechBus {
   readonly #waiting: Uint8Array;
   readonly #asked: Uint8Array;
   #left = 0;
+  /** How many parameters of an answer come before those that are wanted. */
+  #skip = 0;
+  /** Questions of `readFresh` since the last one that was answered. */
+  #open = 0;
+  #quietSinceUs: number = Number.NaN;
 
   constructor(port: Port, clock: Pick<Clock, "now">, ids: Uint8Array, answerUs: number) {
     this.#port = port;
@@ -60,16 +69,31 @@ export class FeetechBus {
    * not answered are asked once more. False where one is still missing.
    */
   readEach(address: number, count: number, into: Uint8Array): boolean {
-    this.#waiting.fill(1);
-    this.#left = this.#ids.length;
+    this.#waitForAll();
+    this.#skip = 0;
     for (let attempt = 0; attempt < attemptsMax && this.#left > 0; attempt++) {
       if (attempt > 0) this.retries++;
-      let servos = 0;
-      for (let at = 0; at < this.#ids.length; at++) {
-        if (this.#waiting[at] === 1) this.#asked[servos++] = this.#ids[at];
-      }
-      this.#ask(encodeSyncRead(this.#asked, servos, address, count, this.#out), count, into, 0);
+      this.#askMissing(address, count, into);
     }
+    return this.#left === 0;
+  }
+
+  /**
+   * As `readEach`, and what it reads is of this very moment. An answer does not say what it
+   * answers, so each question since the last that was answered reads one register more, from before
+   * `address`, and a late answer is told by its length. After 16 of them it asks nothing until the
+   * line has been silent for a second. `address` must be above 15, `count` 5 to 9.
+   */
+  readFresh(address: number, count: number, into: Uint8Array): boolean {
+    this.#waitForAll();
+    if (this.#open > aheadMax && this.#isTooLoud()) return false;
+    for (let attempt = 0; attempt < attemptsMax && this.#left > 0; attempt++) {
+      if (attempt > 0) this.retries++;
+      this.#skip = this.#open++;
+      this.#askMissing(address, count, into);
+    }
+    // The line keeps the order: with the newest answer all that came before it is answered or lost.
+    if (this.#left === 0) this.#open = 0;
     return this.#left === 0;
   }
 
@@ -115,7 +139,34 @@ export class FeetechBus {
     this.#port.close();
   }
 
+  #waitForAll(): void {
+    this.#waiting.fill(1);
+    this.#left = this.#ids.length;
+  }
+
+  /** Asks those that have not answered. */
+  #askMissing(address: number, count: number, into: Uint8Array): void {
+    let servos = 0;
+    for (let at = 0; at < this.#ids.length; at++) {
+      if (this.#waiting[at] === 1) this.#asked[servos++] = this.#ids[at];
+    }
+    const from = address - this.#skip;
+    const length = encodeSyncRead(this.#asked, servos, from, this.#skip + count, this.#out);
+    this.#ask(length, count, into, 0);
+  }
+
+  /** What was asked may still be answered. */
+  #isTooLoud(): boolean {
+    const nowUs = this.#clock.now();
+    if (this.#forget() > 0 || Number.isNaN(this.#quietSinceUs)) this.#quietSinceUs = nowUs;
+    if (nowUs - this.#quietSinceUs < silenceUs) return true;
+    this.#quietSinceUs = Number.NaN;
+    this.#open = 0;
+    return false;
+  }
+
   #waitFor(at: number): void {
+    this.#skip = 0;
     this.#waiting.fill(0);
     this.#waiting[at] = 1;
     this.#left = 1;
@@ -145,20 +196,21 @@ export class FeetechBus {
     }
   }
 
-  /** What came without being waited for is too old. */
-  #forget(): void {
+  /** What came without being waited for is too old. Returns how many bytes that were, or so. */
+  #forget(): number {
     this.#decoder.clear();
     let heard = this.#port.read(this.#in);
     while (heard === this.#in.length) heard = this.#port.read(this.#in);
     if (heard < 0) this.lost = true;
+    return heard;
   }
 
   #take(count: number, into: Uint8Array, from: number): void {
     const { id, code, parameters, parameterCount } = this.#decoder;
-    if (parameterCount !== count) return;
+    if (parameterCount !== this.#skip + count) return;
     for (let at = 0; at < this.#ids.length; at++) {
       if (this.#ids[at] !== id || this.#waiting[at] === 0) continue;
-      for (let i = 0; i < count; i++) into[at * count - from + i] = parameters[i];
+      for (let i = 0; i < count; i++) into[at * count - from + i] = parameters[this.#skip + i];
       this.errors[at] = code;
       this.#waiting[at] = 0;
       this.#left--;

@@ -65,7 +65,6 @@ export class FeetechDevice implements RobotDevice {
   readonly #next: Int32Array;
   /** 1 for a servo that may be under torque. */
   readonly #driven: Uint8Array;
-  #askedUs: number = Number.NaN;
   #sampledUs: number = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #resetting = false;
@@ -142,7 +141,8 @@ export class FeetechDevice implements RobotDevice {
     }
     if (this.stopping && nowUs >= this.#holdAgainUs) this.#seeStop(nowUs);
     if (this.#resetting && this.stopped) this.#leaveStop();
-    if (this.armed && this.#checkDue) this.#check();
+    // Only while the line is known to be on time: a late answer would be taken for a new one.
+    if (this.armed && this.#checkDue && this.#failures === 0) this.#check();
   }
 
   read(observation: Float32Array, nowUs: number): number {
@@ -200,18 +200,15 @@ export class FeetechDevice implements RobotDevice {
 
   /** Where the servos are now. Where one does not tell, all that was known stays, and grows old. */
   #look(nowUs: number): boolean {
-    // An answer may belong to the first question that got none, so it counts as that old.
-    if (Number.isNaN(this.#askedUs)) this.#askedUs = nowUs;
     const startUs = this.#clock.now();
     const { presentPosition } = Register;
-    if (!this.#bus.readEach(presentPosition, presentBytes, this.#present) || !this.#inTurn()) {
+    if (!this.#bus.readFresh(presentPosition, presentBytes, this.#present) || !this.#inTurn()) {
       this.#failures++;
       this.failedReads++;
       return false;
     }
     this.roundTripUs = this.#clock.now() - startUs;
-    this.#sampledUs = this.#askedUs;
-    this.#askedUs = Number.NaN;
+    this.#sampledUs = nowUs;
     this.#failures = 0;
     for (let at = 0; at < this.#joints.length; at++) this.#take(at);
     if (this.armed && !this.#stillSound()) this.#hold(DeviceReason.fault);

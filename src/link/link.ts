@@ -5,7 +5,7 @@ import { Session } from "../wire/session.ts";
 import type { RingPair } from "./byte-ring.ts";
 import { makeRingPair } from "./byte-ring.ts";
 import { BridgeDevice, type RobotDevice } from "./device.ts";
-import { FeetechBus, syncReadUs } from "./feetech-bus.ts";
+import { aheadMax, FeetechBus, syncReadUs } from "./feetech-bus.ts";
 import { FeetechDevice, presentBytes } from "./feetech-device.ts";
 import { type FeetechChoice, feetechJoints } from "./feetech-joints.ts";
 import { RingPort } from "./memory.ts";
@@ -83,7 +83,7 @@ export function openDevice(spec: Spec, door: Door, clock: Pick<Clock, "now">): R
   const { servos, baud } = door.feetech;
   const joints = feetechJoints(spec, servos);
   const answerUs = Math.min(spec.periodUs / 4, answerUsMax);
-  const lineUs = syncReadUs(servos.length, presentBytes, baud);
+  const lineUs = syncReadUs(servos.length, presentBytes + aheadMax, baud);
   if (answerUs < lineUs + answerSpareUs) {
     const needUs = Math.ceil(4 * (lineUs + answerSpareUs));
     throw new SinewError(

@@ -88,6 +88,7 @@ export class DeskBus implements Port {
   readonly #decoder = new FeetechDecoder();
   #coming: { dueUs: number; bytes: Uint8Array }[] = [];
   #tickUs = this.nowUs;
+  #lastDueUs = 0;
 
   constructor(count: number) {
     this.servos = Array.from({ length: count }, (_, at) => new DeskServo(at + 1));
@@ -179,9 +180,8 @@ export class DeskBus implements Port {
       servo.registers.slice(address, address + count),
       out,
     );
-    this.#coming.push({
-      dueUs: this.nowUs + this.answerUs,
-      bytes: this.mangle(out.slice(0, length)),
-    });
+    // What was sent first comes first.
+    this.#lastDueUs = Math.max(this.#lastDueUs, this.nowUs + this.answerUs);
+    this.#coming.push({ dueUs: this.#lastDueUs, bytes: this.mangle(out.slice(0, length)) });
   }
 }

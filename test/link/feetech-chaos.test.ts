@@ -6,7 +6,7 @@ import { StopReason } from "../../src/link/device.ts";
 import { radPerCount } from "../../src/link/feetech-joints.ts";
 import { putWord, Register, sts } from "../../src/link/feetech-registers.ts";
 import type { DeskServo } from "./desk-bus.ts";
-import { FeetechBench } from "./feetech-bench.ts";
+import { armSpec, FeetechBench } from "./feetech-bench.ts";
 
 const step = Math.floor(0.02 / radPerCount);
 /** What a servo moves by between being seen and hearing of it: 3400 counts/s for 20 ms. */
@@ -93,4 +93,46 @@ test("feetech chaos: no torque away from the place, no wide step, whatever happe
     goals += watches.reduce((sum, watch) => sum + watch.goals, 0);
   }
   assert.ok(torques > 100 && goals > 5000 && armed > 1000, `${torques} ${goals} ${armed}`);
+});
+
+/** How late answers may be, in thousands of microseconds: up to 40 periods. */
+const latencies = [1, 1, 5, 30, 100, 400, 800];
+
+/** A servo that tells by its place when it was asked, in ms. */
+function makeClocks(bench: FeetechBench): void {
+  for (const servo of bench.bus.servos) {
+    servo.tick = () => {};
+    Object.defineProperty(servo, "position", {
+      get: () => 100 + (Math.floor(bench.bus.nowUs / 1000) % 3000),
+    });
+  }
+}
+
+test("feetech chaos: an observation is never older than it is said to be", () => {
+  let fresh = 0;
+  let said = 0;
+  for (let seed = 0; seed < 300; seed++) {
+    const rng = new Rng(seed);
+    const spec = { ...armSpec(1), observation: [armSpec(1).observation[0]] };
+    const bench = new FeetechBench(1, { zeroCounts: 2048 }, spec);
+    bench.greet();
+    makeClocks(bench);
+    const { bus } = bench;
+    let cycleStartUs = 0;
+    for (let cycle = 0; cycle < 360; cycle++) {
+      if (cycle % 60 === 0) bus.answerUs = latencies[rng.below(latencies.length)] * rng.below(1000);
+      bus.losesAnswer = () => rng.below(10) === 0;
+      cycleStartUs = bus.nowUs;
+      bench.cycle();
+      if (bench.ageUs === Number.POSITIVE_INFINITY) continue;
+      said++;
+      if (bench.ageUs === 0) fresh++;
+      const counts = Math.round(bench.observation[0] / radPerCount) + 2048;
+      const nowMs = Math.floor(cycleStartUs / 1000) % 3000;
+      const trueMs = ((nowMs - (counts - 100) + 4500) % 3000) - 1500;
+      const line = `seed ${seed} cycle ${cycle}: ${trueMs} ms old, said ${bench.ageUs / 1000}`;
+      assert.ok(trueMs * 1000 <= bench.ageUs + 1000, line);
+    }
+  }
+  assert.ok(fresh > 5000 && said > fresh, `${fresh} ${said}`);
 });
