@@ -18,6 +18,11 @@ import { putWord, Register, SignBit, signedOf, sts, wordAt } from "./feetech-reg
 const failuresMax = 5;
 /** From seeing where the servos are to giving them torque there, while they may still sink. */
 const armWithinUs = 50_000;
+/** What a servo may sink by in between, counts: 0.025 rad. */
+const sinkMax = 16;
+/** No servo goes faster, nor is it pushed so, counts/s; and what noise adds to one reading. */
+const speedMax = 8192;
+const noiseMax = 64;
 const holdEveryUs = 20_000;
 /**
  * A servo at its greatest speed is 119 counts behind its goal. One that is held back further would
@@ -161,11 +166,15 @@ export class FeetechDevice implements RobotDevice {
     return true;
   }
 
-  /** The goals are where the servos are before there is torque, and are read back from them. */
+  /**
+   * Before there is torque the goals are where the servos are, they are read back, and the servos
+   * are seen there once more.
+   */
   arm(nowUs: number): void {
     if (!this.disarmed || this.phase !== "ready") return;
     if (!this.#look(nowUs) || !this.#sound()) return;
     if (!this.#send(this.#raw) || !this.#haveOrders(0)) return;
+    if (!this.#look(nowUs) || !this.#atGoals()) return;
     if (this.#clock.now() - nowUs > armWithinUs) return;
     this.#driven.fill(1);
     if (!this.#bus.writeEach(Register.torqueEnable, 1, this.#on) || !this.#haveOrders(1)) return;
@@ -202,7 +211,10 @@ export class FeetechDevice implements RobotDevice {
   #look(nowUs: number): boolean {
     const startUs = this.#clock.now();
     const { presentPosition } = Register;
-    if (!this.#bus.readFresh(presentPosition, presentBytes, this.#present) || !this.#inTurn()) {
+    if (
+      !this.#bus.readFresh(presentPosition, presentBytes, this.#present) ||
+      !this.#isPlace(nowUs)
+    ) {
       this.#failures++;
       this.failedReads++;
       return false;
@@ -215,10 +227,17 @@ export class FeetechDevice implements RobotDevice {
     return true;
   }
 
-  /** An encoder tells 0 to 4095; anything else is no place. */
-  #inTurn(): boolean {
+  /**
+   * A sum of one byte does not find every error: no encoder tells more than 4095, and no servo that
+   * is driven is further from where it was than it can go.
+   */
+  #isPlace(nowUs: number): boolean {
+    const reach = noiseMax + ((nowUs - this.#sampledUs) * speedMax) / 1e6;
+    const driven = this.armed || this.stopping;
     for (let at = 0; at < this.#joints.length; at++) {
-      if (wordAt(this.#present, at * presentBytes, sts) > lastCount) return false;
+      const raw = wordAt(this.#present, at * presentBytes, sts);
+      if (raw > lastCount) return false;
+      if (driven && Math.abs(nearWay(raw - this.#counts[at])) > reach) return false;
     }
     return true;
   }
@@ -237,6 +256,13 @@ export class FeetechDevice implements RobotDevice {
       this.#observation[positionAt] = (this.#counts[at] - servo.zeroCounts) * radPerSigned;
     }
     if (velocityAt >= 0) this.#observation[velocityAt] = this.#speed[at] * radPerSigned;
+  }
+
+  #atGoals(): boolean {
+    for (let at = 0; at < this.#joints.length; at++) {
+      if (Math.abs(this.#raw[at] - this.#sent[at]) > sinkMax) return false;
+    }
+    return true;
   }
 
   /** No servo reports an error, and each is clear of the end of its turn. */
@@ -341,13 +367,22 @@ export class FeetechDevice implements RobotDevice {
     this.#checkDue = false;
     const at = this.#checked;
     this.#checked = (at + 1) % this.#joints.length;
-    if (!this.#bus.readOne(at, Register.torqueEnable, orderBytes, this.#orders, 1)) return;
-    const goal = wordAt(this.#orders, 2, sts);
+    if (!this.#readOrders(at)) return;
+    const goal = this.#orderedGoal();
+    // A goal must be read twice the same, as the next step counts from it.
     if (this.#orders[0] !== 1) this.#hold(DeviceReason.fault);
-    else if (goal !== this.#sent[at]) {
+    else if (goal !== this.#sent[at] && this.#readOrders(at) && this.#orderedGoal() === goal) {
       this.#sent[at] = goal;
       this.lostGoals++;
     }
+  }
+
+  #readOrders(at: number): boolean {
+    return this.#bus.readOne(at, Register.torqueEnable, orderBytes, this.#orders, 1);
+  }
+
+  #orderedGoal(): number {
+    return wordAt(this.#orders, Register.goalPosition - Register.torqueEnable, sts);
   }
 }
 

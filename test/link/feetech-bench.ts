@@ -3,6 +3,7 @@ import type { Spec } from "../../src/core/spec.ts";
 import { FeetechBus } from "../../src/link/feetech-bus.ts";
 import { FeetechDevice } from "../../src/link/feetech-device.ts";
 import { type FeetechServo, feetechJoints } from "../../src/link/feetech-joints.ts";
+import { Instruction } from "../../src/link/feetech-packet.ts";
 import { DeskBus } from "./desk-bus.ts";
 
 export const names: readonly string[] = ["pan", "lift", "elbow", "flex", "roll", "grip"];
@@ -29,6 +30,9 @@ export function armServos(count: number = names.length): FeetechServo[] {
     return { id: at + 1, joint, sign: at % 2 === 0 ? 1 : -1, zeroCounts: 2048, maxSpeed: 1 };
   });
 }
+
+/** Whether what a bus was told sets torque. */
+export const isTorque = (told: string): boolean => told === `254 ${Instruction.syncWrite} 40`;
 
 /** A device and its bus in simulated time. */
 export class FeetechBench {

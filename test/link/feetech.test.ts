@@ -5,15 +5,13 @@ import { StopReason } from "../../src/link/device.ts";
 import { radPerCount } from "../../src/link/feetech-joints.ts";
 import { Instruction } from "../../src/link/feetech-packet.ts";
 import { Register } from "../../src/link/feetech-registers.ts";
-import { DeviceReason } from "../../src/wire/messages.ts";
-import { FeetechBench, periodUs } from "./feetech-bench.ts";
+import { FeetechBench, isTorque, periodUs } from "./feetech-bench.ts";
 
 /** 1 rad/s in a period of 20 ms. */
 const step = Math.floor(0.02 / radPerCount);
 
 /** Of the present position, from some registers before it on. */
 const isRead = (told: string): boolean => /^254 130 (4[1-9]|5[0-6])$/.test(told);
-const isTorque = (told: string): boolean => / 40$/.test(told) && told.includes(" 131 ");
 
 test("feetech: greets every servo, has it answer at once, and moves nothing", () => {
   const { bus, device } = new FeetechBench();
@@ -282,73 +280,6 @@ test("feetech: goals that were lost do not add up to a wide step", () => {
     assert.ok(Math.abs(goal - before[at]) <= 4 * step, `${goal} after ${before[at]}`);
   });
   assert.ok(bench.device.lostGoals > 0);
-});
-
-test("feetech: a place near the end of the turn does not jump", () => {
-  const bench = new FeetechBench(1, { zeroCounts: 3500 }, specNear(3500, 3000, 4000));
-  bench.arm();
-  bench.bus.servos[0].tick = () => {};
-  const seen: number[] = [];
-  for (let counts = 3900; counts <= 4095; counts += 15) {
-    bench.bus.servos[0].position = counts;
-    bench.cycle();
-    seen.push(bench.observation[0]);
-  }
-  // Let go it may be turned over the end; while it is driven it may not.
-  const free = new FeetechBench(1, { zeroCounts: 3500 }, specNear(3500, 3000, 4000));
-  free.greet();
-  for (let counts = 3900; counts <= 4200; counts += 15) {
-    free.bus.servos[0].position = counts % 4096;
-    free.cycle();
-    seen.push(free.observation[0]);
-  }
-  seen.slice(1).forEach((value, at) => {
-    if (at + 1 === 14) return;
-    assert.ok(Math.abs(value - seen[at] - 15 * radPerCount) < 1e-5, `${at}: ${value}`);
-  });
-  free.device.arm(free.bus.nowUs);
-  assert.ok(!free.device.armed, "beyond the end it is not given torque");
-  assert.ok(!free.bus.told.some(isTorque));
-});
-
-test("feetech: a servo that is pushed over the end of its turn is held there", () => {
-  const bench = new FeetechBench(1, { zeroCounts: 3500 }, specNear(3500, 3000, 4000));
-  bench.bus.servos[0].position = 3990;
-  bench.arm();
-  bench.cycle(0.7);
-  bench.bus.servos[0].tick = () => {};
-  bench.bus.servos[0].position = 4090;
-  bench.cycle(0.7);
-  assert.ok(bench.device.armed);
-  bench.bus.servos[0].position = 4;
-  bench.cycle(0.7);
-  assert.equal(bench.device.reason, DeviceReason.fault);
-  assert.equal(bench.bus.goals.at(-1)![0], 4, "its goal is where it is, not the long way round");
-});
-
-function specNear(zero: number, low: number, high: number): FeetechBench["spec"] {
-  return {
-    observation: [{ name: "pan_position", unit: "rad", low: -7, high: 7 }],
-    action: [
-      {
-        name: "pan_position",
-        unit: "rad",
-        low: (low - zero) * radPerCount,
-        high: (high - zero) * radPerCount,
-      },
-    ],
-    periodUs,
-  };
-}
-
-test("feetech: a number that no encoder has is no answer", () => {
-  const bench = new FeetechBench();
-  bench.arm();
-  bench.cycle(0);
-  bench.bus.servos[0].tick = () => {};
-  bench.bus.servos[0].position = 0x8005;
-  bench.cycle(0);
-  assert.equal(bench.ageUs, periodUs);
 });
 
 test("feetech: a servo that is missing, another, or set otherwise is told by name", () => {
