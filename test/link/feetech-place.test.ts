@@ -124,7 +124,7 @@ test("feetech: a number that no encoder has is no answer", () => {
   bench.arm();
   bench.cycle(0);
   bench.bus.servos[0].tick = () => {};
-  bench.bus.servos[0].position = 0x8005;
+  bench.bus.servos[0].position = 0x8000 + 2048;
   bench.cycle(0);
   assert.equal(bench.ageUs, periodUs);
 });
