@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sealBootStage } from "../src/hil/boot-stage.ts";
-import { coreSources } from "./firmware-sources.ts";
+import { busSources, coreSources } from "./firmware-sources.ts";
 import { uf2Of } from "./uf2.ts";
 
 /** A board that we have an image for. */
@@ -109,6 +109,11 @@ export const boards: readonly FirmwareBoard[] = [
 /** What is driven, by its file below targets/. */
 export const targets: readonly string[] = ["pendulum", "pd-servo", "torque-motor", "six-joints"];
 
+/** What is in the target's place in an image that is no device of ours. */
+const strangers: Readonly<Record<string, { sources: readonly string[]; loop: string }>> = {
+  "sts-bus": { sources: busSources, loop: "bus-board.c" },
+};
+
 /** c11 turns the fusing of multiply and add off, so every core computes the same floats. */
 const flags: readonly string[] = [
   "-std=c11",
@@ -148,11 +153,13 @@ export function buildImage(root: string, board: FirmwareBoard, target: string): 
     const elf = join(folder, "image.elf");
     const path = join(folder, "image.bin");
     const { tools, linkerScript } = board;
-    const sources = ["board.c", ...board.sources].map((name) => `ports/${name}`);
+    const plain = { sources: [`targets/${target}.c`], loop: "board.c" };
+    const made = strangers[target] ?? plain;
+    const sources = [made.loop, ...board.sources].map((name) => `ports/${name}`);
     const defines = [`SINEW_TARGET=${symbolOf(target)}`, ...board.defines].map((one) => `-D${one}`);
     run(root, tools, "gcc", [
       ...[...board.cpu, ...flags, ...tools.flags, ...defines],
-      ...[...coreSources, `targets/${target}.c`, ...tools.sources, ...sources],
+      ...[...coreSources, ...made.sources, ...tools.sources, ...sources],
       ...(linkerScript === undefined ? [] : ["-T", `ports/${linkerScript}`]),
       ...["-lgcc", "-o", elf],
     ]);

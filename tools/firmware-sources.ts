@@ -6,3 +6,6 @@ export const coreSources: readonly string[] = [
   "core/reply.c",
   "core/session.c",
 ];
+
+/** The virtual bus of servos, which is no target of the core's. */
+export const busSources: readonly string[] = ["targets/sts-servo.c", "targets/sts-bus.c"];

@@ -7,12 +7,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rng } from "../src/core/rng.ts";
+import { encodePing, packetBytesMax } from "../src/link/feetech-packet.ts";
 import { pendulumSpec } from "../src/sim/pendulum.ts";
 import { hashContract, rampingToZero } from "../src/wire/device-contract.ts";
 import { encodeFrame, FrameDecoder } from "../src/wire/frame.ts";
 import { DeviceMode, Layout, MessageType, Result } from "../src/wire/messages.ts";
 import { Requests } from "../src/wire/requests.ts";
-import { coreSources } from "./firmware-sources.ts";
+import { busSources, coreSources } from "./firmware-sources.ts";
 
 const flags: readonly string[] = [
   "-std=c11",
@@ -45,6 +46,8 @@ const tests: readonly string[] = [
   "test/pendulum-test.c",
   "test/servo-test.c",
   "test/torque-motor-test.c",
+  "test/sts-test.c",
+  ...busSources,
 ];
 
 /** The board's loop, with the indices of a core of 32 bits and of 8. */
@@ -188,6 +191,16 @@ function fuzzNatively(program: string): void {
   }
 }
 
+/** The bus as a process: a servo answers a ping, and it ends with its input. */
+function pingLively(program: string): void {
+  const wire = new Uint8Array(packetBytesMax);
+  const ping = wire.subarray(0, encodePing(3, wire));
+  const result = spawnSync("sh", ["-c", `(cat; sleep 0.2) | "${program}"`], { input: ping });
+  if (hexOf(result.stdout) !== "ffff030200fa" || result.status !== 0) {
+    throw new Error(`the bus answered ${hexOf(result.stdout)}: ${result.stderr}`);
+  }
+}
+
 /** The live port says who it is and ends with its input. */
 function speakLively(program: string): void {
   const wire = new Uint8Array(64);
@@ -218,9 +231,15 @@ function main(): void {
       compile(folder, [...boardTests, ...defines], board);
       runCoreTests(board, count);
     }
-    for (const check of [driveNatively, fuzzNatively, speakLively]) {
+    const bus = join(folder, "bus");
+    compile(folder, [...busSources, "ports/bus-native.c"], bus);
+    const checks = [driveNatively, fuzzNatively, speakLively].map((check) => ({
+      check,
+      on: native,
+    }));
+    for (const { check, on } of [...checks, { check: pingLively, on: bus }]) {
       try {
-        check(native);
+        check(on);
         count.passed++;
       } catch (error) {
         process.stderr.write(`${check.name}: ${String(error)}\n`);

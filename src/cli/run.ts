@@ -14,6 +14,10 @@ interface Options {
   readonly json: boolean;
 }
 
+const oneLayer =
+  "one protection layer: these servos check nothing and go on holding when this program ends;\n" +
+  "see docs/safety.md, and keep the switch of their power within reach";
+
 /** `sinew run`. */
 export function runCommand(): Command {
   return new Command("run")
@@ -38,10 +42,12 @@ Example:
 
 async function act(path: string, options: Options): Promise<void> {
   const { runPolicy } = await import("../edge/run.ts");
+  const { protectionLayersOf } = await import("../link/link.ts");
   const terminal = new Terminal(options);
   const robot = await readRobotFile(path);
   const file = chosenPolicy(options.policy, robot, path);
   const policy = { bytes: readPolicyFile(file), path: file };
+  if (protectionLayersOf(robot.link) === 1) terminal.line(oneLayer);
   const abort = new AbortController();
   void interrupted().then(() => abort.abort());
   let startUs = Number.NaN;

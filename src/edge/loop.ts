@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { Mode, type Step, Verdict } from "../core/step.ts";
-import { type BridgeDevice, StopReason } from "../link/device.ts";
+import { type RobotDevice, StopReason } from "../link/device.ts";
 import { Happening, type Supervisor } from "../safety/supervisor.ts";
 import { Count, Measure, Request, State, type Status } from "./status.ts";
 import { type Cycle, Stage, tick } from "./tick.ts";
@@ -8,7 +8,7 @@ import { type Cycle, Stage, tick } from "./tick.ts";
 /** What the loop drives: the parts of its cycles, of which some must be able to do more. */
 export interface Rig extends Omit<Cycle, "meter"> {
   readonly clock: Clock;
-  readonly device: BridgeDevice;
+  readonly device: RobotDevice;
   readonly supervisor: Supervisor;
 }
 
@@ -24,7 +24,7 @@ const armRepeatUs = 20_000;
  * Waits until the device has accepted the contract and its clock is known. False where it refused,
  * the link was lost, or `timeoutUs` has passed. Blocks this thread.
  */
-export function shakeHands(device: BridgeDevice, clock: Clock, timeoutUs: number): boolean {
+export function shakeHands(device: RobotDevice, clock: Clock, timeoutUs: number): boolean {
   const untilUs = clock.now() + timeoutUs;
   while (device.phase !== "ready") {
     device.poll(clock.now());
@@ -164,6 +164,7 @@ export class Loop {
     if (behind > 0 || overran) status.add(Count.missed, behind + (overran ? 1 : 0));
     if (step.mode === Mode.armed) countVerdict(status, step);
     status.setCount(Count.droppedCommands, device.droppedCount);
+    status.setCount(Count.failedReads, device.failedReads);
     status.measure(Measure.age, step.ageUs);
     if (device.roundTripUs !== this.#roundTripUs) {
       this.#roundTripUs = device.roundTripUs;

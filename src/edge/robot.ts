@@ -3,6 +3,8 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { parseYaml } from "../core/yaml.ts";
 import type { StopChoice } from "../link/device.ts";
+import type { FeetechChoice } from "../link/feetech-joints.ts";
+import { servoIdMax } from "../link/feetech-packet.ts";
 import type { LinkChoice } from "../link/link.ts";
 import { type Limits, limitsOf } from "../safety/limits.ts";
 
@@ -10,6 +12,11 @@ const number = v.pipe(v.number("give a number"), v.finite("give a finite number"
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
 const milliseconds = v.pipe(number, v.minValue(1), v.maxValue(1000));
 const topicPart = v.pipe(text, v.regex(/^[^+#\s]+$/, "give a topic without +, # or spaces"));
+
+/** No STS3215 goes faster than 3400 counts/s, in rad/s. */
+const maxSpeedMost = 5.2;
+/** As many as one packet can set. */
+const servosMost = 32;
 
 const limitSchema = v.strictObject({
   low: v.optional(number),
@@ -22,6 +29,24 @@ const serialSchema = v.strictObject({
   baud: v.optional(v.pipe(number, v.integer("give a whole number"), v.minValue(300)), 1_000_000),
 });
 
+const whole = v.pipe(number, v.integer("give a whole number"));
+const servoSchema = v.strictObject({
+  id: v.pipe(whole, v.minValue(0), v.maxValue(servoIdMax)),
+  joint: v.pipe(text, v.regex(/^[a-z][a-z0-9_]{0,13}$/, "give a name like elbow: a-z 0-9 _")),
+  sign: v.optional(v.picklist([1, -1], "give 1 or -1"), 1),
+  zeroCounts: v.pipe(whole, v.minValue(0), v.maxValue(4095)),
+  maxSpeed: v.optional(v.pipe(number, v.gtValue(0), v.maxValue(maxSpeedMost)), 1),
+});
+
+const feetechSchema = v.strictObject({
+  ...serialSchema.entries,
+  servos: v.pipe(
+    v.array(servoSchema, "give a list of servos"),
+    v.minLength(1, "give at least one servo"),
+    v.maxLength(servosMost, `give at most ${servosMost} servos`),
+  ),
+});
+
 const mqttSchema = v.strictObject({
   url: v.pipe(text, v.regex(/^mqtts?:\/\/[^/]/, "give mqtt://host:port or mqtts://host:port")),
   prefix: v.optional(topicPart, "sinew"),
@@ -32,9 +57,15 @@ const stopSchema = v.union(
   "give ramp_to_zero, off or { hold: <observation> }",
 );
 
+const linkSchema = v.strictObject({
+  serial: v.optional(serialSchema),
+  mqtt: v.optional(mqttSchema),
+  feetech: v.optional(feetechSchema),
+});
+
 const robotSchema = v.strictObject({
   robot: v.pipe(text, v.regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "give a name like arm-1: a-z 0-9 _ -")),
-  link: v.strictObject({ serial: v.optional(serialSchema), mqtt: v.optional(mqttSchema) }),
+  link: linkSchema,
   policy: v.optional(text),
   limits: v.optional(v.record(v.string(), limitSchema), {}),
   stops: v.optional(v.record(v.string(), stopSchema)),
@@ -75,14 +106,44 @@ export function parseRobot(source: string, path: string): Robot {
     return fail(keys, lineOf(keys.join("."), issue));
   }
   const { robot, link, policy, limits, stops, commandTtlMs, observationAgeMs, log } = result.output;
-  if ((link.serial === undefined) === (link.mqtt === undefined)) {
-    return fail(["link"], "link: give either serial or mqtt");
+  if (Object.keys(link).length !== 1) {
+    return fail(["link"], "link: give either serial, mqtt or feetech");
   }
-  const choice: LinkChoice =
-    link.serial === undefined ? { mqtt: { ...link.mqtt!, robot } } : { serial: link.serial };
+  if (link.feetech !== undefined && stops !== undefined) {
+    return fail(["stops"], "stops: servos hold their place on a stop: leave it out");
+  }
+  if (link.feetech !== undefined) checkServos(link.feetech, limits as Robot["limits"], fail);
+  const choice = choiceOf(link, robot);
   const choices = limits as Robot["limits"];
   const times = { commandTtlMs, observationAgeMs };
   return { robot, link: choice, policy, limits: choices, stops, ...times, log };
+}
+
+function choiceOf(link: v.InferOutput<typeof linkSchema>, robot: string): LinkChoice {
+  const { serial, mqtt, feetech } = link;
+  if (feetech !== undefined) return { feetech: feetech as FeetechChoice };
+  return mqtt === undefined ? { serial: serial! } : { mqtt: { ...mqtt, robot } };
+}
+
+/** What no schema of one servo can see. */
+function checkServos(
+  { servos }: v.InferOutput<typeof feetechSchema>,
+  limits: Robot["limits"],
+  fail: (keys: readonly (string | number)[], line: string) => never,
+): void {
+  for (const key of ["id", "joint"] as const) {
+    servos.forEach((servo, at) => {
+      const first = servos.findIndex((other) => other[key] === servo[key]);
+      const keys = ["link", "feetech", "servos", at, key];
+      if (first < at) fail(keys, `"${keys.join(".")}": ${servo[key]} is given twice`);
+    });
+  }
+  for (const [name, { rateMax }] of Object.entries(limits)) {
+    if (rateMax === undefined) continue;
+    // The gate counts it from 0 after arming, and a servo rests where it is.
+    const keys = ["limits", name, "rateMax"];
+    fail(keys, `"${keys.join(".")}": servos have no rateMax: give maxSpeed to its servo`);
+  }
 }
 
 function lineOf(key: string, issue: v.BaseIssue<unknown>): string {

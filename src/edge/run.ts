@@ -3,7 +3,7 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { Mode, nameOfMode, namesOfReasons } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
-import { type Link, openLink } from "../link/link.ts";
+import { type Link, openLink, protectionLayersOf } from "../link/link.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { readPolicyFile } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
@@ -31,6 +31,10 @@ export interface RunReport {
   readonly limited: number;
   readonly refused: number;
   readonly droppedCommands: number;
+  /** Cycles that asked the device and got no whole answer. */
+  readonly failedReads: number;
+  /** 2 where the device's own firmware judges every command too, 1 where nothing but this does. */
+  readonly protectionLayers: 1 | 2;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
   readonly transitions: readonly Transition[];
   readonly linkLost: boolean;
@@ -136,6 +140,8 @@ export class Run {
       limited: this.status.count(Count.limited),
       refused: this.status.count(Count.refused),
       droppedCommands: this.status.count(Count.droppedCommands),
+      failedReads: this.status.count(Count.failedReads),
+      protectionLayers: protectionLayersOf(this.#link.door),
       times,
       transitions: this.status.transitions(),
       linkLost,

@@ -42,6 +42,8 @@ export const Count = {
   droppedSteps: 6,
   /** Requests that the mode table or the device's state did not permit. */
   refusedRequests: 7,
+  /** Cycles that asked the device and got no whole answer: they went on with the last one. */
+  failedReads: 8,
 } as const;
 export type Count = (typeof Count)[keyof typeof Count];
 

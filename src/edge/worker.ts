@@ -3,8 +3,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import { monotonicClock } from "../core/clock.ts";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { makeStep } from "../core/step.ts";
-import { type BridgeDevice, openBridgeDevice, type StopChoice } from "../link/device.ts";
-import type { Door } from "../link/link.ts";
+import type { RobotDevice, StopChoice } from "../link/device.ts";
+import { type Door, openDevice } from "../link/link.ts";
 import { RingProducer } from "../log/ring.ts";
 import { deployed } from "../policy/history-policy.ts";
 import { loadPolicy } from "../policy/policy.ts";
@@ -46,7 +46,7 @@ async function work(given: LoopWork): Promise<void> {
   const clock = monotonicClock();
   const driving = deployed(loaded);
   const { spec } = driving;
-  const device = openBridgeDevice(spec, door, stops);
+  const device = openDevice(spec, door, clock, stops);
   try {
     if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name);
     say({ word: "ready" });
@@ -68,7 +68,7 @@ async function work(given: LoopWork): Promise<void> {
   }
 }
 
-function refusalOf(device: BridgeDevice, name: string): SinewError {
+function refusalOf(device: RobotDevice, name: string): SinewError {
   if (device.refusal !== null) {
     return new SinewError(
       "contract-mismatch",
@@ -76,11 +76,7 @@ function refusalOf(device: BridgeDevice, name: string): SinewError {
     );
   }
   if (device.lost) return new SinewError("port", `${name} was lost during the handshake`);
-  const why =
-    device.phase === "greeting"
-      ? "it does not answer; is it powered, and is this its port and rate?"
-      : `it fell silent while ${device.phase}`;
-  return new SinewError("handshake", `${name}: ${why}`);
+  return new SinewError("handshake", `${name}: ${device.silence}`);
 }
 
 try {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { lockSerialLine } from "../link/serial.ts";
 import { type Board, type BoardExit, boardOf } from "./board.ts";
+import type { Protocol } from "./emulated.ts";
 import type { BoardReport } from "./emulator-process.ts";
 import { readAtmega328pImage, readRp2040Image } from "./image.ts";
 import { openPty } from "./pty.ts";
@@ -14,6 +15,8 @@ export interface EmulatedOptions {
   readonly board?: "rp2040" | "atmega328p";
   /** Path of its raw flash image. */
   readonly image: string;
+  /** What it speaks, for its rehearsal: `bridge` unless told. */
+  readonly protocol?: Protocol;
 }
 
 const baud = 1_000_000;
@@ -26,7 +29,7 @@ const baud = 1_000_000;
  * cannot be read or is none, and on a platform without ptys.
  */
 export async function startEmulated(options: EmulatedOptions): Promise<Board> {
-  const { board = "rp2040", image } = options;
+  const { board = "rp2040", image, protocol = "bridge" } = options;
   if (board === "rp2040") readRp2040Image(image);
   else readAtmega328pImage(image);
   const { master, slave, pty } = openPty();
@@ -34,7 +37,7 @@ export async function startEmulated(options: EmulatedOptions): Promise<Board> {
     // This makes the line raw, and it stays so: else the kernel echoes, and adds bytes to 0x0A.
     await (await lockSerialLine(pty, baud, false)).close();
     const program = fileURLToPath(new URL("./emulator-process.js", import.meta.url));
-    const child = fork(program, [board, image], {
+    const child = fork(program, [board, image, protocol], {
       execArgv: [],
       stdio: ["ignore", "ignore", "inherit", "ipc", master, slave],
     });

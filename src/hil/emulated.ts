@@ -17,3 +17,6 @@ export interface Emulated {
 
 /** Room of an `output`. */
 export const outputBytesMax = 16_384;
+
+/** What a board's firmware speaks: ours, or that of a bus of Feetech servos. */
+export type Protocol = "bridge" | "feetech";

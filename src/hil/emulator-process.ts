@@ -1,12 +1,13 @@
-// The process of one emulated board: `emulated-board.ts` starts it with the board's name and the
-// image's path as its arguments, the pty's master as descriptor 4 and its slave as descriptor 5.
+// The process of one emulated board: `emulated-board.ts` starts it with the board's name, the
+// image's path and what it speaks as its arguments, the pty's master as descriptor 4 and its slave
+// as descriptor 5.
 import { writeSync } from "node:fs";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { ReadStream } from "node:tty";
 import { type Clock, monotonicClock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import { Atmega328p } from "./atmega328p.ts";
-import { type Emulated, outputBytesMax } from "./emulated.ts";
+import { type Emulated, outputBytesMax, type Protocol } from "./emulated.ts";
 import { readAtmega328pImage, readRp2040Image } from "./image.ts";
 import { rehearse } from "./rehearsal.ts";
 import { Rp2040 } from "./rp2040.ts";
@@ -98,10 +99,10 @@ function fail(error: unknown): void {
 
 process.on("disconnect", () => process.exit(0));
 try {
-  const [board, path] = process.argv.slice(2);
+  const [board, path, protocol] = process.argv.slice(2);
   const make = makerOf(board, path);
   const clock = monotonicClock();
-  rehearse(make(), clock);
+  rehearse(make(), clock, protocol as Protocol);
   await runBoard(make(), clock);
 } catch (error) {
   fail(error);

@@ -1,7 +1,8 @@
 import type { Clock } from "../core/clock.ts";
 import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "../wire/frame.ts";
 import { Layout, MessageType, protocolHash } from "../wire/messages.ts";
-import type { Emulated } from "./emulated.ts";
+import type { Emulated, Protocol } from "./emulated.ts";
+import { FeetechRehearsal } from "./feetech-rehearsal.ts";
 
 const stepMs = 1;
 const lengthMs = 2500;
@@ -18,8 +19,8 @@ const hostUsMax = 3_000_000;
  * ones come; without this the first drive would stall for some 100 ms in the middle, which no
  * silicon does.
  */
-export function rehearse(board: Emulated, clock: Clock): void {
-  const host = new RehearsalHost(board);
+export function rehearse(board: Emulated, clock: Clock, protocol: Protocol): void {
+  const host = protocol === "feetech" ? new FeetechRehearsal(board) : new RehearsalHost(board);
   const endUs = clock.now() + hostUsMax;
   for (let ms = 0; ms < lengthMs && clock.now() < endUs; ms += stepMs) {
     host.speak(ms);

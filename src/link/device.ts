@@ -1,8 +1,6 @@
 import type { Spec } from "../core/spec.ts";
 import { DeviceMode, DeviceReason } from "../wire/messages.ts";
-import { type Phase, Session } from "../wire/session.ts";
-import { type StopChoice, stopRulesOf } from "../wire/stop-choice.ts";
-import { type Door, openPort } from "./link.ts";
+import type { Phase, Session } from "../wire/session.ts";
 import type { Port } from "./port.ts";
 
 export type { StopChoice } from "../wire/stop-choice.ts";
@@ -30,7 +28,10 @@ function nameIn(codes: Readonly<Record<string, number>>, code: number): string {
   return Object.keys(codes).find((name) => codes[name] === code) ?? `code ${code}`;
 }
 
-/** What one control cycle needs of a robot. Nothing here waits, throws or allocates. */
+/**
+ * What one control cycle needs of a robot. Nothing here throws or allocates, and nothing waits but
+ * `read` of a device that must be asked, for a bounded part of the period.
+ */
 export interface Device {
   readonly spec: Spec;
   /** The link is gone for good; the process must open it anew. */
@@ -48,12 +49,48 @@ export interface Device {
   stop(reason: StopReason): void;
 }
 
+/** A device as the loop keeps it: greeted, armed, stopped and reset beside the cycles. */
+export interface RobotDevice extends Device {
+  /** How far it is known; nothing moves before `ready`. */
+  readonly phase: Phase;
+  /** Why it is refused, naming the channel or the servo; null where it is not. */
+  readonly refusal: string | null;
+  /** What to tell a person whose device did not become `ready`. */
+  readonly silence: string;
+  /** `DeviceMode` and `DeviceReason` codes, as the device last reported them. */
+  readonly mode: number;
+  readonly reason: number;
+  readonly armed: boolean;
+  readonly disarmed: boolean;
+  /** The device's stop is over and latched. */
+  readonly stopped: boolean;
+  /** It was told to stop and has not yet said that it did. */
+  readonly stopping: boolean;
+  /** It was told to leave its stop and has not yet said that it did. */
+  readonly resetting: boolean;
+  /** Commands that the link did not take. */
+  readonly droppedCount: number;
+  /** Cycles that wanted to read the device and got no whole answer. */
+  readonly failedReads: number;
+  /** The newest time from a question to its answer, microseconds; NaN before the first. */
+  readonly roundTripUs: number;
+  /** Keeps the link alive; called often between cycles. */
+  poll(nowUs: number): void;
+  /** Asks the device to let commands move it. */
+  arm(nowUs: number): void;
+  /** Asks the device to leave its latched stop. */
+  reset(): void;
+  /** Blocks until bytes may have come, for at most `timeoutUs`. */
+  wait(timeoutUs: number): void;
+  close(): void;
+}
+
 // Long enough for an answer to arrive between two repetitions of a request.
 const repeatUs = 20_000;
 const none = -1;
 
 /** A device behind the bridge protocol. */
-export class BridgeDevice implements Device {
+export class BridgeDevice implements RobotDevice {
   readonly spec: Spec;
   readonly #port: Port;
   readonly #session: Session;
@@ -63,8 +100,9 @@ export class BridgeDevice implements Device {
   #stopReason: number = none;
   #resetting = false;
   #repeatAtUs = Number.NEGATIVE_INFINITY;
-  /** Commands that the port did not take. */
   droppedCount = 0;
+  /** It tells by itself: no cycle has to ask. */
+  readonly failedReads = 0;
 
   constructor(spec: Spec, port: Port, session: Session) {
     this.spec = spec;
@@ -80,12 +118,16 @@ export class BridgeDevice implements Device {
     return this.#session.phase;
   }
 
-  /** Why the handshake was refused; names the channel. */
   get refusal(): string | null {
     return this.#session.refusal;
   }
 
-  /** The device's own code for its mode, as it last reported it. */
+  get silence(): string {
+    return this.phase === "greeting"
+      ? "it does not answer; is it powered, and is this its port and rate?"
+      : `it fell silent while ${this.phase}`;
+  }
+
   get mode(): number {
     return this.#session.deviceMode;
   }
@@ -98,17 +140,14 @@ export class BridgeDevice implements Device {
     return this.#session.deviceMode === DeviceMode.disarmed;
   }
 
-  /** The device's stop is over and latched. */
   get stopped(): boolean {
     return this.#session.deviceMode === DeviceMode.stopped;
   }
 
-  /** It was told to stop and has not yet said that it did. */
   get stopping(): boolean {
     return this.#stopReason !== none;
   }
 
-  /** It was told to leave its stop and has not yet said that it did. */
   get resetting(): boolean {
     return this.#resetting;
   }
@@ -201,17 +240,4 @@ export class BridgeDevice implements Device {
     this.#repeatAtUs = nowUs;
     this.#send(length);
   }
-}
-
-/**
- * The device behind a link, from the control thread. Where `stops` are given, the device's own must
- * be these. Throws `SinewError("robot-file")`, see `stopRulesOf`.
- */
-export function openBridgeDevice(
-  spec: Spec,
-  door: Door,
-  stops: Readonly<Record<string, StopChoice>> | undefined,
-): BridgeDevice {
-  const rules = stops === undefined ? null : stopRulesOf(spec, stops);
-  return new BridgeDevice(spec, openPort(door), new Session(spec, rules));
 }

@@ -1,5 +1,14 @@
+import type { Clock } from "../core/clock.ts";
+import { SinewError } from "../core/errors.ts";
+import type { Spec } from "../core/spec.ts";
+import { Session } from "../wire/session.ts";
+import { type StopChoice, stopRulesOf } from "../wire/stop-choice.ts";
 import type { RingPair } from "./byte-ring.ts";
 import { makeRingPair } from "./byte-ring.ts";
+import { BridgeDevice, type RobotDevice } from "./device.ts";
+import { aheadMax, FeetechBus, syncReadUs } from "./feetech-bus.ts";
+import { FeetechDevice, presentBytes } from "./feetech-device.ts";
+import { type FeetechChoice, feetechJoints } from "./feetech-joints.ts";
 import { RingPort } from "./memory.ts";
 import { carryRings, type MqttPlace } from "./mqtt.ts";
 import type { Port } from "./port.ts";
@@ -8,10 +17,14 @@ import { lockSerialLine, openSerialPort } from "./serial.ts";
 /** How to reach a robot. */
 export type LinkChoice =
   | { readonly serial: { readonly path: string; readonly baud: number } }
-  | { readonly mqtt: MqttPlace };
+  | { readonly mqtt: MqttPlace }
+  | { readonly feetech: FeetechChoice };
 
 /** What the control thread needs to open its port; can be sent between threads. */
-export type Door = { readonly serialPath: string } | { readonly rings: RingPair };
+export type Door =
+  | { readonly serialPath: string }
+  | { readonly rings: RingPair }
+  | { readonly feetech: FeetechChoice };
 
 /** A link that the main thread holds open for the control thread. */
 export interface Link {
@@ -19,6 +32,14 @@ export interface Link {
   readonly name: string;
   readonly door: Door;
   close(): Promise<void>;
+}
+
+/**
+ * 2 where the device's own firmware judges each command and stops by itself, 1 where only this
+ * program does.
+ */
+export function protectionLayersOf(link: LinkChoice | Door): 1 | 2 {
+  return "feetech" in link ? 1 : 2;
 }
 
 /** Opens a link on the main thread. Throws `SinewError` "port" or "broker". */
@@ -31,6 +52,11 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
       close: () => line.close(),
     };
   }
+  if ("feetech" in choice) {
+    const { feetech } = choice;
+    const line = await lockSerialLine(feetech.path, feetech.baud, true);
+    return { name: `feetech ${line.path}`, door: { feetech }, close: () => line.close() };
+  }
   const rings = makeRingPair();
   const close = await carryRings(choice.mqtt, rings);
   const { url, prefix, robot } = choice.mqtt;
@@ -40,5 +66,43 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
 /** The control thread's end of a link. */
 export function openPort(door: Door): Port {
   if ("serialPath" in door) return openSerialPort(door.serialPath);
+  if ("feetech" in door) return openSerialPort(door.feetech.path);
   return new RingPort(door.rings.toDevice, door.rings.fromDevice);
+}
+
+/** A servo's answer is awaited for a quarter of the period, but never longer than this. */
+const answerUsMax = 20_000;
+/** What the computers at both ends add to the time on the line, at least. */
+const answerSpareUs = 500;
+
+/**
+ * The device behind a door, from the control thread. Where `stops` are given, a bridge's own must be
+ * these. Throws `SinewError("contract-mismatch")` where servos do not fit `spec` or the line is too
+ * slow for its period, and `SinewError("robot-file")`, see `stopRulesOf`.
+ */
+export function openDevice(
+  spec: Spec,
+  door: Door,
+  clock: Pick<Clock, "now">,
+  stops: Readonly<Record<string, StopChoice>> | undefined,
+): RobotDevice {
+  if (!("feetech" in door)) {
+    const rules = stops === undefined ? null : stopRulesOf(spec, stops);
+    return new BridgeDevice(spec, openPort(door), new Session(spec, rules));
+  }
+  const { servos, baud } = door.feetech;
+  const joints = feetechJoints(spec, servos);
+  const answerUs = Math.min(spec.periodUs / 4, answerUsMax);
+  const lineUs = syncReadUs(servos.length, presentBytes + aheadMax, baud);
+  if (answerUs < lineUs + answerSpareUs) {
+    const needUs = Math.ceil(4 * (lineUs + answerSpareUs));
+    throw new SinewError(
+      "contract-mismatch",
+      `${servos.length} servos at ${baud} bits/s need a period of ${needUs} us, ` +
+        `the policy has ${spec.periodUs} us: raise the rate`,
+    );
+  }
+  const ids = Uint8Array.from(servos, ({ id }) => id);
+  const bus = new FeetechBus(openPort(door), clock, ids, answerUs);
+  return new FeetechDevice(spec, joints, bus, clock);
 }

@@ -72,13 +72,53 @@ test("robot: the policy and how each actuator stops", () => {
   refuses(`${source}stops: { a: { hold: 3 } }\n`, /^robot\.yaml:3:/);
 });
 
+const arm = `robot: arm-1
+link:
+  feetech:
+    path: /dev/ttyACM0
+    servos:
+      - { id: 1, joint: pan, zeroCounts: 2048 }
+      - { id: 2, joint: lift, zeroCounts: 1900, sign: -1, maxSpeed: 0.5 }
+`;
+
+test("robot: servos straight on a line, with defaults that are slow", () => {
+  const { link } = parseRobot(arm, "robot.yaml");
+  const servos = [
+    { id: 1, joint: "pan", zeroCounts: 2048, sign: 1, maxSpeed: 1 },
+    { id: 2, joint: "lift", zeroCounts: 1900, sign: -1, maxSpeed: 0.5 },
+  ];
+  assert.deepEqual(link, { feetech: { path: "/dev/ttyACM0", baud: 1_000_000, servos } });
+});
+
+test("robot: every mistake about a servo gives line and column", () => {
+  const instead = (from: string, to: string, line: RegExp): void => {
+    assert.ok(arm.includes(from));
+    refuses(arm.replace(from, to), line);
+  };
+  instead("id: 2", "id: 1", /:7:\d+: "link.feetech.servos.1.id": 1 is given twice/);
+  instead("id: 2", "id: 254", /:7:\d+: "link.feetech.servos.1.id"/);
+  instead("joint: lift", "joint: pan", /:7:\d+: "link.feetech.servos.1.joint": pan is given twice/);
+  instead("joint: lift", "joint: Lift", /:7:\d+: "link.feetech.servos.1.joint": give a name like/);
+  instead("sign: -1", "sign: 2", /:7:\d+: "link.feetech.servos.1.sign": give 1 or -1/);
+  instead("maxSpeed: 0.5", "maxSpeed: 9", /:7:\d+: "link.feetech.servos.1.maxSpeed"/);
+  instead("maxSpeed: 0.5", "maxSpeed: 0", /:7:\d+: "link.feetech.servos.1.maxSpeed"/);
+  instead("maxSpeed: 0.5", "speed: 1", /:7:\d+: unknown key "link.feetech.servos.1.speed"/);
+  instead("zeroCounts: 1900", "zeroCounts: 4096", /:7:\d+: "link.feetech.servos.1.zeroCounts"/);
+  instead(", zeroCounts: 2048", "", /:6:\d+: "link.feetech.servos.0.zeroCounts" is missing/);
+  refuses("robot: a\nlink: { feetech: { path: p, servos: [] } }\n", /:2:\d+: .*at least one servo/);
+  refuses(
+    `${arm}limits: { lift_position: { rateMax: 2 } }\n`,
+    /:8:\d+: "limits.lift_position.rateMax": servos have no rateMax: give maxSpeed/,
+  );
+});
+
 test("robot: every error gives line and column", () => {
   refuses("robot: a\nlink: { serial: { path: /dev/x }\n", /^robot\.yaml:3:1: /);
   refuses("robot: a\nrobot: b\n", /^robot\.yaml:2:1: .*unique/);
   refuses("robot: a\nlink:\n  serial: { path: /dev/x, boud: 9600 }\n", /:3:\d+: unknown key "link/);
   refuses("robot: a\nlink:\n  serial: { path: /dev/x, baud: fast }\n", /:3:33: "link.serial.baud"/);
   refuses("robot: a\n", /^robot\.yaml:1:1: "link" is missing/);
-  refuses("robot: a\nlink: {}\n", /:2:7: link: give either serial or mqtt/);
+  refuses("robot: a\nlink: {}\n", /:2:7: link: give either serial, mqtt or feetech/);
   refuses("robot: Arm 1\nlink: {serial: {path: a}}\n", /:1:8: "robot": give a name like/);
   refuses("robot: a\nlink: {mqtt: {url: 'http://h'}}\n", /:2:20: "link.mqtt.url": give mqtt:/);
   refuses("robot: a\nlink: {serial: {path: a}}\ncommandTtlMs: .nan\n", /:3:15: "commandTtlMs"/);

@@ -1,0 +1,51 @@
+/* One Feetech STS3215 at 7.4 V without a load, simulated: its registers and its motor. */
+#ifndef SINEW_STS_SERVO_H
+#define SINEW_STS_SERVO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SINEW_STS_REGISTERS 71u
+
+/* Addresses; words take two bytes, the low one first. */
+enum {
+  SINEW_STS_MODEL = 3,
+  SINEW_STS_ID = 5,
+  SINEW_STS_RETURN_DELAY = 7, /* in units of 2 us */
+  SINEW_STS_POSITION_MIN = 9,
+  SINEW_STS_POSITION_MAX = 11,
+  SINEW_STS_MODE = 33,
+  SINEW_STS_TORQUE = 40,
+  SINEW_STS_GOAL = 42,
+  SINEW_STS_LOCK = 55,
+  SINEW_STS_PRESENT = 56, /* position, velocity, load, voltage, temperature */
+};
+
+struct sinew_sts_servo {
+  uint8_t registers[SINEW_STS_REGISTERS];
+  /* Counts in Q16, within one turn: the encoder knows no other. */
+  int32_t position;
+  /* Counts a turn of 1 ms, Q20. */
+  int32_t speed;
+  /* Where the firmware wants it now, counts in Q16; it moves to the goal at 3400 counts/s. */
+  int32_t target;
+  /* Share of the supply at the motor, Q12. */
+  int32_t duty;
+  bool driven;
+};
+
+/* As it leaves the factory, but for its id, at `position` counts, let go. */
+void sinew_sts_start(struct sinew_sts_servo *servo, uint8_t id, uint16_t position);
+
+/* One turn of 1 ms. */
+void sinew_sts_tick(struct sinew_sts_servo *servo);
+
+/* Sets a register as the bus may: not one that only tells, nor below 40 while it is locked. */
+void sinew_sts_set(struct sinew_sts_servo *servo, uint32_t address, uint8_t value);
+
+/* Brings the registers that tell of the present up to date. */
+void sinew_sts_tell(struct sinew_sts_servo *servo);
+
+uint16_t sinew_sts_word(const struct sinew_sts_servo *servo, uint32_t address);
+
+#endif
