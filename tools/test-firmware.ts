@@ -7,6 +7,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rng } from "../src/core/rng.ts";
+import type { Contract } from "../src/policy/contract.ts";
+import { contractHeader } from "../src/policy/contract-header.ts";
 import { pendulumSpec } from "../src/sim/pendulum.ts";
 import { hashContract, rampingToZero } from "../src/wire/device-contract.ts";
 import { encodeFrame, FrameDecoder } from "../src/wire/frame.ts";
@@ -37,6 +39,7 @@ const tests: readonly string[] = [
   "test/groups.c",
   "test/device.c",
   "test/frame-test.c",
+  "test/contract-test.c",
   "test/session-test.c",
   "test/command-test.c",
   "test/stop-test.c",
@@ -104,6 +107,14 @@ function vectorsHeader(): string {
     "",
   ].join("\n");
 }
+
+const pendulumContract: Contract = {
+  format: 1,
+  task: "pendulum",
+  spec: pendulumSpec,
+  algorithm: "none",
+  training: {},
+};
 
 interface Count {
   passed: number;
@@ -208,6 +219,7 @@ function main(): void {
   const count: Count = { passed: 0, failed: 0 };
   try {
     writeFileSync(join(folder, "vectors.h"), vectorsHeader());
+    writeFileSync(join(folder, "contract.h"), contractHeader(pendulumContract));
     const program = join(folder, "tests");
     const native = join(folder, "native");
     compile(folder, tests, program);

@@ -5,6 +5,7 @@ import { Terminal, table } from "./terminal.ts";
 
 interface Options {
   readonly json: boolean;
+  readonly cHeader: boolean;
 }
 
 /** `sinew inspect`. */
@@ -13,13 +14,15 @@ export function inspectCommand(): Command {
     .description("Print what a policy file promises: its contract, its graph and its proof.")
     .argument("<policy>", "an ONNX file")
     .option("--json", "print the description as one JSON object on stdout", false)
+    .option("--c-header", "print the contract as a C header for a device's firmware", false)
     .addHelpText(
       "after",
       `
 Exit code 1: it is an ONNX file, but not one that may be deployed.
 
 Example:
-  npx sinew inspect runs/pendulum-0/policy.onnx`,
+  npx sinew inspect runs/pendulum-0/policy.onnx
+  npx sinew inspect runs/pendulum-0/policy.onnx --c-header > contract.h`,
     )
     .action(act);
 }
@@ -40,6 +43,12 @@ async function act(path: string, options: Options): Promise<void> {
     } catch (error) {
       problem = messageOf(error);
     }
+  }
+  const { contract } = description;
+  if (options.cHeader && contract !== null && problem === null) {
+    const { contractHeader } = await import("../policy/contract-header.ts");
+    process.stdout.write(contractHeader(contract));
+    return;
   }
   for (const line of linesOf(description, proofError, problem)) terminal.line(line);
   terminal.result({ ...description, problem, proofError });

@@ -193,6 +193,10 @@ test("inspect prints the contract as a table, and as JSON", async () => {
   const { contract, proofError } = JSON.parse((await sinew("inspect", policy, "--json")).out);
   assert.equal(contract.spec.periodUs, 50_000);
   assert.ok(proofError <= 1e-5);
+  const header = (await sinew("inspect", policy, "--c-header")).out;
+  assert.match(header, /^\/\* What a policy for pendulum expects/);
+  assert.match(header, /#define SINEW_CONTRACT_PERIOD_US 50000u/);
+  assert.match(header, /\n#endif\n$/);
 });
 
 test("train, export and evaluate, the whole way through the command line", async () => {
