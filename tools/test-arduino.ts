@@ -52,15 +52,29 @@ function pulseUs({ chip }: Atmega328p): number {
   return on ? (chip.data[ocr1al] | (chip.data[ocr1al + 1] << 8)) / 2 : 0;
 }
 
+function textAt(frame: DataView, at: number): string {
+  const bytes = Buffer.from(frame.buffer, at);
+  return bytes.toString("latin1", 0, bytes.indexOf(0));
+}
+
 function driveSketch(bin: string): void {
   const host = new EmulatedHost(new Atmega328p(readAtmega328pImage(bin)));
   const state = (): DataView => host.newest(MessageType.state);
   host.run(100);
   assert.equal(host.frames.length, 0, "it does not speak first");
   assert.notEqual(host.bootId, 0);
-  const name = new Uint8Array(host.newest(MessageType.info).buffer, Layout.info.name, 13);
-  assert.equal(Buffer.from(name).toString(), "arduino-servo");
+  assert.equal(textAt(host.newest(MessageType.info), Layout.info.name), "arduino-servo");
+  // Frames that are longer than the core's own buffer.
+  for (const direction of [0, 1])
+    host.send((requests, out) => requests.query(direction, 0, out, 0));
+  host.send((requests, out) => requests.askDictionary(0, out));
   host.run(100);
+  const channels = host.frames.filter((frame) => frame.getUint8(0) === MessageType.channel);
+  assert.deepEqual(
+    channels.map((frame) => textAt(frame, Layout.channel.name)),
+    ["servo_angle", "servo_target"],
+  );
+  assert.ok(host.newest(MessageType.dictionary).getUint8(Layout.dictionary.count) > 64);
   assert.equal(pulseUs(host.board), 0, "nothing moves before a command");
   host.drive([1], 300);
   assert.equal(pulseUs(host.board), 1500 + 637);

@@ -1,5 +1,6 @@
 // A hobby servo on pin 9, told its angle in rad. It does not say where it is, so the place that is
-// observed, and held by a stop, is where it was sent last.
+// observed, and held by a stop, is where it was sent last; and its first command moves it at full
+// speed from wherever it was.
 #include <Servo.h>
 #include <Sinew.h>
 
@@ -12,8 +13,9 @@ static float angle;
 static void start() { angle = 0.0f; }
 
 static bool tick(const float *applied, const bool *driven) {
-  if (driven[0] != servo.attached()) driven[0] ? (void)servo.attach(9) : servo.detach();
   if (driven[0]) servo.writeMicroseconds(1500 + (int)(637.0f * (angle = applied[0])));
+  if (driven[0] && !servo.attached()) servo.attach(9);
+  if (!driven[0] && servo.attached()) servo.detach();
   return true;
 }
 
