@@ -101,7 +101,7 @@ export const boards: readonly FirmwareBoard[] = [
     tools: avr,
     cpu: ["-mmcu=atmega328p"],
     sources: ["atmega328p.c"],
-    defines: ["F_CPU=16000000UL", "SINEW_FRAME_MAX=128u"],
+    defines: ["F_CPU=16000000UL"],
     lacks: ["six-joints"],
   },
 ];

@@ -15,8 +15,8 @@ import { coreSources } from "./firmware-sources.ts";
 /** A port of no actuators that states the contract and says which hash the core makes of it. */
 const program = `
 #include <stdio.h>
-#include "contract.h"
 #include "session.h"
+#include "contract.h"
 int main(void) {
   const struct sinew_target target = {
     .name = "test", .period_us = SINEW_CONTRACT_PERIOD_US, .channels = sinew_contract_channels,
@@ -31,6 +31,7 @@ int main(void) {
 /** As a sketch would have it: the header alone must be C++ too. */
 const sketch = `
 extern "C" {
+#include "target.h"
 #include "contract.h"
 }
 int main() { return sizeof sinew_contract_channels > 0 && SINEW_CONTRACT_HASH != 1u ? 0 : 1; }
@@ -44,10 +45,7 @@ function run(command: string, words: readonly string[]): string | null {
 
 /** What went wrong with one contract; null where nothing did. */
 function fault(folder: string, seed: number): string | null {
-  writeFileSync(
-    join(folder, "contract.h"),
-    contractHeader(randomContract(new Rng(seed)), "a test"),
-  );
+  writeFileSync(join(folder, "contract.h"), contractHeader(randomContract(new Rng(seed))));
   const flags = ["-Wall", "-Wextra", "-Werror", "-Icore", `-I${folder}`];
   const built = join(folder, "program");
   const source = join(folder, "program.c");

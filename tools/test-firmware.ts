@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { Rng } from "../src/core/rng.ts";
 import { encodePing, packetBytesMax } from "../src/link/feetech-packet.ts";
 import { pendulumSpec } from "../src/sim/pendulum.ts";
+import { contractHeader } from "../src/wire/contract-header.ts";
 import { hashContract, rampingToZero } from "../src/wire/device-contract.ts";
 import { encodeFrame, FrameDecoder } from "../src/wire/frame.ts";
 import { DeviceMode, Layout, MessageType, Result } from "../src/wire/messages.ts";
@@ -38,6 +39,7 @@ const tests: readonly string[] = [
   "test/groups.c",
   "test/device.c",
   "test/frame-test.c",
+  "test/contract-test.c",
   "test/session-test.c",
   "test/command-test.c",
   "test/stop-test.c",
@@ -221,6 +223,7 @@ function main(): void {
   const count: Count = { passed: 0, failed: 0 };
   try {
     writeFileSync(join(folder, "vectors.h"), vectorsHeader());
+    writeFileSync(join(folder, "contract.h"), contractHeader(rampingToZero(pendulumSpec)));
     const program = join(folder, "tests");
     const native = join(folder, "native");
     compile(folder, tests, program);

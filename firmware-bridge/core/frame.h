@@ -8,7 +8,11 @@
 
 /* Longest frame with its CRC, before COBS; below 254 COBS costs one byte and the delimiter one. */
 #ifndef SINEW_FRAME_MAX
+#ifdef __AVR__
+#define SINEW_FRAME_MAX 128u
+#else
 #define SINEW_FRAME_MAX 250u
+#endif
 #endif
 #define SINEW_WIRE_MAX (SINEW_FRAME_MAX + 2u)
 

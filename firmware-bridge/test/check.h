@@ -18,6 +18,7 @@ extern const struct test *const test_groups[];
 
 /* Each ends with a test without a name. */
 extern const struct test frame_tests[];
+extern const struct test contract_tests[];
 extern const struct test command_tests[];
 extern const struct test session_tests[];
 extern const struct test stop_tests[];

@@ -1,5 +1,5 @@
 #include "check.h"
 
 const struct test *const test_groups[] = {
-    frame_tests,    session_tests, command_tests, stop_tests,         drive_tests, lockstep_tests,
-    pendulum_tests, servo_tests,   sts_tests,     torque_motor_tests, 0};
+    frame_tests,    contract_tests, session_tests, command_tests, stop_tests,         drive_tests,
+    lockstep_tests, pendulum_tests, servo_tests,   sts_tests,     torque_motor_tests, 0};

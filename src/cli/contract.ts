@@ -35,7 +35,7 @@ Example:
 
 async function act(path: string, options: Options): Promise<void> {
   const { contractHeader } = await import("../wire/contract-header.ts");
-  const { hashContract, rampingToZero } = await import("../wire/device-contract.ts");
+  const { hashContract } = await import("../wire/device-contract.ts");
   const { stopRulesOf } = await import("../wire/stop-choice.ts");
   const { readPolicyFile: parsePolicy } = await import("../policy/file.ts");
   const { deviceSpecOf } = await import("../policy/history-policy.ts");
@@ -43,11 +43,8 @@ async function act(path: string, options: Options): Promise<void> {
   const robot = await readRobotFile(path);
   const file = chosenPolicy(options.policy, robot, path);
   const spec = deviceSpecOf(parsePolicy(readPolicyFile(file)).contract);
-  const contract =
-    robot.stops === undefined
-      ? rampingToZero(spec)
-      : { spec, stops: stopRulesOf(spec, robot.stops) };
-  const header = contractHeader(contract, `${path} and ${file}`);
+  const contract = { spec, stops: stopRulesOf(spec, robot.stops ?? {}) };
+  const header = contractHeader(contract);
   const hash = hashContract(contract).toString(16).padStart(8, "0");
   const same = options.check ? readHeader(options.out) === header : null;
   if (same === null) writeHeader(options.out, header);
@@ -61,7 +58,7 @@ async function act(path: string, options: Options): Promise<void> {
 
 function readHeader(path: string): string | null {
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(path, "utf8").replaceAll("\r\n", "\n");
   } catch {
     return null;
   }

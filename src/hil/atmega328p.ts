@@ -43,6 +43,11 @@ export class Atmega328p implements Emulated {
     };
   }
 
+  /** The chip itself, for a test that looks inside. */
+  get chip(): CPU {
+    return this.#cpu;
+  }
+
   get idle(): boolean {
     return this.#asleep && this.input.length === 0 && this.#cpu.nextInterrupt < 0;
   }

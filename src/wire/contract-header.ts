@@ -3,10 +3,10 @@ import { type DeviceContract, hashContract, noPosition } from "./device-contract
 
 /**
  * The C header by which firmware states this contract: its channel table, and for each channel the
- * index under its name, so that no port counts by hand. `source` says what it was made from. Valid
- * C11 and C++; floats are exact.
+ * index under its name, so that no port counts by hand. The same contract gives the same text. Valid
+ * C11 and C++, behind `target.h`; floats are exact.
  */
-export function contractHeader(contract: DeviceContract, source: string): string {
+export function contractHeader(contract: DeviceContract): string {
   const { spec, stops } = contract;
   const observations = spec.observation.map(({ name }, i) => indexOf("OBSERVATION", name, i));
   const actions = spec.action.map(({ name }, i) => indexOf("ACTION", name, i));
@@ -17,11 +17,10 @@ export function contractHeader(contract: DeviceContract, source: string): string
       return rowOf(channel, `${category}u`, position === noPosition ? "0u" : `${position}u`);
     }),
   ];
-  return `/* Made by npx sinew contract from ${source}: make it again, do not edit it. */
+  return `/* Made by npx sinew contract: make it again, do not edit it. Include target.h (on Arduino Sinew.h)
+   before it. */
 #ifndef SINEW_CONTRACT_H
 #define SINEW_CONTRACT_H
-
-#include "target.h"
 
 /* What host and device compare before anything may move. */
 #define SINEW_CONTRACT_HASH 0x${hashContract(contract).toString(16).padStart(8, "0")}u
@@ -53,10 +52,15 @@ function rowOf({ name, unit, low, high }: Channel, stop: string, position: strin
   return `    {"${name}", "${text}", ${limits}, ${stop}, ${position}},`;
 }
 
-/** Nine digits give back every float32. */
+/** A float32 constant of C, to the last bit: the shortest text that reads as the same number. */
 function floatOf(value: number): string {
-  if (value === Number.POSITIVE_INFINITY) return "__builtin_inff()";
-  if (value === Number.NEGATIVE_INFINITY) return "-__builtin_inff()";
-  const digits = String(Number(Math.fround(value).toPrecision(9)));
-  return /[.e]/.test(digits) ? `${digits}f` : `${digits}.0f`;
+  const rounded = Math.fround(value);
+  if (!Number.isFinite(rounded)) return `${rounded < 0 ? "-" : ""}__builtin_inff()`;
+  let text = "";
+  for (let digits = 1; digits <= 9; digits++) {
+    text = String(Number(rounded.toPrecision(digits)));
+    if (Math.fround(Number(text)) === rounded) break;
+  }
+  const sign = Object.is(rounded, -0) ? "-" : "";
+  return `${sign}${text}${/[.e]/.test(text) ? "f" : ".0f"}`;
 }

@@ -10,9 +10,10 @@ import { StopCategory } from "./messages.ts";
 export type StopChoice = "ramp_to_zero" | "off" | { readonly hold: string };
 
 /**
- * The rule of each action, in their order; one that is not named ramps to zero. Throws
- * `SinewError("robot-file")` for a name that is no action channel, and for a place to hold that the
- * device does not observe in the action's unit: without feedback nothing can be held.
+ * The rule of each action, in their order. One that is not named ramps to zero, as an effort should;
+ * one that an observation reads in its own unit, such as an angle, has to be named, since its zero is
+ * a place to go to. Throws `SinewError("robot-file")` where it is not, for a name that is no action
+ * channel, and for a place to hold that the device does not observe in the action's unit.
  */
 export function stopRulesOf(
   spec: Spec,
@@ -27,7 +28,16 @@ export function stopRulesOf(
   return spec.action.map((action) => ruleOf(spec, action, choices[action.name]));
 }
 
-function ruleOf(spec: Spec, action: Channel, choice: StopChoice = "ramp_to_zero"): StopRule {
+function ruleOf(spec: Spec, action: Channel, choice: StopChoice | undefined): StopRule {
+  if (choice === undefined) {
+    const like = spec.observation.find(({ unit }) => unit === action.unit && unit !== "1");
+    if (like === undefined) return rampToZero;
+    throw new SinewError(
+      "robot-file",
+      `stops: "${action.name}" is told in ${action.unit}, which "${like.name}" reads: say how it ` +
+        `stops, such as { hold: ${like.name} }`,
+    );
+  }
   if (choice === "ramp_to_zero") return rampToZero;
   if (choice === "off") return { category: StopCategory.off, position: noPosition };
   const position = spec.observation.findIndex(({ name }) => name === choice.hold);

@@ -6,60 +6,18 @@ import { test } from "node:test";
 import { bootChecksum, boots } from "../../src/hil/boot-stage.ts";
 import { readRp2040Image } from "../../src/hil/image.ts";
 import { Rp2040 } from "../../src/hil/rp2040.ts";
-import { FrameDecoder, wireBytesMax } from "../../src/wire/frame.ts";
 import { DeviceMode, Layout, MessageType, stepTicksMax } from "../../src/wire/messages.ts";
-import { Requests } from "../../src/wire/requests.ts";
+import { EmulatedHost } from "../../tools/emulated-host.ts";
 import { image } from "./bench.ts";
 import { Silicon } from "./silicon.ts";
 
 const flash = readRp2040Image(image);
 const hangMs = 100;
 
-/** A board on a bench, and what it says. */
-class Pico {
-  readonly board: Rp2040 = new Rp2040(flash);
-  readonly frames: DataView[] = [];
-  readonly #decoder = new FrameDecoder();
-  readonly #requests = new Requests();
-  readonly #wire = new Uint8Array(wireBytesMax);
-  nowMs = 0;
-
-  run(ms: number): void {
-    for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
-      this.nowMs++;
-      for (let slice = 0; slice < 20; slice++) this.board.run(this.nowMs * 1e6);
-      for (const byte of this.board.output.subarray(0, this.board.outputLength)) {
-        if (!this.#decoder.push(byte)) continue;
-        this.frames.push(new DataView(this.#decoder.frame.slice().buffer));
-      }
-      this.board.outputLength = 0;
-    }
-  }
-
-  send(encode: (requests: Requests, out: Uint8Array) => number): void {
-    const length = encode(this.#requests, this.#wire);
-    this.board.input.push(this.#wire.slice(0, length), this.nowMs * 1e6);
-  }
-
-  newest(type: number): DataView {
-    return this.frames.findLast((frame) => frame.getUint8(0) === type)!;
-  }
-
-  get bootId(): number {
-    this.send((requests, out) => requests.hello(out, 0));
-    this.run(10);
-    return this.newest(MessageType.info).getUint32(Layout.info.bootId, true);
-  }
-
-  /** Armed and driven; the command stands for `forMs`. */
-  drive(forMs: number): void {
-    const hash = this.newest(MessageType.info).getUint32(Layout.info.contractHash, true);
-    const inUs = (ms: number): number =>
-      this.newest(MessageType.state).getUint32(Layout.state.txUs, true) + ms * 1000;
-    this.send((requests, out) => requests.arm(hash, inUs(forMs), out));
-    this.run(10);
-    this.send((requests, out) => requests.command(Float32Array.of(1.5), inUs(forMs), out));
-    this.run(10);
+/** A Pico whose core can be made to hang. */
+class Pico extends EmulatedHost<Rp2040> {
+  constructor() {
+    super(new Rp2040(flash));
   }
 
   /** The core spins with its interrupts off. */
@@ -152,7 +110,7 @@ for (const part of ["crystal", "lock"] as const) {
 test("a core that hangs is reset by the chip, and comes back disarmed", () => {
   const pico = new Pico();
   const before = pico.bootId;
-  pico.drive(900);
+  pico.drive([1.5], 900);
   assert.equal(pico.newest(MessageType.state).getFloat32(32, true), 1.5);
   const { chip } = pico.board;
   pico.hang();

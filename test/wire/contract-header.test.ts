@@ -52,7 +52,7 @@ function floatIn(text: string): number {
 test("contract header: says the whole contract, exactly (seeds 1 to 200)", () => {
   for (let seed = 1; seed <= 200; seed++) {
     const contract = randomContract(new Rng(seed));
-    const header = contractHeader(contract, "a test");
+    const header = contractHeader(contract);
     const hash = hashContract(contract);
     assert.equal(hashContract(contractIn(header)), hash, `seed ${seed}`);
     assert.ok(
@@ -69,7 +69,6 @@ test("contract header: a port finds each value by its name", () => {
       action: [channel("wrist"), channel("elbow")],
       periodUs: 1000,
     }),
-    "a test",
   );
   assert.match(header, /^#define SINEW_OBSERVATION_ELBOW 0u$/m);
   assert.match(header, /^#define SINEW_OBSERVATION_WRIST 1u$/m);

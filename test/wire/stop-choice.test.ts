@@ -19,7 +19,7 @@ const spec: Spec = {
   periodUs: 20_000,
 };
 
-test("stop choice: what is not named ramps to zero, a place is found by its name", () => {
+test("stop choice: an effort that is not named ramps to zero, a place is found by its name", () => {
   assert.deepEqual(stopRulesOf(spec, { fan: "off", target: { hold: "angle" } }), [
     { category: StopCategory.rampAndHold, position: 1 },
     { category: StopCategory.rampToZero, position: noPosition },
@@ -31,6 +31,7 @@ test("stop choice: what is not named ramps to zero, a place is found by its name
 
 const wrong: readonly [Record<string, StopChoice>, RegExp][] = [
   [{ tork: "off" }, /"tork" is no action channel: target, torque, fan/],
+  [{ fan: "off" }, /"target" is told in rad, which "angle" reads.*\{ hold: angle \}/],
   [{ angle: "off" }, /"angle" is no action channel/],
   [{ target: { hold: "angel" } }, /"target" is to hold "angel", which is no observation/],
   [{ target: { hold: "speed" } }, /"speed", which is in rad\/s and not in rad$/],
