@@ -23,7 +23,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
 /** Each native or heavy package, and the one file that may import it. */
 const packages: Readonly<Record<string, string>> = {
-  "@lydell/node-pty": "src/hil/board.ts",
+  "@lydell/node-pty": "src/hil/pty.ts",
   "@mujoco/mujoco": "src/sim/mujoco.ts",
   "@tensorflow/tfjs": "src/learn/engine-tfjs.ts",
   aedes: "src/link/broker.ts",

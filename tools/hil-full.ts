@@ -6,12 +6,13 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { monotonicClock } from "../src/core/clock.ts";
+import { messageOf } from "../src/core/errors.ts";
 import { hilPage } from "../src/hil/hil-page.ts";
 import { junitOf } from "../src/hil/junit.ts";
 import { killTrials } from "../src/hil/kill-trials.ts";
 import { parseScenario } from "../src/hil/scenario.ts";
 import { type Target, targetsHere } from "../src/hil/target.ts";
-import { type Bench, runTrial, type Trial } from "../src/hil/trial.ts";
+import { type Bench, failedTrial, runTrial, type Trial } from "../src/hil/trial.ts";
 import { machineNow, machineText } from "./bench/rounds/machine.ts";
 
 const scenarios = "test/hil/scenarios";
@@ -36,21 +37,25 @@ async function main(): Promise<void> {
   const chosen = here.filter(
     ({ name }) => values.target.length === 0 || values.target.includes(name),
   );
+  const kills = Number(values.kills);
+  if (chosen.length === 0 || !(Number.isInteger(kills) && kills > 0)) {
+    throw new Error("give targets that are here, and a number of kills of at least 1");
+  }
   for (const { name, needs } of missing) process.stdout.write(`without ${name}: needs ${needs}\n`);
   const machine = machineText(machineNow());
   mkdirSync(out, { recursive: true });
   const trials = await matrix(chosen, bench);
   writeFileSync(join(out, "report.html"), hilPage(trials, machine));
   writeFileSync(join(out, "junit.xml"), junitOf(trials));
-  const kills = await killed(chosen[0], Number(values.kills), bench);
-  const tables = `${machine}\n\n${tableOf(trials)}\n\n${kills.line}`;
+  const killing = await killed(chosen[0], kills, bench);
+  const tables = `${machine}\n\n${tableOf(trials)}\n\n${killing.line}`;
   const text = readFileSync(values.into, "utf8");
   const between = /(<!-- hil -->\n)[\s\S]*(<!-- \/hil -->)/;
   writeFileSync(
     values.into,
     text.replace(between, (_, head, tail) => `${head}${tables}\n${tail}`),
   );
-  const failed = trials.filter(({ verdict }) => !verdict.ok).length + (kills.ok ? 0 : 1);
+  const failed = trials.filter(({ verdict }) => !verdict.ok).length + (killing.ok ? 0 : 1);
   process.stdout.write(`${trials.length + 1 - failed} passed, ${failed} failed\n`);
   process.exitCode = failed > 0 ? 1 : 0;
 }
@@ -61,7 +66,9 @@ async function matrix(targets: readonly Target[], bench: Bench): Promise<Trial[]
     for (const file of readdirSync(scenarios).sort()) {
       const path = join(scenarios, file);
       const scenario = parseScenario(file.slice(0, -5), readFileSync(path, "utf8"), path);
-      const trial = await runTrial(scenario, target, bench);
+      const trial = await runTrial(scenario, target, bench).catch((error: unknown) =>
+        failedTrial(scenario, target.name, `the rig failed: ${messageOf(error)}`),
+      );
       trials.push(trial);
       const { ok, timeToSafeMs, reason, faults } = trial.verdict;
       const what = ok ? `${timeToSafeMs ?? ""} ${reason}` : faults.join("; ");
@@ -83,7 +90,8 @@ function tableOf(trials: readonly Trial[]): string {
       if (!verdict.ok) return "**failed**";
       return verdict.timeToSafeMs === null ? "ok" : verdict.timeToSafeMs.toFixed(1);
     });
-    return `| ${name} | ${own[0].verdict.reason} | ${cells.join(" | ")} |`;
+    const reasons = [...new Set(own.map(({ verdict }) => verdict.reason))].join(", ");
+    return `| ${name} | ${reasons} | ${cells.join(" | ")} |`;
   });
   const head = `| scenario | device's reason | ${targets.join(" | ")} |`;
   return [head, `|---|---|${targets.map(() => "---|").join("")}`, ...rows].join("\n");

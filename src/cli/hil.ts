@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { monotonicClock } from "../core/clock.ts";
-import { SinewError } from "../core/errors.ts";
+import { messageOf, SinewError } from "../core/errors.ts";
 import type { Scenario } from "../hil/scenario.ts";
 import type { Target } from "../hil/target.ts";
 import type { Trial } from "../hil/trial.ts";
@@ -45,10 +45,13 @@ Example:
 }
 
 async function act(paths: readonly string[], options: Options): Promise<void> {
-  const { runTrial } = await import("../hil/trial.ts");
+  const { failedTrial, runTrial } = await import("../hil/trial.ts");
   const terminal = new Terminal(options);
   const scenarios: Scenario[] = [];
   for (const path of paths) scenarios.push(...(await readScenarios(path)));
+  const names = scenarios.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new SinewError("usage", `two scenarios are named ${twice}`);
   const targets = await chosenTargets(options.target ?? ["rp2040"], terminal);
   mkdirSync(options.out, { recursive: true });
   const bench = {
@@ -64,7 +67,9 @@ async function act(paths: readonly string[], options: Options): Promise<void> {
     for (const scenario of scenarios) {
       const done = `${bar(trials.length / count)} ${trials.length} of ${count}`;
       terminal.live(`${done}  ${target.name}  ${scenario.name}`);
-      const trial = await runTrial(scenario, target, bench);
+      const trial = await runTrial(scenario, target, bench).catch((error: unknown) =>
+        failedTrial(scenario, target.name, `the rig failed: ${messageOf(error)}`),
+      );
       trials.push(trial);
       tell(trial, terminal, options.json);
     }
@@ -79,7 +84,7 @@ function tell({ scenario, target, verdict }: Trial, terminal: Terminal, json: bo
   const why = ok ? reason : faults.join("; ");
   const cells = [ok ? "ok    " : "NOT OK", target.padEnd(13), scenario.name.padEnd(24)];
   terminal.line(`${cells.join(" ")} ${time.padStart(9)}  ${why}`);
-  if (json) terminal.result({ scenario: scenario.name, target, ok, timeToSafeMs, reason });
+  if (json) terminal.result({ scenario: scenario.name, target, ok, timeToSafeMs, reason, faults });
 }
 
 async function report(

@@ -24,10 +24,14 @@ export interface Seen {
  */
 export class DeviceRecord {
   readonly seen: Seen[] = [];
-  /** Expiry of each COMMAND and ARM that reached the device, by sequence, raw device stamp. */
+  /** STATEs with a good CRC whose counts do not fit their length. */
+  broken = 0;
+  /** Expiry of each COMMAND and ARM that a host sent, by sequence, raw device stamp. */
   readonly #expiries = new Map<number, number>();
   /** What each COMMAND of a host said, by sequence, and for an ARM nothing. */
   readonly #actions = new Map<number, readonly number[]>();
+  /** When it was sent, us of the rig's clock. */
+  readonly #sentUs = new Map<number, number>();
   #firstUs = -1;
   #lastRaw = 0;
   #turns = 0;
@@ -37,6 +41,10 @@ export class DeviceRecord {
     const at = Layout.state;
     if (frame.getUint8(0) !== MessageType.state || length < at.size) return;
     const observations = frame.getUint8(at.observationCount);
+    if (length !== at.size + 4 * (observations + frame.getUint8(at.actionCount))) {
+      this.broken++;
+      return;
+    }
     const floats = (from: number, count: number): number[] =>
       Array.from({ length: count }, (_, i) => frame.getFloat32(from + 4 * i, true));
     const sampleRaw = frame.getUint32(at.sampleUs, true);
@@ -53,10 +61,12 @@ export class DeviceRecord {
     });
   }
 
-  /** A good frame on its way to the device. */
-  takeToDevice(frame: DataView): void {
+  /** A good frame that a host sent, before any fault. */
+  takeToDevice(frame: DataView, hostUs: number): void {
     const type = frame.getUint8(0);
     const sequence = frame.getUint16(1, true);
+    if (type === MessageType.command || type === MessageType.arm)
+      this.#sentUs.set(sequence, hostUs);
     if (type === MessageType.command) {
       this.#expiries.set(sequence, frame.getUint32(Layout.command.expiresUs, true));
       const count = frame.getUint8(Layout.command.count);
@@ -69,6 +79,11 @@ export class DeviceRecord {
       this.#expiries.set(sequence, frame.getUint32(Layout.arm.expiresUs, true));
       this.#actions.set(sequence, []);
     }
+  }
+
+  /** When the host sent what a STATE acknowledges, us of the rig's clock; NaN: no host did. */
+  sentUsFor({ acknowledged }: Seen): number {
+    return this.#sentUs.get(acknowledged) ?? Number.NaN;
   }
 
   /** What the host said in what a STATE acknowledges, empty for an ARM; undefined: no host did. */

@@ -41,13 +41,15 @@ export function hilPage(trials: readonly Trial[], title: string): string {
   const head = ["scenario", ...targets].map((word) => `<th>${word}</th>`).join("");
   const rows = names.map((name) => {
     const cells = targets.map((target) => cellOf(find(name, target))).join("");
-    return `<tr><td><a href="#${name}">${name}</a></td>${cells}</tr>`;
+    const title = escapedXml(name);
+    return `<tr><td><a href="#${title}">${title}</a></td>${cells}</tr>`;
   });
   const sections = names.map((name) => {
     const own = trials.filter(({ scenario }) => scenario.name === name);
     const about = escapedXml(own[0].scenario.about);
     const figures = own.map(figureOf).join("");
-    return `<section id="${name}"><h2>${name}</h2><p>${about}</p>${figures}</section>`;
+    const title = escapedXml(name);
+    return `<section id="${title}"><h2>${title}</h2><p>${about}</p>${figures}</section>`;
   });
   const outcome =
     failed === 0
@@ -82,12 +84,14 @@ function figureOf({ target, verdict, record, armedUs, faultUs }: Trial): string 
   const zeroUs = Number.isNaN(armedUs) ? seen[0].hostUs : armedUs;
   const firstUs = Math.max(seen[0].hostUs, zeroUs - 200_000);
   const spanUs = Math.max(1, seen.at(-1)!.hostUs - firstUs);
-  const most = Math.max(1e-9, ...seen.map(({ applied }) => Math.abs(applied[0])));
+  const finite = seen.filter(({ applied }) => Number.isFinite(applied[0]));
+  const most = finite.reduce((top, { applied }) => Math.max(top, Math.abs(applied[0])), 1e-9);
   const x = (us: number): string => (left + ((us - firstUs) / spanUs) * (width - left)).toFixed(1);
   const y = (value: number): string => (height / 2 - (value / most) * (height / 2 - 6)).toFixed(1);
   const shown = seen.filter(({ hostUs }) => hostUs >= firstUs);
-  const every = Math.max(1, Math.floor(shown.length / pointsMax));
-  const points = shown
+  const drawn = finite.filter(({ hostUs }) => hostUs >= firstUs);
+  const every = Math.max(1, Math.floor(drawn.length / pointsMax));
+  const points = drawn
     .filter((_, i) => i % every === 0)
     .map(({ hostUs, applied }) => `${x(hostUs)},${y(applied[0])}`);
   const fault = Number.isNaN(faultUs)

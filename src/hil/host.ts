@@ -22,7 +22,9 @@ export interface HostPlace {
 /** A process that drives a board and knows of no rig. */
 export interface Host {
   readonly child: ChildProcess;
-  /** Its last word; null where it was killed. */
+  /** It has not ended, by itself or by a signal. */
+  runs(): boolean;
+  /** Its last word; null where it was killed or said none. */
   word(): Promise<HostWord | null>;
 }
 
@@ -54,8 +56,18 @@ export async function startHost(scenario: Scenario, place: HostPlace): Promise<H
     said += bytes.toString();
   });
   const ended = new Promise<HostWord | null>((resolve) => {
-    child.once("close", () => resolve(said === "" ? null : JSON.parse(said)));
+    child.once("close", () => resolve(wordIn(said)));
     child.once("error", () => resolve(null));
   });
-  return { child, word: () => ended };
+  const runs = (): boolean => child.exitCode === null && child.signalCode === null;
+  return { child, runs, word: () => ended };
+}
+
+/** The last line, where it is a host's word: libraries may have written before it. */
+function wordIn(said: string): HostWord | null {
+  try {
+    return JSON.parse(said.trim().split("\n").at(-1)!) as HostWord;
+  } catch {
+    return null;
+  }
 }

@@ -6,13 +6,22 @@ import type { Scenario } from "./scenario.ts";
 
 /** A turn of the firmware and a STATE of it, in which the ramp may have moved on. */
 const rampSlack = 0.03;
+/** A device that is there says so at least as often. */
+const silenceUs = 200_000;
+/** What the rig and a busy machine add to a time that is not the device's own. */
+const spareMs = 100;
+/** Of its time a host drives at least this share: it also loads, arms and stops. */
+const drivenShare = 0.8;
+/** How long a command lives where a scenario says nothing. */
+const lifeMs = 100;
 
 /** What a trial left behind. */
 export interface Evidence {
   readonly spec: Spec;
   readonly record: DeviceRecord;
-  /** When the fault began, us of the rig's clock; NaN where there was none. */
+  /** When the fault began and when the rig stopped watching, us of its clock; NaN for no fault. */
   readonly faultUs: number;
+  readonly endUs: number;
   /** What the host said, and the second one; null where it was killed. */
   readonly host: HostWord | null;
   readonly again: HostWord | null;
@@ -36,23 +45,25 @@ export interface Verdict {
 /** Judges what the firmware itself reported, whatever the host says of it. */
 export function judge(scenario: Scenario, evidence: Evidence): Verdict {
   const { seen } = evidence.record;
-  const faults = [...outputFaults(evidence)];
+  const faults = [...outputFaults(evidence), ...presenceFaults(evidence)];
   const armedAt = seen.findIndex(({ mode }) => mode === DeviceMode.armed);
   const stopAt = seen.findIndex(({ mode }, i) => i > armedAt && isStop(mode));
   const stopped = armedAt >= 0 && stopAt >= 0;
   const reason = stopped ? reasonOf(seen[stopAt]) : "none";
+  const { end } = scenario.expect;
   let timeToSafeMs: number | null = null;
-  if (scenario.expect.end === "refused") {
+  if (end === "refused") {
     if (armedAt >= 0) faults.push("the device was armed");
   } else if (!stopped) {
     faults.push(armedAt < 0 ? "the device was never armed" : "the device did not stop");
   } else {
     faults.push(...stopFaults(seen, stopAt, evidence.record));
-    if (scenario.expect.end === "stopped") {
+    if (end === "stopped") {
       timeToSafeMs = timeToSafe(evidence, stopAt);
-      const { withinMs } = scenario.expect;
-      // Written so that NaN fails it.
-      if (!(timeToSafeMs <= withinMs)) faults.push(`safe after ${timeToSafeMs} ms: ${withinMs}`);
+      faults.push(...timeFaults(scenario, evidence, stopAt, timeToSafeMs));
+    } else {
+      const droveS = (seen[stopAt].hostUs - seen[armedAt].hostUs) / 1e6;
+      if (droveS < drivenShare * scenario.seconds) faults.push(`it drove for ${droveS} s only`);
     }
   }
   faults.push(...wordFaults(scenario, evidence, reason));
@@ -67,24 +78,35 @@ function reasonOf({ reason }: Seen): string {
 }
 
 /**
- * Whatever happens, an actuator is told what is finite and within its limits, and while the device
- * is armed exactly what a host said.
+ * Whatever happens, an actuator is told what is finite and within its limits; while the device is
+ * armed exactly what a host said, and before that nothing.
  */
 function* outputFaults({ spec, record }: Evidence): Generator<string> {
-  if (record.seen.length === 0) yield "the device said nothing";
+  let wasArmed = false;
   for (const one of record.seen) {
-    const { applied, deviceUs } = one;
+    const { applied, deviceUs, mode } = one;
     for (const [i, { name, low, high }] of spec.action.entries()) {
       if (applied[i] >= low && applied[i] <= high) continue;
       yield `${name} was told ${applied[i]} at ${deviceUs} us`;
       return;
     }
-    if (one.mode !== DeviceMode.armed) continue;
-    const sent = record.sentFor(one);
-    if (sent?.every((value, i) => applied[i] === value)) continue;
-    yield `it does ${applied} at ${deviceUs} us, where the host said ${sent ?? "nothing"}`;
+    wasArmed ||= mode === DeviceMode.armed;
+    // What a stop leaves is judged by its profile.
+    if (wasArmed && mode !== DeviceMode.armed && mode !== DeviceMode.disarmed) continue;
+    const sent = mode === DeviceMode.armed ? record.sentFor(one) : [];
+    if (sent !== undefined && applied.every((value, i) => value === (sent[i] ?? 0))) continue;
+    const said = sent === undefined || sent.length === 0 ? "nothing" : sent;
+    yield `it does ${applied} at ${deviceUs} us, where the host said ${said}`;
     return;
   }
+}
+
+/** A device that has died moves nothing and says nothing: that is not what was asked. */
+function* presenceFaults({ record, endUs }: Evidence): Generator<string> {
+  if (record.broken > 0) yield `${record.broken} STATEs are none`;
+  const last = record.seen.at(-1);
+  if (last === undefined) yield "the device said nothing";
+  else if (endUs - last.hostUs > silenceUs) yield "the device fell silent";
 }
 
 /** A stop keeps its profile, latches, and nothing moves again by itself. */
@@ -93,26 +115,34 @@ function* stopFaults(
   stopAt: number,
   record: DeviceRecord,
 ): Generator<string> {
-  const before = seen[stopAt - 1];
-  const expired = seen[stopAt].reason === DeviceReason.expired;
+  const [before, stop] = [seen[stopAt - 1], seen[stopAt]];
+  const expired = stop.reason === DeviceReason.expired;
   // Told to stop, it began between two STATEs: at the latest when it first says so.
-  const beganUs = expired ? record.expiryOf(seen[stopAt]) : seen[stopAt].deviceUs;
-  // What the last command told, which may have come between two STATEs.
-  const from = seen[stopAt].applied.map((value, i) =>
-    Math.max(Math.abs(value), Math.abs(before.applied[i])),
-  );
+  const latestUs = expired ? record.expiryOf(stop) : stop.deviceUs;
+  const earliestUs = expired ? latestUs : before.deviceUs;
+  const from = record.sentFor(stop) ?? [];
   for (const { deviceUs, mode, applied } of seen.slice(stopAt)) {
     if (!isStop(mode)) {
       yield `it left its stop by itself at ${deviceUs} us`;
       return;
     }
-    const left = Math.max(0, 1 - (deviceUs - beganUs) / stopRampUs) + rampSlack;
-    const most = mode === DeviceMode.stopped ? 0 : left;
-    if (applied.every((value, i) => Math.abs(value) <= most * from[i])) continue;
-    yield `off the ramp at ${deviceUs} us: ${applied} of ${from}, ${most} left`;
+    const most = shareLeft(deviceUs - latestUs, mode) + rampSlack;
+    const least = shareLeft(deviceUs - earliestUs, mode) - rampSlack;
+    const good = applied.every((value, i) => {
+      if (mode === DeviceMode.stopped) return value === 0;
+      const full = from[i] ?? 0;
+      return full === 0 ? value === 0 : value / full <= most && value / full >= least;
+    });
+    if (good) continue;
+    yield `off the ramp at ${deviceUs} us: ${applied} of ${from}, ${least} to ${most} left`;
     return;
   }
   if (seen.at(-1)!.mode !== DeviceMode.stopped) yield "the stop was not over at the end";
+}
+
+/** What a straight ramp leaves after so long. */
+function shareLeft(us: number, mode: number): number {
+  return mode === DeviceMode.stopped ? 0 : Math.min(1, Math.max(0, 1 - us / stopRampUs));
 }
 
 function timeToSafe({ record, faultUs }: Evidence, stopAt: number): number {
@@ -127,9 +157,29 @@ function timeToSafe({ record, faultUs }: Evidence, stopAt: number): number {
   return Math.round(us / 10) / 100;
 }
 
+/** A stop is neither late nor too early, by the device's clock nor by the rig's. */
+function* timeFaults(
+  { expect, robot }: Scenario,
+  { record, faultUs }: Evidence,
+  stopAt: number,
+  timeToSafeMs: number,
+): Generator<string> {
+  const stop = record.seen[stopAt];
+  if (stop.hostUs < faultUs) yield "it stopped before the fault began";
+  // Written so that NaN fails it.
+  if (!(timeToSafeMs >= 0 && timeToSafeMs <= expect.withinMs)) {
+    yield `safe after ${timeToSafeMs} ms: 0 to ${expect.withinMs}`;
+  }
+  if (stop.reason !== DeviceReason.expired) return;
+  // A device whose own clock stands still is never late by it.
+  const sinceMs = (stop.hostUs - record.sentUsFor(stop)) / 1000;
+  const mostMs = (robot.commandTtlMs ?? lifeMs) + expect.withinMs + spareMs;
+  if (!(sinceMs <= mostMs)) yield `it stopped ${sinceMs} ms after the last command: ${mostMs}`;
+}
+
 /** What was to be said: the device's reason, and the host's words. */
 function* wordFaults(
-  { expect, again }: Scenario,
+  { expect, again, fault }: Scenario,
   { host, again: second }: Evidence,
   reason: string,
 ): Generator<string> {
@@ -137,6 +187,9 @@ function* wordFaults(
   if (expect.reason !== null && reason !== expect.reason) {
     yield `the device's reason is ${reason}, not ${expect.reason}`;
   }
+  if (host === null && fault?.kind !== "sigkill") yield "the host said no last word";
+  if (expect.end === "drives" && host?.failure !== null) yield `the host failed: ${host?.failure}`;
+  if (expect.end === "refused" && host?.failure === null) yield "the host was not refused";
   const said = host === null ? "" : JSON.stringify(host);
   if (expect.says !== null && !new RegExp(expect.says).test(said)) {
     yield `the host said ${said || "nothing"}`;

@@ -10,7 +10,7 @@ export function junitOf(trials: readonly Trial[]): string {
     const own = trials.filter((trial) => trial.target === target);
     const failures = own.filter(({ verdict }) => !verdict.ok).length;
     const cases = own.map(({ scenario, verdict }) => {
-      const head = `    <testcase classname="${target}" name="${scenario.name}"`;
+      const head = `    <testcase classname="${target}" name="${escapedXml(scenario.name)}"`;
       if (verdict.ok) return `${head}/>`;
       const why = escapedXml(verdict.faults.join("; "));
       return `${head}>\n      <failure message="${why}"/>\n    </testcase>`;

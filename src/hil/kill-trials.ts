@@ -8,7 +8,7 @@ import { startHost } from "./host.ts";
 import { Rig } from "./rig.ts";
 import { parseScenario } from "./scenario.ts";
 import type { Target } from "./target.ts";
-import type { Bench } from "./trial.ts";
+import { type Bench, closeAll } from "./trial.ts";
 
 const scenario = parseScenario(
   "kill",
@@ -31,10 +31,13 @@ export async function* killTrials(
   count: number,
   bench: Bench,
 ): AsyncGenerator<number> {
-  const board = await target.start();
-  const rig = await Rig.open(board, bench.clock);
-  const rng = new Rng(bench.seed);
+  const closers: (() => unknown)[] = [];
   try {
+    const board = await target.start();
+    closers.push(() => board.close());
+    const rig = await Rig.open(board, bench.clock);
+    closers.push(() => rig.close());
+    const rng = new Rng(bench.seed);
     for (let trial = 0; trial < count; trial++) {
       rig.reset();
       yield await killOne(rig, rng.uniform(...driveMs), {
@@ -45,8 +48,7 @@ export async function* killTrials(
       });
     }
   } finally {
-    await rig.close();
-    await board.close();
+    await closeAll(closers);
   }
 }
 

@@ -45,7 +45,7 @@ export class Rig {
     const { record } = this;
     this.toDevice = new FaultyLine(
       (bytes) => this.#port.write(bytes, bytes.length),
-      (frame) => record.takeToDevice(frame),
+      (frame) => record.takeToDevice(frame, clock.now()),
     );
     this.fromDevice = new FaultyLine(
       (bytes) => this.#toHost(bytes),

@@ -60,13 +60,22 @@ function oneOf<const T extends string>(
   return v.picklist(words, `give one of ${words.join(", ")}`);
 }
 
+function isPattern(source: string): boolean {
+  try {
+    new RegExp(source);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const faultSchema = v.strictObject({
   kind: oneOf<LineKind | HostKind>([
     ...(["drop", "duplicate", "reorder", "delay", "flip", "truncate"] as const),
     ...(["nan", "infinity", "out_of_range", "stuck", "stale", "clock_jump"] as const),
     ...(["sigkill", "sigstop", "block", "unplug", "broker", "disk_full"] as const),
   ]),
-  on: v.optional(oneOf(["to_device", "from_device", "both"]), "to_device"),
+  on: v.optional(oneOf(["to_device", "from_device", "both"])),
   share: v.optional(share, 1),
   ms: v.optional(positive, 150),
   from: v.optional(v.pipe(number, v.minValue(0)), 1),
@@ -90,7 +99,10 @@ const scenarioSchema = v.strictObject({
   expect: v.strictObject({
     end: oneOf(["drives", "stopped", "refused"]),
     reason: v.optional(v.nullable(oneOf(Object.keys(DeviceReason))), null),
-    says: v.optional(v.nullable(text), null),
+    says: v.optional(
+      v.nullable(v.pipe(text, v.check(isPattern, "give a regular expression"))),
+      null,
+    ),
     withinMs: v.optional(positive, 100),
   }),
 });
@@ -110,5 +122,30 @@ export function parseScenario(name: string, source: string, path: string): Scena
     const why = unknown ? `unknown key "${key}"` : `"${key}": ${issue.message}`;
     throw new SinewError("robot-file", `${file.placeOf(keys)}: ${why}`);
   }
-  return { name, ...result.output };
+  const { fault, ...rest } = result.output;
+  const whole = fault === null ? null : { ...fault, on: fault.on ?? directionOf(fault.kind) };
+  const wrong = whole === null ? null : uselessness(whole, rest.seconds);
+  if (wrong !== null) throw new SinewError("robot-file", `${file.placeOf(["fault"])}: ${wrong}`);
+  return { name, ...rest, fault: whole };
+}
+
+/** Sensors and their stamps come from the device. */
+const fromDevice: readonly string[] = ["stuck", "stale", "clock_jump"];
+/** What is put into frames is put into all of them. */
+const values: readonly string[] = [...fromDevice, "nan", "infinity", "out_of_range"];
+
+function directionOf(kind: string): Fault["on"] {
+  return fromDevice.includes(kind) ? "from_device" : "to_device";
+}
+
+/** Why a fault would do nothing, or less than it says; null where it does what it says. */
+function uselessness({ kind, on, share, from, to }: Fault, seconds: number): string | null {
+  if (to <= from) return `a fault from ${from} to ${to} s does nothing`;
+  if (from >= seconds)
+    return `a fault from ${from} s on comes when the host's ${seconds} s are over`;
+  if (!values.includes(kind)) return null;
+  if (share !== 1) return `"${kind}" hits every frame: leave share out`;
+  if (on === "both") return `"${kind}" is of one direction: say which`;
+  const known = !fromDevice.includes(kind) || on === "from_device";
+  return known ? null : `"${kind}" is of what comes from the device: leave on out`;
 }

@@ -42,7 +42,7 @@ export async function suffer(fault: Fault, stage: Stage, armedUs: number): Promi
   const until = async (seconds: number): Promise<void> => {
     const atUs = armedUs + seconds * 1e6;
     // A host that has ended has no more of it to suffer.
-    while (clock.now() < atUs && host.child.exitCode === null) await sleep(lookMs);
+    while (clock.now() < atUs && host.runs()) await sleep(lookMs);
   };
   await until(fault.from);
   const faultUs = clock.now();

@@ -33,7 +33,7 @@ export function observationsStick(): Change {
   };
 }
 
-/** Each STATE is the first one from now on, but for its sequence: the sensor has stopped. */
+/** Every sample is as old as the first one from now on: the sensor has stopped, and says when. */
 export function samplesRepeat(): Change {
   let sampleUs = -1;
   return (frame) => {

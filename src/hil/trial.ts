@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { pendulumSpec } from "../sim/pendulum.ts";
 import { DeviceMode } from "../wire/messages.ts";
-import type { DeviceRecord } from "./device-record.ts";
+import { DeviceRecord } from "./device-record.ts";
 import { type Host, startHost } from "./host.ts";
 import type { HostWord } from "./host-process.ts";
 import { judge, type Verdict } from "./judge.ts";
@@ -52,8 +52,15 @@ export async function runTrial(scenario: Scenario, target: Target, bench: Bench)
   try {
     return await tried(scenario, target, bench, closers);
   } finally {
-    for (const close of closers.reverse()) await close();
+    await closeAll(closers);
   }
+}
+
+/** A trial that the rig itself could not carry out. */
+export function failedTrial(scenario: Scenario, target: string, why: string): Trial {
+  const verdict = { ok: false, timeToSafeMs: null, reason: "none", faults: [why] };
+  const times = { armedUs: Number.NaN, faultUs: Number.NaN };
+  return { scenario, target, verdict, record: new DeviceRecord(), ...times };
 }
 
 /** Leaves in `closers` what ends what it began, in the order in which it began. */
@@ -90,17 +97,32 @@ async function tried(
   const again: HostWord | null = scenario.again ? await (await nextHost()).word() : null;
   await sleep(tailMs);
   const { record } = rig;
-  const verdict = judge(scenario, { spec: pendulumSpec, record, faultUs, host: word, again });
+  const endUs = bench.clock.now();
+  const evidence = { spec: pendulumSpec, record, faultUs, endUs, host: word, again };
+  const verdict = judge(scenario, evidence);
   return { scenario, target: target.name, verdict, record, armedUs, faultUs };
 }
 
 /** When the device was armed; NaN where the host ended without. */
 async function armed(rig: Rig, host: Host, clock: Clock): Promise<number> {
   const endUs = clock.now() + armMs * 1000;
-  while (clock.now() < endUs && host.child.exitCode === null) {
+  while (clock.now() < endUs && host.runs()) {
     const first = rig.record.seen.find(({ mode }) => mode === DeviceMode.armed);
     if (first !== undefined) return first.hostUs;
     await sleep(lookMs);
   }
   return Number.NaN;
+}
+
+/** Calls all of them, the last first, and then throws what the first one of them threw, if any. */
+export async function closeAll(closers: readonly (() => unknown)[]): Promise<void> {
+  const thrown: unknown[] = [];
+  for (const close of [...closers].reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      thrown.push(error);
+    }
+  }
+  if (thrown.length > 0) throw thrown[0];
 }

@@ -18,7 +18,7 @@ export const Instruction = {
 export const broadcastId = 0xfe;
 /** The greatest id of one servo. */
 export const servoIdMax = 252;
-/** The longest packet that is written here: every third byte of its parameters may be doubled. */
+/** Room for the packet of 384 parameters, of which every third may be doubled. */
 export const packetBytesMax: number = 4 + 3 + 1 + 2 + 512;
 
 const headerBytes = 7;
@@ -75,6 +75,8 @@ class Writer {
 
   close(): number {
     const out = this.#out;
+    // What did not fit was not written.
+    if (this.#end + 2 > out.length) return 0;
     const length = this.#end + 2 - headerBytes;
     out[5] = length & 0xff;
     out[6] = length >> 8;
@@ -87,7 +89,9 @@ class Writer {
 
 const writer = new Writer();
 
-/** "Are you there?" Each encoder returns how many bytes of `out` to send. */
+/**
+ * "Are you there?" Each encoder returns how many bytes of `out` to send, 0 where it has no room.
+ */
 export function encodePing(id: number, out: Uint8Array): number {
   return writer.begin(out, id, Instruction.ping).close();
 }
@@ -122,7 +126,7 @@ export function encodeSyncRead(
   return writer.close();
 }
 
-/** Sets the same `count` bytes of each of `ids`, to the next `count` of `data` each. Not answered. */
+/** Sets the same `count` bytes of each of `ids`, to the next `count` of `data`. Not answered. */
 export function encodeSyncWrite(
   ids: Uint8Array,
   address: number,

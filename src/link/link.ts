@@ -76,9 +76,9 @@ const answerUsMax = 20_000;
 const answerSpareUs = 500;
 
 /**
- * The device behind a door, from the control thread. Where `stops` are given, a bridge's own must be
- * these. Throws `SinewError("contract-mismatch")` where servos do not fit `spec` or the line is too
- * slow for its period, and `SinewError("robot-file")`, see `stopRulesOf`.
+ * The device behind a door, from the control thread. Where `stops` are given, a bridge's own must
+ * be these. Throws `SinewError("contract-mismatch")` where servos do not fit `spec` or the line is
+ * too slow for its period, and `SinewError("robot-file")`, see `stopRulesOf`.
  */
 export function openDevice(
   spec: Spec,

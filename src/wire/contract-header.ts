@@ -3,8 +3,8 @@ import { type DeviceContract, hashContract, noPosition } from "./device-contract
 
 /**
  * The C header by which firmware states this contract: its channel table, and for each channel the
- * index under its name, so that no port counts by hand. The same contract gives the same text. Valid
- * C11 and C++, behind `target.h`; floats are exact.
+ * index under its name, so that no port counts by hand. The same contract gives the same text.
+ * Valid C11 and C++, behind `target.h`; floats are exact.
  */
 export function contractHeader(contract: DeviceContract): string {
   const { spec, stops } = contract;
@@ -17,8 +17,8 @@ export function contractHeader(contract: DeviceContract): string {
       return rowOf(channel, `${category}u`, position === noPosition ? "0u" : `${position}u`);
     }),
   ];
-  return `/* Made by npx sinew contract: make it again, do not edit it. Include target.h (on Arduino Sinew.h)
-   before it. */
+  return `/* Made by npx sinew contract: make it again, do not edit it.
+   Include target.h, on Arduino Sinew.h, before it. */
 #ifndef SINEW_CONTRACT_H
 #define SINEW_CONTRACT_H
 

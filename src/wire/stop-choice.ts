@@ -10,10 +10,11 @@ import { StopCategory } from "./messages.ts";
 export type StopChoice = "ramp_to_zero" | "off" | { readonly hold: string };
 
 /**
- * The rule of each action, in their order. One that is not named ramps to zero, as an effort should;
- * one that an observation reads in its own unit, such as an angle, has to be named, since its zero is
- * a place to go to. Throws `SinewError("robot-file")` where it is not, for a name that is no action
- * channel, and for a place to hold that the device does not observe in the action's unit.
+ * The rule of each action, in their order. One that is not named ramps to zero, as an effort
+ * should; one that an observation reads in its own unit, such as an angle, has to be named, since
+ * its zero is a place to go to. Throws `SinewError("robot-file")` where it is not, for a name that
+ * is no action channel, and for a place to hold that the device does not observe in the action's
+ * unit.
  */
 export function stopRulesOf(
   spec: Spec,

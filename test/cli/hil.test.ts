@@ -29,7 +29,14 @@ test("hil: a killed host's board stops in time; one line of JSON each, a page, J
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line));
-  assert.deepEqual(Object.keys(killed), ["scenario", "target", "ok", "timeToSafeMs", "reason"]);
+  assert.deepEqual(Object.keys(killed), [
+    "scenario",
+    "target",
+    "ok",
+    "timeToSafeMs",
+    "reason",
+    "faults",
+  ]);
   assert.deepEqual([killed.target, killed.ok, killed.reason], ["rp2040", true, "expired"]);
   assert.ok(killed.timeToSafeMs >= 0 && killed.timeToSafeMs <= 100);
   assert.deepEqual([refused.ok, refused.timeToSafeMs, refused.reason], [true, null, "none"]);

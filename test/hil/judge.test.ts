@@ -20,7 +20,11 @@ interface Told {
   readonly reason?: number;
   readonly torque?: number;
   readonly sequence?: number;
+  /** How much later than by the device's clock it came, ms. */
+  readonly lateMs?: number;
 }
+
+const hostUsOf = (ms: number): number => 5_000_000 + ms * 1000;
 
 function recordOf(story: readonly Told[]): DeviceRecord {
   const record = new DeviceRecord();
@@ -31,11 +35,11 @@ function recordOf(story: readonly Told[]): DeviceRecord {
   frame.setUint32(Layout.command.expiresUs, (startRaw + expiryMs * 1000) % 2 ** 32, true);
   frame.setUint8(Layout.command.count, 1);
   frame.setFloat32(Layout.command.action, 2, true);
-  record.takeToDevice(frame);
+  record.takeToDevice(frame, hostUsOf(950));
   frame.setUint8(0, MessageType.arm);
   frame.setUint16(1, 6, true);
-  record.takeToDevice(frame);
-  for (const { ms, mode, reason = 0, torque = 0, sequence = 7 } of story) {
+  record.takeToDevice(frame, hostUsOf(80));
+  for (const { ms, mode, reason = 0, torque = 0, sequence = 7, lateMs = 0 } of story) {
     const raw = (startRaw + ms * 1000) % 2 ** 32;
     frame.setUint8(0, MessageType.state);
     frame.setUint8(at.mode, mode);
@@ -46,7 +50,7 @@ function recordOf(story: readonly Told[]): DeviceRecord {
     frame.setUint32(at.sampleUs, raw, true);
     frame.setUint32(at.txUs, (raw + 300) % 2 ** 32, true);
     frame.setFloat32(at.observation + 12, torque, true);
-    record.takeFromDevice(frame, at.size + 16, 5_000_000 + ms * 1000);
+    record.takeFromDevice(frame, at.size + 16, hostUsOf(ms + lateMs));
   }
   return record;
 }
@@ -75,7 +79,8 @@ function verdictOn(
   const source = `about: a test\n${expect}\n`;
   const record = recordOf(story);
   const scenario = parseScenario("test", source, "test.yaml");
-  const whole = { spec: pendulumSpec, record, faultUs: 5_900_000, host: quiet, again: null };
+  const times = { faultUs: hostUsOf(900), endUs: hostUsOf(1600) };
+  const whole = { spec: pendulumSpec, record, ...times, host: quiet, again: null };
   return judge(scenario, { ...whole, ...evidence });
 }
 
@@ -95,6 +100,8 @@ function but(index: number, change: Partial<Told>): readonly Told[] {
   return expiring.map((told, i) => (i === index ? { ...told, ...change } : told));
 }
 
+const toRefuse = "expect: { end: refused }";
+const early = expiring.map((told, i) => (i < 3 ? told : { ...told, ms: told.ms - 4 }));
 const late = expiring.map((told, i) => (i < 3 ? told : { ...told, ms: told.ms + 150 }));
 const wrong: readonly [string, readonly Told[], string, RegExp][] = [
   ["an output that is not a number", but(2, { torque: Number.NaN }), toStop, /was told NaN/],
@@ -102,6 +109,15 @@ const wrong: readonly [string, readonly Told[], string, RegExp][] = [
   ["an output beyond its limit", but(2, { torque: 2.1 }), toStop, /pole_torque was told 2\.0/],
   ["an output that no host asked for", but(2, { torque: 1.5 }), toStop, /does 1\.5.*host said 2/],
   ["a command that no host sent", but(2, { sequence: 9 }), toStop, /host said nothing/],
+  ["motion before it is armed", but(0, { torque: 2 }), toStop, /does 2 .*host said nothing/],
+  ["motion before the first command", but(1, { torque: -2 }), toStop, /does -2 .*said nothing/],
+  ["motion of a refused device", but(0, { torque: 2 }).slice(0, 1), toRefuse, /does 2 at/],
+  ["a stop that turns round", but(3, { torque: -1.98 }), toStop, /off the ramp at 1001000/],
+  ["a stop without a ramp", but(3, { torque: 0 }), toStop, /off the ramp at 1001000/],
+  ["a clock that stands still", but(3, { lateMs: 500 }), toStop, /551 ms after the last command/],
+  ["a device that falls silent", expiring.slice(0, 6), toStop, /fell silent/],
+  ["an early watchdog", early, toStop, /safe after -\d+.*ms: 0 to 100/],
+  ["a short drive", expiring, "expect: { end: drives }", /it drove for 0\.9\d* s only/],
   ["a device that was never armed", expiring.slice(0, 1), toStop, /never armed/],
   ["a device that did not stop", expiring.slice(0, 3), toStop, /did not stop/],
   ["a stop that came late", late, toStop, /safe after 151\.3 ms/],
@@ -123,6 +139,23 @@ for (const [name, story, expect, fault] of wrong) {
     assert.match(faults.join("; "), fault);
   });
 }
+
+test("judge: a stop before its fault says nothing of the fault", () => {
+  const { faults } = verdictOn(expiring, toStop, { faultUs: hostUsOf(1200) });
+  assert.match(faults.join(), /stopped before the fault began/);
+});
+
+test("judge: a host that failed, fell or was not refused is a fault", () => {
+  const drives = "seconds: 1\nexpect: { end: drives }";
+  const failed: HostWord = { ...quiet, failure: "it did not arm" };
+  assert.match(verdictOn(expiring, drives, { host: failed }).faults.join(), /the host failed: it/);
+  assert.match(verdictOn(expiring, toStop, { host: null }).faults.join(), /no last word/);
+  const killed = `fault: { kind: sigkill }\n${toStop}`;
+  assert.ok(verdictOn(expiring, killed, { host: null }).ok);
+  const still = expiring.slice(0, 1).map((told) => ({ ...told, ms: 1500 }));
+  assert.match(verdictOn(still, toRefuse).faults.join(), /the host was not refused/);
+  assert.ok(verdictOn(still, toRefuse, { host: failed }).ok);
+});
 
 test("judge: a second host that was not refused is a fault", () => {
   const twice = `again: true\n${toStop}`;

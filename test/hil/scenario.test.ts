@@ -32,6 +32,12 @@ const wrong: readonly [string, RegExp][] = [
   ["about: a\nexpect: { end: lives }\n", /^a\.yaml:2:16: "expect\.end": give one of drives/],
   ["about: a\nfault: { kind: rust }\nexpect: { end: drives }\n", /^a\.yaml:2:16: .*give one of/],
   ["about: a\nfaults: {}\nexpect: { end: drives }\n", /^a\.yaml:2:\d+: unknown key "faults"/],
+  ["about: a\nfault: { kind: stale, on: both }\nexpect: { end: drives }\n", /:2:\d+: .*say which/],
+  ["about: a\nfault: { kind: stuck, on: to_device }\nexpect: { end: drives }\n", /leave on out/],
+  ["about: a\nfault: { kind: nan, share: 0.1 }\nexpect: { end: drives }\n", /leave share out/],
+  ["about: a\nfault: { kind: drop, from: 2, to: 1 }\nexpect: { end: drives }\n", /does nothing/],
+  ["about: a\nfault: { kind: drop, from: 3 }\nexpect: { end: drives }\n", /2\.5 s are over/],
+  ["about: a\nexpect: { end: drives, says: '(' }\n", /give a regular expression/],
   ["about: a\nfault: { kind: drop, share: 2 }\nexpect: { end: drives }\n", /at most 1/],
 ];
 for (const [source, line] of wrong) {

@@ -62,6 +62,13 @@ test("dynamixel packet: FF FF FD inside is doubled, so no packet holds another's
   assert.deepEqual(decoded(packet), ["1 3 7400fffffd00fffffdfd"]);
 });
 
+test("dynamixel packet: what has no room is not sent in part", () => {
+  const data = new Uint8Array(20);
+  const packet = encodeWrite(1, 116, data, out);
+  assert.equal(encodeWrite(1, 116, data, new Uint8Array(packet)), packet);
+  assert.equal(encodeWrite(1, 116, data, new Uint8Array(packet - 1)), 0);
+});
+
 /** Bytes of which most are parts of a header. */
 function nasty(rng: Rng, count: number): Uint8Array {
   return Uint8Array.from({ length: count }, () => [0xff, 0xfd, 0, rng.below(256)][rng.below(4)]);

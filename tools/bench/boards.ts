@@ -137,14 +137,16 @@ function drive(host: Host): Drive {
   let dueUs = clock.now() + periodUs;
   for (let cycle = 0; cycle < cycles; cycle++, dueUs += periodUs) {
     action.fill(Math.sin((cycle * periodUs) / 3e5));
-    const before = session.acknowledged;
+    const sentUs = clock.now();
     host.command(action);
-    for (;;) {
+    // A late answer to the command before is none to this one: it took longer than from now on.
+    let answered = false;
+    while (!answered && clock.now() < dueUs) {
+      const before = session.acknowledged;
       host.pump();
-      if (session.acknowledged !== before) break;
-      if (clock.now() >= dueUs) break;
+      answered = session.acknowledged !== before && session.roundTripUs <= clock.now() - sentUs + 1;
     }
-    if (session.acknowledged !== before) {
+    if (answered) {
       inTime++;
       trips.push(session.roundTripUs);
     }

@@ -12,8 +12,8 @@ const corruptedFrames = 6_000_000;
 export const bench: Bench = {
   title:
     `Our decoder, byte by byte: ${roundBytes / 1e6} MB of frames of ${frameBytes} bytes a round; ` +
-    "and how many broken frames it takes for good ones: bits flipped (1 to 3), bursts of 16 bits, " +
-    "bytes replaced, bytes lost, in equal shares (seed 1).",
+    "and how many broken frames it takes for good ones: bits flipped (1 to 3), bursts of 16 " +
+    "bits, bytes replaced, bytes lost, in equal shares (seed 1).",
   rounds: 7,
   run,
 };
@@ -81,7 +81,9 @@ function wrongAccepted(rng: Rng, count: number): number {
   return wrong;
 }
 
-/** Corrupts the frame's bytes without its delimiter, in one of four ways; returns its new length. */
+/**
+ * Corrupts the frame's bytes without its delimiter, in one of four ways; returns its new length.
+ */
 function corrupt(rng: Rng, wire: Uint8Array, length: number, way: number): number {
   if (way === 0) {
     for (let flips = 1 + rng.below(3); flips > 0; flips--) {

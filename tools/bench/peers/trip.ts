@@ -32,7 +32,9 @@ async function byEvents(path: string): Promise<Trip> {
     });
 }
 
-/** As the control thread does it in its last stretch: our descriptor, read until bytes are there. */
+/**
+ * As the control thread does it in its last stretch: our descriptor, read until bytes are there.
+ */
 async function polled(path: string): Promise<Trip> {
   await lockSerialLine(path, baud, true);
   const port = openSerialPort(path);
