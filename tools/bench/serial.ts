@@ -15,7 +15,8 @@ export const bench: Bench = {
   title:
     `${trips} round trips a round on a pty, 34 bytes there and 90 back, with the same device in ` +
     "C behind it. c-poll is the floor: write, poll, read in C. Ours is the bridge's way, by " +
-    "events; the control thread's, which polls, stands beside it. serialport is the package's stream.",
+    "events; the control thread's, which polls, stands beside it. serialport is the package's " +
+    "stream.",
   rounds: 7,
   run,
 };
