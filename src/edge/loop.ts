@@ -99,6 +99,8 @@ export class Loop {
 
   #attend(nowUs: number): void {
     const { device, supervisor } = this.#rig;
+    // Before a request is refused: who reads the refusal wants to know what the device was then.
+    this.#status.setModes(supervisor.mode, device.mode, device.reason);
     this.#obey(this.#status.takeRequests(), nowUs);
     if (this.#armUntilUs !== never) this.#arm(nowUs);
     if (supervisor.mode === Mode.armed && !device.armed) {
