@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import type { ConnectOpts, SocketConstructorOpts } from "node:net";
 import { ReadStream } from "node:tty";
 import { messageOf, SinewError } from "../core/errors.ts";
 import type { Port } from "./port.ts";
@@ -145,7 +146,14 @@ export function listenToSerial(
   onBytes: (bytes: Uint8Array) => void,
   onEnd: (why: string) => void,
 ): () => void {
-  const stream = new ReadStream(openSync(path, flags));
+  // One buffer for all reads: a stream of its own would allocate 64 KiB for each.
+  const buffer = new Uint8Array(4096);
+  const callback = (length: number): boolean => {
+    onBytes(buffer.slice(0, length));
+    return true;
+  };
+  const options: SocketConstructorOpts & ConnectOpts = { onread: { buffer, callback } };
+  const stream = new ReadStream(openSync(path, flags), options);
   let listening = true;
   const end = (why: string): void => {
     if (!listening) return;
@@ -153,7 +161,7 @@ export function listenToSerial(
     stream.destroy();
     onEnd(why);
   };
-  stream.on("data", onBytes);
+  stream.resume();
   stream.on("end", () => end(`the serial port ${path} was unplugged`));
   stream.on("error", (error) => end(`the serial port ${path} failed: ${messageOf(error)}`));
   return () => {
