@@ -12,8 +12,6 @@ const silenceUs = 200_000;
 const spareMs = 100;
 /** Of its time a host drives at least this share: it also loads, arms and stops. */
 const drivenShare = 0.8;
-/** How long a command lives where a scenario says nothing. */
-const lifeMs = 100;
 
 /** What a trial left behind. */
 export interface Evidence {
@@ -173,7 +171,7 @@ function* timeFaults(
   if (stop.reason !== DeviceReason.expired) return;
   // A device whose own clock stands still is never late by it.
   const sinceMs = (stop.hostUs - record.sentUsFor(stop)) / 1000;
-  const mostMs = (robot.commandTtlMs ?? lifeMs) + expect.withinMs + spareMs;
+  const mostMs = robot.commandTtlMs + expect.withinMs + spareMs;
   if (!(sinceMs <= mostMs)) yield `it stopped ${sinceMs} ms after the last command: ${mostMs}`;
 }
 

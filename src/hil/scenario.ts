@@ -32,7 +32,8 @@ export interface Scenario {
   readonly link: "serial" | "mqtt";
   /** How long the host drives, unless something ends it. */
   readonly seconds: number;
-  readonly robot: { readonly commandTtlMs?: number; readonly observationAgeMs?: number };
+  /** Of its robot file. */
+  readonly robot: { readonly commandTtlMs: number; readonly observationAgeMs: number };
   readonly fault: Fault | null;
   /** Afterwards a second host arms, without a reset. */
   readonly again: boolean;
@@ -82,6 +83,9 @@ const faultSchema = v.strictObject({
   to: v.optional(positive, 1e6),
 });
 
+/** What is tried are faults: a machine that stalls for 50 ms now and then is not one. */
+const patientMs = 250;
+
 const scenarioSchema = v.strictObject({
   about: text,
   policy: v.optional(oneOf(["pendulum", "nan", "slow", "other", "corrupt"]), "pendulum"),
@@ -89,8 +93,8 @@ const scenarioSchema = v.strictObject({
   seconds: v.optional(v.pipe(positive, v.maxValue(600)), 2.5),
   robot: v.optional(
     v.strictObject({
-      commandTtlMs: v.exactOptional(positive),
-      observationAgeMs: v.exactOptional(positive),
+      commandTtlMs: v.optional(positive, patientMs),
+      observationAgeMs: v.optional(positive, patientMs),
     }),
     {},
   ),
