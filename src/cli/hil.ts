@@ -53,6 +53,7 @@ async function act(paths: readonly string[], options: Options): Promise<void> {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new SinewError("usage", `two scenarios are named ${twice}`);
   const targets = await chosenTargets(options.target ?? ["rp2040"], terminal);
+  terminal.line(`boards: ${targets.map(({ name, by }) => `${name} (${by})`).join(", ")}`);
   mkdirSync(options.out, { recursive: true });
   const bench = {
     clock: monotonicClock(),

@@ -31,12 +31,13 @@ export function stopRulesOf(
 
 function ruleOf(spec: Spec, action: Channel, choice: StopChoice | undefined): StopRule {
   if (choice === undefined) {
+    // Bare numbers have their unit in common and nothing else.
     const like = spec.observation.find(({ unit }) => unit === action.unit && unit !== "1");
     if (like === undefined) return rampToZero;
     throw new SinewError(
       "robot-file",
       `stops: "${action.name}" is told in ${action.unit}, which "${like.name}" reads: say how it ` +
-        `stops, such as { hold: ${like.name} }`,
+        `stops: ramp_to_zero, off or { hold: ${like.name} }`,
     );
   }
   if (choice === "ramp_to_zero") return rampToZero;

@@ -106,6 +106,7 @@ test("robot: every mistake about a servo gives line and column", () => {
   instead("zeroCounts: 1900", "zeroCounts: 4096", /:7:\d+: "link.feetech.servos.1.zeroCounts"/);
   instead(", zeroCounts: 2048", "", /:6:\d+: "link.feetech.servos.0.zeroCounts" is missing/);
   refuses("robot: a\nlink: { feetech: { path: p, servos: [] } }\n", /:2:\d+: .*at least one servo/);
+  refuses(`${arm}stops: { lift_position: off }\n`, /:8:\d+: stops: servos hold their place/);
   refuses(
     `${arm}limits: { lift_position: { rateMax: 2 } }\n`,
     /:8:\d+: "limits.lift_position.rateMax": servos have no rateMax: give maxSpeed/,
