@@ -95,6 +95,21 @@ class Stage {
   }
 }
 
+test("loop: whoever reads that arming was refused can read what the device was", async () => {
+  const stage = new Stage();
+  stage.far.mode = DeviceMode.stopped;
+  const { status } = stage;
+  const modes: number[] = [];
+  const add = status.add.bind(status);
+  status.add = (count, number) => {
+    if (count === Count.refusedRequests) modes.push(status.deviceMode);
+    add(count, number);
+  };
+  status.ask(Request.arm);
+  await stage.run(2, {});
+  assert.deepEqual(modes, [DeviceMode.stopped]);
+});
+
 test("loop: starts disarmed, drives when armed, stops at the end", async () => {
   const stage = new Stage();
   const seen: number[] = [];
