@@ -43,7 +43,7 @@ export interface Verdict {
 /** Judges what the firmware itself reported, whatever the host says of it. */
 export function judge(scenario: Scenario, evidence: Evidence): Verdict {
   const { seen } = evidence.record;
-  const faults = [...outputFaults(evidence), ...presenceFaults(evidence)];
+  const faults = [...outputFaults(seen, evidence), ...presenceFaults(evidence)];
   const armedAt = seen.findIndex(({ mode }) => mode === DeviceMode.armed);
   const stopAt = seen.findIndex(({ mode }, i) => i > armedAt && isStop(mode));
   const stopped = armedAt >= 0 && stopAt >= 0;
@@ -79,9 +79,12 @@ function reasonOf({ reason }: Seen): string {
  * Whatever happens, an actuator is told what is finite and within its limits; while the device is
  * armed exactly what a host said, and before that nothing.
  */
-function* outputFaults({ spec, record }: Evidence): Generator<string> {
+export function* outputFaults(
+  seen: readonly Seen[],
+  { spec, record }: Pick<Evidence, "spec" | "record">,
+): Generator<string> {
   let wasArmed = false;
-  for (const one of record.seen) {
+  for (const one of seen) {
     const { applied, deviceUs, mode } = one;
     for (const [i, { name, low, high }] of spec.action.entries()) {
       if (applied[i] >= low && applied[i] <= high) continue;
@@ -108,7 +111,7 @@ function* presenceFaults({ record, endUs }: Evidence): Generator<string> {
 }
 
 /** A stop keeps its profile, latches, and nothing moves again by itself. */
-function* stopFaults(
+export function* stopFaults(
   seen: readonly Seen[],
   stopAt: number,
   record: DeviceRecord,

@@ -2,9 +2,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SinewError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
+import { pendulumSpec } from "../sim/pendulum.ts";
 import { DeviceMode, DeviceReason } from "../wire/messages.ts";
 import type { Seen } from "./device-record.ts";
 import { startHost } from "./host.ts";
+import { outputFaults, stopFaults } from "./judge.ts";
 import { Rig } from "./rig.ts";
 import { parseScenario } from "./scenario.ts";
 import type { Target } from "./target.ts";
@@ -24,7 +26,7 @@ const statePeriodUs = 2000;
 /**
  * Kills `count` hosts with SIGKILL while they drive one board, at random moments, and yields for
  * each how long after the last expiry the device said that it was stopping, ms by its own clock.
- * Throws `SinewError("board")` where a host does not arm or the device does not stop.
+ * Throws `SinewError("board")` where a host does not arm, or the device does not stop as it must.
  */
 export async function* killTrials(
   target: Target,
@@ -70,7 +72,11 @@ async function killOne(
     if (stop.reason !== DeviceReason.expired) {
       throw new SinewError("board", `the device stopped for the reason ${stop.reason}`);
     }
-    await first(record.seen, at, ({ mode }) => mode === DeviceMode.stopped);
+    const end = await first(record.seen, at, ({ mode }) => mode === DeviceMode.stopped);
+    const seen = record.seen.slice(armed, end + 1);
+    const evidence = { spec: pendulumSpec, record };
+    const faults = [...outputFaults(seen, evidence), ...stopFaults(seen, at - armed, record)];
+    if (faults.length > 0) throw new SinewError("board", `a kill: ${faults.join("; ")}`);
     return (stop.saidUs - record.expiryOf(stop)) / 1000;
   } finally {
     host.child.kill("SIGKILL");
