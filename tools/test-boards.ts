@@ -17,7 +17,7 @@ import type { Board } from "../src/hil/board.ts";
 import { startEmulated } from "../src/hil/emulated-board.ts";
 import { lockstepHash } from "../src/hil/lockstep.ts";
 import { qemuMachines, startQemu } from "../src/hil/qemu-board.ts";
-import { startNative } from "../src/hil/target.ts";
+import { startNative, startSimavr } from "../src/hil/target.ts";
 import { openSerialPort } from "../src/link/serial.ts";
 import { boards, buildImage, targets } from "./firmware-image.ts";
 
@@ -39,6 +39,10 @@ function startersOf(target: string, folder: string): Map<string, () => Promise<B
   for (const board of ["rp2040", "atmega328p"] as const) {
     if (lacks(board)) continue;
     starters.set(board, () => startEmulated({ board, image: imageOf(board, target, folder) }));
+  }
+  if (!lacks("atmega328p")) {
+    const image = (): string => imageOf("atmega328p", target, folder);
+    starters.set("atmega328p-simavr", () => startSimavr(image()));
   }
   for (const machine of qemuMachines) {
     starters.set(machine, () => startQemu(machine, imageOf(machine, target, folder)));

@@ -6,9 +6,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monotonicClock } from "../src/core/clock.ts";
+import { buildNative } from "../src/hil/native-program.ts";
 import { startProgram } from "../src/hil/program-board.ts";
 import { parseScenario } from "../src/hil/scenario.ts";
-import { buildNative } from "../src/hil/target.ts";
 import { type Bench, runTrial, type Trial } from "../src/hil/trial.ts";
 
 /** Firmware with a fault, and the scenario that has to see it. */

@@ -1,20 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { SinewError } from "../core/errors.ts";
 import type { Board } from "./board.ts";
 import { startEmulated } from "./emulated-board.ts";
+import { buildNative, buildSimavr, firmwareFolder } from "./native-program.ts";
 import { startProgram } from "./program-board.ts";
 import { qemuMachines, startQemu } from "./qemu-board.ts";
-
-const firmware = fileURLToPath(new URL("../../../firmware-bridge", import.meta.url));
 
 /** A board that can be booted here. */
 export interface Target {
   readonly name: string;
-  /** What runs it: `rp2040js`, `avr8js`, `qemu` or `native`. */
+  /** What runs it: `rp2040js`, `avr8js`, `qemu`, `simavr` or `native`. */
   readonly by: string;
   start(): Promise<Board>;
 }
@@ -26,7 +22,7 @@ export interface MissingTarget {
 }
 
 function imageOf(board: string, drives: string): string {
-  return join(firmware, "images", `${board}-${drives}.bin`);
+  return join(firmwareFolder, "images", `${board}-${drives}.bin`);
 }
 
 function runs(command: string): boolean {
@@ -62,22 +58,24 @@ export function targetsHere(drives: string = "pendulum"): {
     if (qemu) here.push({ name, by: "qemu", start: () => startQemu(name, imageOf(name, drives)) });
     else missing.push({ name, needs: "qemu-system-arm" });
   }
+  const chip = imageOf("atmega328p", drives);
+  const simavr = { name: "atmega328p-simavr", by: "simavr", start: () => startSimavr(chip) };
+  if (!existsSync(chip))
+    missing.push({ name: simavr.name, needs: `an image that drives ${drives}` });
+  else if (hasSimavr()) here.push(simavr);
+  else missing.push({ name: simavr.name, needs: "libsimavr-dev and a C compiler (cc)" });
   if (runs("cc")) here.push({ name: "native", by: "native", start: () => startNative(drives) });
   else missing.push({ name: "native", needs: "a C compiler (cc)" });
   return { here, missing };
 }
 
+/** Programs that were built before in this process, by what they are. */
 const built = new Map<string, string>();
-let programs = 0;
-let place: string | null = null;
 
-/** Made at the first call, removed when this process ends. */
-function ownFolder(): string {
-  if (place !== null) return place;
-  const made = mkdtempSync(join(tmpdir(), "sinew-native-"));
-  process.once("exit", () => rmSync(made, { recursive: true, force: true }));
-  place = made;
-  return made;
+function builtOnce(name: string, build: () => string): string {
+  const program = built.get(name) ?? build();
+  built.set(name, program);
+  return program;
 }
 
 /**
@@ -85,26 +83,24 @@ function ownFolder(): string {
  * Throws `SinewError("board")` where the compiler refuses them.
  */
 export function startNative(drives: string): Promise<Board> {
-  const program = built.get(drives) ?? buildNative(firmware, drives);
-  built.set(drives, program);
+  const program = builtOnce(`native ${drives}`, () => buildNative(firmwareFolder, drives));
   return startProgram(program, []);
 }
 
 /**
- * Builds the native port from the firmware's sources in `folder`; the program is removed when this
- * process ends. Throws `SinewError("board")` where the compiler refuses them.
+ * Starts an ATmega328P with `image` on simavr. Throws `SinewError("board")` where libsimavr is not
+ * installed.
  */
-export function buildNative(folder: string, drives: string): string {
-  const program = join(ownFolder(), `native-${drives}-${programs++}`);
-  const core = readdirSync(join(folder, "core"))
-    .filter((name) => name.endsWith(".c"))
-    .map((name) => join("core", name));
-  const chosen = `-DSINEW_TARGET=sinew_${drives.replaceAll("-", "_")}`;
-  const words = ["-std=c11", "-O2", "-Icore", "-Itargets", chosen, ...core, `targets/${drives}.c`];
-  const result = spawnSync("cc", [...words, "ports/native.c", "-o", program], {
-    cwd: folder,
-    encoding: "utf8",
-  });
-  if (result.status === 0) return program;
-  throw new SinewError("board", `cc failed: ${result.error?.message ?? result.stderr.trim()}`);
+export function startSimavr(image: string): Promise<Board> {
+  return startProgram(builtOnce("simavr", buildSimavr), [image]);
+}
+
+/** Whether the C compiler finds simavr's headers and library. */
+function hasSimavr(): boolean {
+  try {
+    builtOnce("simavr", buildSimavr);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -14,6 +14,7 @@ const periodUs = 4000;
 const seconds = 8;
 const patienceUs = 5e6;
 const lifeUs = 100_000;
+const napUs = 100;
 
 const joints = [1, 2, 3, 4, 5, 6];
 const channelsOf = (what: string, unit: string, size: number): Channel[] =>
@@ -73,7 +74,7 @@ async function driveOn(board: Target): Promise<Drive> {
 
 const clock = monotonicClock();
 
-/** The host's end, as the control thread has it: it polls. */
+/** The host's end, as the control thread has it: it polls, with naps. */
 class Host {
   readonly session = new Session(spec);
   readonly #port: Port;
@@ -94,11 +95,16 @@ class Host {
     this.#send(this.session.poll(clock.now(), this.#out));
   }
 
+  /** Leaves the core to an emulator that needs more than one. */
+  nap(): void {
+    this.#port.wait(napUs);
+  }
+
   until(what: string, holds: () => boolean): void {
     const endUs = clock.now() + patienceUs;
     for (this.pump(); !holds(); this.pump()) {
       if (clock.now() > endUs) throw new Error(`waited ${patienceUs / 1e6} s for ${what}`);
-      this.#port.wait(200);
+      this.nap();
     }
   }
 
@@ -145,6 +151,7 @@ function drive(host: Host): Drive {
       const before = session.acknowledged;
       host.pump();
       answered = session.acknowledged !== before && session.roundTripUs <= clock.now() - sentUs + 1;
+      if (!answered) host.nap();
     }
     if (answered) {
       inTime++;
