@@ -52,7 +52,8 @@ export function reportRows(report: RunReport): string[][] {
     ["log", `${report.steps} steps, dropped ${report.droppedSteps}: ${report.logPath}`],
   ];
   if (report.failedReads > 0) rows.push(["failed reads", String(report.failedReads)]);
-  if (report.protectionLayers === 1) rows.push(["protection", "one layer"]);
+  const layers = report.protectionLayers.length;
+  rows.push(["protection", layers === 1 ? "one layer" : `${layers} layers`]);
   if (report.logFailure !== null) rows.push(["log ended early", report.logFailure]);
   for (const why of reasonsOfStops(report)) rows.push(["stopped", why]);
   rows.push(["device at rest", report.deviceAtRest ? "yes" : "NOT CONFIRMED"]);

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { LinkChoice } from "../link/link.ts";
 import { liveLine, reasonsOfStops, reportRows } from "./drive.ts";
 import { numberWithin } from "./option.ts";
 import { readPolicyFile } from "./policy-file.ts";
@@ -14,9 +15,22 @@ interface Options {
   readonly json: boolean;
 }
 
-const oneLayer =
-  "one protection layer: these servos check nothing and go on holding when this program ends;\n" +
-  "see docs/safety.md, and keep the switch of their power within reach";
+/** What protects on this run, and what does not where servos have no firmware of ours. */
+function layerLines(link: LinkChoice, layers: readonly string[]): string[] {
+  const [first, second] = layers;
+  if (second === undefined) {
+    return [
+      `one protection layer: ${first};`,
+      "these servos check nothing and go on holding when this program ends;",
+      seeSafety,
+    ];
+  }
+  const lines = [`two protection layers: ${first};`, `${second};`];
+  if ("dynamixel" in link) lines.push("that layer judges no goal;", seeSafety);
+  return lines;
+}
+
+const seeSafety = "see docs/safety.md, and keep the switch of their power within reach";
 
 /** `sinew run`. */
 export function runCommand(): Command {
@@ -47,7 +61,7 @@ async function act(path: string, options: Options): Promise<void> {
   const robot = await readRobotFile(path);
   const file = chosenPolicy(options.policy, robot, path);
   const policy = { bytes: readPolicyFile(file), path: file };
-  if (protectionLayersOf(robot.link) === 1) terminal.line(oneLayer);
+  for (const line of layerLines(robot.link, protectionLayersOf(robot.link))) terminal.line(line);
   const abort = new AbortController();
   void interrupted().then(() => abort.abort());
   let startUs = Number.NaN;

@@ -119,7 +119,7 @@ test("robot: every error gives line and column", () => {
   refuses("robot: a\nlink:\n  serial: { path: /dev/x, boud: 9600 }\n", /:3:\d+: unknown key "link/);
   refuses("robot: a\nlink:\n  serial: { path: /dev/x, baud: fast }\n", /:3:33: "link.serial.baud"/);
   refuses("robot: a\n", /^robot\.yaml:1:1: "link" is missing/);
-  refuses("robot: a\nlink: {}\n", /:2:7: link: give either serial, mqtt or feetech/);
+  refuses("robot: a\nlink: {}\n", /:2:7: link: give either serial, mqtt, feetech or dynamixel/);
   refuses("robot: Arm 1\nlink: {serial: {path: a}}\n", /:1:8: "robot": give a name like/);
   refuses("robot: a\nlink: {mqtt: {url: 'http://h'}}\n", /:2:20: "link.mqtt.url": give mqtt:/);
   refuses("robot: a\nlink: {serial: {path: a}}\ncommandTtlMs: .nan\n", /:3:15: "commandTtlMs"/);

@@ -18,15 +18,16 @@ import { parseRobot } from "../../src/edge/robot.ts";
 import { type RunOptions, runPolicy, startRun } from "../../src/edge/run.ts";
 import type { Board } from "../../src/hil/board.ts";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
-import { FeetechBus } from "../../src/link/feetech-bus.ts";
-import { radPerCount } from "../../src/link/feetech-joints.ts";
+import { feetech } from "../../src/link/feetech-family.ts";
 import { Register, sts, wordAt } from "../../src/link/feetech-registers.ts";
 import { lockSerialLine, openSerialPort } from "../../src/link/serial.ts";
+import { ServoBus } from "../../src/link/servo-bus.ts";
+import { radPerCount } from "../../src/link/servo-joints.ts";
 import { type LogFile, readLog } from "../../src/log/reader.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
-import { armSpec, names } from "./feetech-bench.ts";
+import { armSpec, names } from "./servo-bench.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sinew-feetech-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -85,7 +86,7 @@ interface Servos {
 /** Asks the servos themselves, on a descriptor of its own. */
 async function servosOf(board: Board): Promise<Servos> {
   const line = await lockSerialLine(board.path, 1_000_000, true);
-  const bus = new FeetechBus(openSerialPort(board.path), clock, ids, 200_000);
+  const bus = new ServoBus(feetech.packets, openSerialPort(board.path), clock, ids, 200_000);
   try {
     const registers = new Uint8Array(ids.length * 20);
     assert.ok(bus.readEach(Register.torqueEnable, 20, registers), "the servos answer");
@@ -156,7 +157,7 @@ test("feetech board: the loop drives six servos within their steps and holds the
   const options = await optionsFor(board);
   const report = await runPolicy({ ...options, seconds: 2, arm: true });
   assert.equal(report.refused, 0);
-  assert.equal(report.protectionLayers, 1);
+  assert.equal(report.protectionLayers.length, 1);
   assert.ok(report.deviceAtRest, JSON.stringify(report.transitions));
   const happenings = report.transitions.map(({ happening }) => happening);
   assert.deepEqual(happenings, [Happening.arm, Happening.stop]);
