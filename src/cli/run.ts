@@ -15,22 +15,19 @@ interface Options {
   readonly json: boolean;
 }
 
-/** What protects on this run, and what does not where servos have no firmware of ours. */
-function layerLines(link: LinkChoice, layers: readonly string[]): string[] {
-  const [first, second] = layers;
-  if (second === undefined) {
-    return [
-      `one protection layer: ${first};`,
-      "these servos check nothing and go on holding when this program ends;",
-      seeSafety,
-    ];
-  }
-  const lines = [`two protection layers: ${first};`, `${second};`];
-  if ("dynamixel" in link) lines.push("that layer judges no goal;", seeSafety);
-  return lines;
-}
-
 const seeSafety = "see docs/safety.md, and keep the switch of their power within reach";
+
+/** What to know before servos move that have no firmware of ours; none where they have. */
+function warningsOf(link: LinkChoice, layers: readonly string[]): string[] {
+  const [gate, watchdog] = layers;
+  if ("feetech" in link) {
+    const alone = "these servos check nothing and go on holding when this program ends";
+    return [`one protection layer: ${gate};`, `${alone};`, seeSafety];
+  }
+  if (!("dynamixel" in link)) return [];
+  const both = [`two protection layers: ${gate};`, `${watchdog}, and judges no goal;`];
+  return [...both, seeSafety];
+}
 
 /** `sinew run`. */
 export function runCommand(): Command {
@@ -61,7 +58,7 @@ async function act(path: string, options: Options): Promise<void> {
   const robot = await readRobotFile(path);
   const file = chosenPolicy(options.policy, robot, path);
   const policy = { bytes: readPolicyFile(file), path: file };
-  for (const line of layerLines(robot.link, protectionLayersOf(robot.link))) terminal.line(line);
+  for (const line of warningsOf(robot.link, protectionLayersOf(robot.link))) terminal.line(line);
   const abort = new AbortController();
   void interrupted().then(() => abort.abort());
   let startUs = Number.NaN;
