@@ -107,6 +107,7 @@ export class DeskX extends DeskServo {
   /** A servo whose watchdog does not work, in the ways that matter. */
   neverTrips = false;
   takesGoalsTripped = false;
+  refusesGoals = false;
   /** When it tripped last; NaN before. */
   trippedUs: number = Number.NaN;
   #heardUs = 0;
@@ -147,7 +148,9 @@ export class DeskX extends DeskServo {
 
   set(address: number, data: Uint8Array): number {
     if (address < Table.torqueEnable && this.torque) return StatusError.access;
-    if (this.tripped && address === Table.goalPosition && !this.takesGoalsTripped) {
+    const refuses = this.torque && this.refusesGoals;
+    const takes = this.takesGoalsTripped || !this.tripped;
+    if (address === Table.goalPosition && (refuses || !takes)) {
       return StatusError.dataRange;
     }
     if (this.tripped && address === Table.busWatchdog && data[0] !== 0) {

@@ -4,16 +4,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Mode } from "../../src/core/step.ts";
-import { replayLog } from "../../src/edge/replay.ts";
 import { runPolicy, startRun } from "../../src/edge/run.ts";
 import type { Board } from "../../src/hil/board.ts";
 import { dynamixel } from "../../src/link/dynamixel-family.ts";
 import { longAt, Table } from "../../src/link/dynamixel-table.ts";
 import { openSerialPort } from "../../src/link/serial.ts";
-import { readLog } from "../../src/log/reader.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 import { DeviceReason } from "../../src/wire/messages.ts";
-import { armedCyclesOf, assertAtRest, disturb, ServoArm, stepCounts, until } from "./servo-arm.ts";
+import { assertAtRest, ServoArm, until } from "./servo-arm.ts";
+import { bearsNoise, drivesWithinSteps, staysLimp } from "./servo-arm-cases.ts";
 import { names } from "./servo-bench.ts";
 
 const watchdogMs = 200;
@@ -35,41 +34,14 @@ function assertInTime(us: number): void {
   assert.ok(us > bearsUs && us <= bearsUs + 21_000, `stopped after ${us} us of ${bearsUs}`);
 }
 
-test("dynamixel board: nothing is under torque because a loop runs", async () => {
-  const board = await arm.board();
-  const report = await runPolicy({ ...(await arm.optionsFor(board)), seconds: 0.5, arm: false });
-  assert.ok(report.cycles > 5 && report.deviceAtRest, `${report.cycles} cycles`);
-  const { torque, position } = await arm.servos(board);
-  assert.deepEqual([torque, position], [names.map(() => 0), names.map(() => 2048)]);
-});
+test("dynamixel board: nothing is under torque because a loop runs", () => staysLimp(arm));
 
 test("dynamixel board: the loop drives six servos within their steps and holds them", async () => {
-  const board = await arm.board();
-  const options = await arm.optionsFor(board);
-  const report = await runPolicy({ ...options, seconds: 2, arm: true });
-  assert.equal(report.refused, 0);
+  const report = await drivesWithinSteps(arm, slack);
   assert.match(report.protectionLayers.join("; "), /gate.*; .*Bus Watchdog.* 200 ms/);
-  assert.ok(report.deviceAtRest, JSON.stringify(report.transitions));
-  const happenings = report.transitions.map(({ happening }) => happening);
-  assert.deepEqual(happenings, [Happening.arm, Happening.stop]);
-  await delay(2 * watchdogMs);
-  const servos = await arm.servos(board);
-  assertAtRest(servos, slack);
-  assert.ok(
-    servos.position.some((counts) => Math.abs(counts - 2048) > 50),
-    `${servos.position}`,
-  );
-  const log = readLog(report.logPath);
-  const armed = armedCyclesOf(log);
-  assert.ok(armed > 10, `${armed} armed cycles`);
-  servos.goal.forEach((counts, at) => {
-    assert.ok(Math.abs(counts - 2048) <= armed * stepCounts, `servo ${at + 1}: ${counts}`);
-  });
-  const replay = await replayLog(log, options.policy.bytes);
-  assert.ok(replay.equal && replay.steps === report.steps);
 });
 
-test("dynamixel board: after a run the servos have stopped by themselves, and are not armed", async () => {
+test("dynamixel board: after a run the servos are stopped by themselves", async () => {
   const board = await arm.board();
   const { watchdog, position } = await arm.servos(board);
   assert.deepEqual(watchdog, trippedAll);
@@ -83,7 +55,7 @@ test("dynamixel board: after a run the servos have stopped by themselves, and ar
   assert.deepEqual(after.watchdog, trippedAll);
 });
 
-test("dynamixel board: a host that is killed is missed by every servo within its time", async () => {
+test("dynamixel board: every servo misses a killed host within its time", async () => {
   const board = await arm.board();
   const before = await arm.servos(board);
   const host = await arm.startHost(board, 0.4, 60);
@@ -126,28 +98,8 @@ test("dynamixel board: a host that hangs and comes back does not drive on", asyn
   assertAtRest(await arm.servos(board), slack);
 });
 
-test("dynamixel board: garbage and lost bytes neither stop the arm nor make it jump", async () => {
-  const board = await arm.board();
-  const before = await arm.servos(board);
-  const options = await arm.optionsFor(board);
-  const run = await startRun(options);
-  await run.reset();
-  await run.arm();
-  const lost = await disturb(board, 5);
-  assert.equal(run.status.mode, Mode.armed, "seed 5");
-  const report = await run.close();
-  assert.ok(report.deviceAtRest && report.refused === 0, "seed 5");
-  const after = await arm.servos(board);
-  assertAtRest(after, slack);
-  const log = readLog(report.logPath);
-  const furthest = armedCyclesOf(log) * stepCounts + slack;
-  after.goal.forEach((counts, at) => {
-    const way = Math.abs(counts - before.position[at]);
-    assert.ok(way <= furthest, `seed 5: ${way} of ${furthest}, ${lost} bytes lost`);
-  });
-  assert.ok(lost > 0 && report.failedReads < report.cycles, `seed 5: ${lost} bytes lost`);
-  assert.ok((await replayLog(log, options.policy.bytes)).equal, "seed 5");
-});
+test("dynamixel board: garbage and lost bytes neither stop the arm nor make it jump", () =>
+  bearsNoise(arm, slack));
 
 test("dynamixel board: a servo that somebody lets go stops the arm, and stays let go", async () => {
   const board = await arm.board();

@@ -123,16 +123,22 @@ test("dynamixel: a watchdog that is not as it was set stops the arm", () => {
 });
 
 test("dynamixel: a servo whose watchdog does not trip is not driven", () => {
-  const bench = new ServoBench(deskDynamixel);
-  bench.greet();
-  bench.cycle();
-  servosOf(bench)[1].neverTrips = true;
-  bench.ask();
-  assert.ok(!bench.device.armed && !bench.device.disarmed);
-  assert.equal(bench.device.reason, DeviceReason.fault);
-  bench.cycles(10, 1);
-  assert.ok(bench.device.stopped);
-  for (const { position } of bench.bus.servos) assert.equal(position, 2048);
+  for (const refusesGoals of [false, true]) {
+    const bench = new ServoBench(deskDynamixel);
+    bench.greet();
+    bench.cycle();
+    const [, broken] = servosOf(bench);
+    broken.neverTrips = true;
+    broken.refusesGoals = refusesGoals;
+    bench.ask();
+    assert.ok(!bench.device.armed && !bench.device.disarmed);
+    assert.equal(bench.device.reason, DeviceReason.fault);
+    bench.cycles(10, 1);
+    assert.ok(!bench.device.armed);
+    for (const { position } of bench.bus.servos) {
+      assert.ok(Math.abs(position - 2048) <= 1, "by the bait at most");
+    }
+  }
 });
 
 test("dynamixel: a servo that takes goals after it tripped is not driven", () => {

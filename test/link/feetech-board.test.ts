@@ -5,24 +5,14 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { SinewError } from "../../src/core/errors.ts";
 import { Mode } from "../../src/core/step.ts";
-import { replayLog } from "../../src/edge/replay.ts";
 import { runPolicy, startRun } from "../../src/edge/run.ts";
 import { feetech } from "../../src/link/feetech-family.ts";
 import { Register } from "../../src/link/feetech-registers.ts";
 import { openSerialPort } from "../../src/link/serial.ts";
 import { radPerCount } from "../../src/link/servo-joints.ts";
-import { readLog } from "../../src/log/reader.ts";
-import { Happening } from "../../src/safety/supervisor.ts";
-import {
-  armedCyclesOf,
-  assertAtRest,
-  clock,
-  disturb,
-  ServoArm,
-  stepCounts,
-  until,
-} from "./servo-arm.ts";
-import { armSpec, names } from "./servo-bench.ts";
+import { assertAtRest, clock, ServoArm, until } from "./servo-arm.ts";
+import { bearsNoise, drivesWithinSteps, staysLimp } from "./servo-arm-cases.ts";
+import { armSpec } from "./servo-bench.ts";
 
 const arm = new ServoArm(feetech, "rp2040-sts-bus");
 /** Friction holds a servo up to 2 counts from its goal. */
@@ -38,37 +28,11 @@ test("feetech board: a policy of another arm is refused by the channel's name", 
   });
 });
 
-test("feetech board: nothing is under torque because a loop runs", async () => {
-  const board = await arm.board();
-  const report = await runPolicy({ ...(await arm.optionsFor(board)), seconds: 0.5, arm: false });
-  assert.ok(report.cycles > 5 && report.deviceAtRest, `${report.cycles} cycles`);
-  const { torque, position } = await arm.servos(board);
-  assert.deepEqual([torque, position], [names.map(() => 0), names.map(() => 2048)]);
-});
+test("feetech board: nothing is under torque because a loop runs", () => staysLimp(arm));
 
 test("feetech board: the loop drives six servos within their steps and holds them", async () => {
-  const board = await arm.board();
-  const options = await arm.optionsFor(board);
-  const report = await runPolicy({ ...options, seconds: 2, arm: true });
-  assert.equal(report.refused, 0);
+  const report = await drivesWithinSteps(arm, slack);
   assert.equal(report.protectionLayers.length, 1);
-  assert.ok(report.deviceAtRest, JSON.stringify(report.transitions));
-  const happenings = report.transitions.map(({ happening }) => happening);
-  assert.deepEqual(happenings, [Happening.arm, Happening.stop]);
-  const servos = await arm.servos(board);
-  assertAtRest(servos, slack);
-  assert.ok(
-    servos.position.some((counts) => Math.abs(counts - 2048) > 50),
-    `${servos.position}`,
-  );
-  const log = readLog(report.logPath);
-  const armed = armedCyclesOf(log);
-  assert.ok(armed > 10, `${armed} armed cycles`);
-  servos.goal.forEach((counts, at) => {
-    assert.ok(Math.abs(counts - 2048) <= armed * stepCounts, `servo ${at + 1}: ${counts}`);
-  });
-  const replay = await replayLog(log, options.policy.bytes);
-  assert.ok(replay.equal && replay.steps === report.steps);
 });
 
 test("feetech board: what holds from an earlier run is not armed unasked", async () => {
@@ -103,28 +67,8 @@ test("feetech board: a host that is killed leaves the arm holding its last goal"
   assert.deepEqual((await arm.servos(board)).position, after.position);
 });
 
-test("feetech board: garbage and lost bytes neither stop the arm nor make it jump", async () => {
-  const board = await arm.board();
-  const before = await arm.servos(board);
-  const options = await arm.optionsFor(board);
-  const run = await startRun(options);
-  await run.reset();
-  await run.arm();
-  const lost = await disturb(board, 5);
-  assert.equal(run.status.mode, Mode.armed, "seed 5");
-  const report = await run.close();
-  assert.ok(report.deviceAtRest && report.refused === 0, "seed 5");
-  const after = await arm.servos(board);
-  assertAtRest(after, slack);
-  const log = readLog(report.logPath);
-  const furthest = armedCyclesOf(log) * stepCounts;
-  after.goal.forEach((counts, at) => {
-    const way = Math.abs(counts - before.position[at]);
-    assert.ok(way <= furthest, `seed 5: ${way} of ${furthest}, ${lost} bytes lost`);
-  });
-  assert.ok(lost > 0 && report.failedReads < report.cycles, `seed 5: ${lost} bytes lost`);
-  assert.ok((await replayLog(log, options.policy.bytes)).equal, "seed 5");
-});
+test("feetech board: garbage and lost bytes neither stop the arm nor make it jump", () =>
+  bearsNoise(arm, slack));
 
 test("feetech board: a servo that is unplugged stops the arm", async () => {
   const board = await arm.board();

@@ -48,9 +48,9 @@ export interface Host {
   readonly startUs: number;
 }
 
-/** Six virtual servos on an emulated RP2040 behind a real serial port, for the tests of one file. */
+/** Six virtual servos on an emulated RP2040 behind a real serial port, for one file of tests. */
 export class ServoArm {
-  readonly folder: string = mkdtempSync(join(tmpdir(), "sinew-servos-"));
+  readonly #folder: string = mkdtempSync(join(tmpdir(), "sinew-servos-"));
   readonly #family: ServoFamily;
   readonly #image: string;
   /** More lines of the link's section. */
@@ -62,7 +62,7 @@ export class ServoArm {
     this.#family = family;
     this.#image = `firmware-bridge/images/${image}.bin`;
     this.#settings = settings.map((line) => `    ${line}`);
-    process.on("exit", () => rmSync(this.folder, { recursive: true, force: true }));
+    process.on("exit", () => rmSync(this.#folder, { recursive: true, force: true }));
   }
 
   /** One board for all tests of a file. The last one ends it. */
@@ -71,7 +71,7 @@ export class ServoArm {
     return this.#board;
   }
 
-  robotText(board: Board, speed: number = maxSpeed, directory: string = this.folder): string {
+  #robotText(board: Board, speed = maxSpeed, logs = this.#folder): string {
     const servos = names.map((joint, at) => {
       const sign = at % 2 === 0 ? 1 : -1;
       const how = `sign: ${sign}, zeroCounts: 2048, maxSpeed: ${speed}`;
@@ -81,23 +81,23 @@ export class ServoArm {
       ...["robot: arm", "link:", `  ${this.#family.name}:`, `    path: ${board.path}`],
       ...[...this.#settings, "    servos:", ...servos],
       ...["observationAgeMs: 900", "commandTtlMs: 900"],
-      `log: { directory: ${JSON.stringify(directory)} }\n`,
+      `log: { directory: ${JSON.stringify(logs)} }\n`,
     ].join("\n");
   }
 
   async optionsFor(board: Board, contract: Spec = spec, seed: number = 3): Promise<RunOptions> {
     const bytes = await exportPolicy(randomPolicy(seed, contract));
     const startedAt = `2026-01-01T00:00:00.${String(this.#runs++).padStart(3, "0")}Z`;
-    const robot = parseRobot(this.robotText(board), "robot.yaml");
+    const robot = parseRobot(this.#robotText(board), "robot.yaml");
     return { policy: { bytes, path: "policy.onnx" }, robot, startedAt };
   }
 
   /** Starts a host that drives at `speed` rad/s, and waits until its loop runs. */
   async startHost(board: Board, speed: number, seconds: number): Promise<Host> {
-    const robot = join(this.folder, "robot.yaml");
-    const policy = join(this.folder, "policy.onnx");
-    const logs = join(this.folder, `host-${this.#runs}`);
-    writeFileSync(robot, this.robotText(board, speed, logs));
+    const robot = join(this.#folder, "robot.yaml");
+    const policy = join(this.#folder, "policy.onnx");
+    const logs = join(this.#folder, `host-${this.#runs}`);
+    writeFileSync(robot, this.#robotText(board, speed, logs));
     // Another policy than that of the drives before, so that there is a way to go.
     writeFileSync(policy, (await this.optionsFor(board, spec, 4)).policy.bytes);
     const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
@@ -110,7 +110,7 @@ export class ServoArm {
       told += bytes.toString();
     });
     const ended = new Promise((resolve) => host.once("exit", resolve));
-    // The port is locked, so the arm cannot be asked; with its log the loop begins, then it is armed.
+    // The port is locked, so nobody can ask the arm: its log says that the loop begins.
     await until(() => existsSync(logs) && readdirSync(logs).length > 0);
     return { process: host, told: () => told, ended, startUs: clock.now() };
   }
