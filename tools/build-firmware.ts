@@ -11,6 +11,7 @@ import {
   type FirmwareBoard,
   targets,
 } from "./firmware-image.ts";
+import { busSources } from "./firmware-sources.ts";
 
 /** An image that is committed: a board and what it drives. */
 interface Image {
@@ -26,7 +27,7 @@ interface Image {
 const everywhere: readonly string[] = ["pendulum", "six-joints"];
 
 const images: readonly Image[] = boards
-  .flatMap((board) => [...targets, "sts-bus"].map((target) => ({ board, target })))
+  .flatMap((board) => [...targets, ...Object.keys(busSources)].map((target) => ({ board, target })))
   .filter(({ board, target }) => board.name === "rp2040" || everywhere.includes(target))
   .filter(({ board, target }) => !board.lacks?.includes(target))
   .map(({ board, target }) => ({ name: `${board.name}-${target}`, board, target }));

@@ -109,11 +109,6 @@ export const boards: readonly FirmwareBoard[] = [
 /** What is driven, by its file below targets/. */
 export const targets: readonly string[] = ["pendulum", "pd-servo", "torque-motor", "six-joints"];
 
-/** What is in the target's place in an image that is no device of ours. */
-const strangers: Readonly<Record<string, { sources: readonly string[]; loop: string }>> = {
-  "sts-bus": { sources: busSources, loop: "bus-board.c" },
-};
-
 /** c11 turns the fusing of multiply and add off, so every core computes the same floats. */
 const flags: readonly string[] = [
   "-std=c11",
@@ -131,6 +126,9 @@ const flags: readonly string[] = [
 
 /** The name of a C object for `target`. */
 export const symbolOf = (target: string): string => `sinew_${target.replaceAll("-", "_")}`;
+
+/** The name of the line of a virtual bus, for its port. */
+export const lineOf = (bus: string): string => `${symbolOf(bus)}_line`;
 
 /** Runs a tool in firmware-bridge/; throws an Error of one line where it is missing or fails. */
 function run(root: string, tools: Tools, tool: string, args: readonly string[]): string {
@@ -153,13 +151,16 @@ export function buildImage(root: string, board: FirmwareBoard, target: string): 
     const elf = join(folder, "image.elf");
     const path = join(folder, "image.bin");
     const { tools, linkerScript } = board;
-    const plain = { sources: [`targets/${target}.c`], loop: "board.c" };
-    const made = strangers[target] ?? plain;
-    const sources = [made.loop, ...board.sources].map((name) => `ports/${name}`);
-    const defines = [`SINEW_TARGET=${symbolOf(target)}`, ...board.defines].map((one) => `-D${one}`);
+    const bus = busSources[target];
+    const made = bus ?? [`targets/${target}.c`];
+    const loop = bus === undefined ? "board.c" : "bus-board.c";
+    const sources = [loop, ...board.sources].map((name) => `ports/${name}`);
+    const line = bus === undefined ? [] : [`SINEW_BUS=${lineOf(target)}`];
+    const named = [`SINEW_TARGET=${symbolOf(target)}`, ...line, ...board.defines];
+    const defines = named.map((one) => `-D${one}`);
     run(root, tools, "gcc", [
       ...[...board.cpu, ...flags, ...tools.flags, ...defines],
-      ...[...coreSources, ...made.sources, ...tools.sources, ...sources],
+      ...[...coreSources, ...made, ...tools.sources, ...sources],
       ...(linkerScript === undefined ? [] : ["-T", `ports/${linkerScript}`]),
       ...["-lgcc", "-o", elf],
     ]);

@@ -7,5 +7,10 @@ export const coreSources: readonly string[] = [
   "core/session.c",
 ];
 
-/** The virtual bus of servos, which is no target of the core's. */
-export const busSources: readonly string[] = ["targets/sts-servo.c", "targets/sts-bus.c"];
+const sharedBusSources: readonly string[] = ["targets/servo-bus.c", "targets/servo-motor.c"];
+
+/** Virtual buses of servos by name, which are no targets of the core's. */
+export const busSources: Readonly<Record<string, readonly string[]>> = {
+  "sts-bus": [...sharedBusSources, "targets/sts-servo.c", "targets/sts-bus.c"],
+  "dxl-bus": [...sharedBusSources, "targets/dxl-servo.c", "targets/dxl-bus.c"],
+};

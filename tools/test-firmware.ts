@@ -7,13 +7,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rng } from "../src/core/rng.ts";
-import { encodePing, packetBytesMax } from "../src/link/feetech-packet.ts";
+import { encodePing as pingDynamixel } from "../src/link/dynamixel-packet.ts";
+import { encodePing as pingFeetech } from "../src/link/feetech-packet.ts";
 import { pendulumSpec } from "../src/sim/pendulum.ts";
 import { contractHeader } from "../src/wire/contract-header.ts";
 import { hashContract, rampingToZero } from "../src/wire/device-contract.ts";
 import { encodeFrame, FrameDecoder } from "../src/wire/frame.ts";
 import { DeviceMode, Layout, MessageType, Result } from "../src/wire/messages.ts";
 import { Requests } from "../src/wire/requests.ts";
+import { lineOf } from "./firmware-image.ts";
 import { busSources, coreSources } from "./firmware-sources.ts";
 
 const flags: readonly string[] = [
@@ -49,7 +51,8 @@ const tests: readonly string[] = [
   "test/servo-test.c",
   "test/torque-motor-test.c",
   "test/sts-test.c",
-  ...busSources,
+  "test/dxl-test.c",
+  ...new Set(Object.values(busSources).flat()),
 ];
 
 /** The board's loop, with the indices of a core of 32 bits and of 8. */
@@ -193,12 +196,19 @@ function fuzzNatively(program: string): void {
   }
 }
 
-/** The bus as a process: a servo answers a ping, and it ends with its input. */
-function pingLively(program: string): void {
-  const wire = new Uint8Array(packetBytesMax);
-  const ping = wire.subarray(0, encodePing(3, wire));
-  const result = spawnSync("sh", ["-c", `(cat; sleep 0.2) | "${program}"`], { input: ping });
-  if (hexOf(result.stdout) !== "ffff030200fa" || result.status !== 0) {
+/** What servo 3 of each bus is asked, and what it answers. */
+const pings: Readonly<Record<string, { ping: typeof pingFeetech; answer: RegExp }>> = {
+  "sts-bus": { ping: pingFeetech, answer: /^ffff030200fa$/ },
+  "dxl-bus": { ping: pingDynamixel, answer: /^fffffd000307005500b00435....$/ },
+};
+
+/** A bus as a process: a servo answers a ping, and it ends with its input. */
+function pingLively(program: string, name: string): void {
+  const wire = new Uint8Array(64);
+  const { ping, answer } = pings[name];
+  const input = wire.subarray(0, ping(3, wire));
+  const result = spawnSync("sh", ["-c", `(cat; sleep 0.2) | "${program}"`], { input });
+  if (!answer.test(hexOf(result.stdout)) || result.status !== 0) {
     throw new Error(`the bus answered ${hexOf(result.stdout)}: ${result.stderr}`);
   }
 }
@@ -218,6 +228,16 @@ function speakLively(program: string): void {
   }
 }
 
+function tally(name: string, check: () => void, count: Count): void {
+  try {
+    check();
+    count.passed++;
+  } catch (error) {
+    process.stderr.write(`${name}: ${String(error)}\n`);
+    count.failed++;
+  }
+}
+
 function main(): void {
   const folder = mkdtempSync(join(tmpdir(), "sinew-firmware-"));
   const count: Count = { passed: 0, failed: 0 };
@@ -234,20 +254,13 @@ function main(): void {
       compile(folder, [...boardTests, ...defines], board);
       runCoreTests(board, count);
     }
-    const bus = join(folder, "bus");
-    compile(folder, [...busSources, "ports/bus-native.c"], bus);
-    const checks = [driveNatively, fuzzNatively, speakLively].map((check) => ({
-      check,
-      on: native,
-    }));
-    for (const { check, on } of [...checks, { check: pingLively, on: bus }]) {
-      try {
-        check(on);
-        count.passed++;
-      } catch (error) {
-        process.stderr.write(`${check.name}: ${String(error)}\n`);
-        count.failed++;
-      }
+    for (const check of [driveNatively, fuzzNatively, speakLively]) {
+      tally(check.name, () => check(native), count);
+    }
+    for (const [name, sources] of Object.entries(busSources)) {
+      const bus = join(folder, name);
+      compile(folder, [`-DSINEW_BUS=${lineOf(name)}`, ...sources, "ports/bus-native.c"], bus);
+      tally(name, () => pingLively(bus, name), count);
     }
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -1,7 +1,9 @@
 /* In the place of board.c: the loop of a microcontroller that stands for a bus of servos. The same
    ports run it, and its target has nothing for them to drive. */
 #include "board.h"
-#include "sts-bus.h"
+#include "servo-bus.h"
+
+extern const struct sinew_servo_bus SINEW_BUS;
 
 /* What is said to a bus is short; what it says is six answers. */
 static volatile uint8_t rx_ring[SINEW_RX_BYTES];
@@ -12,7 +14,7 @@ static uint8_t tx_bytes[SINEW_TX_BYTES];
 static volatile sinew_index tx_written;
 static volatile sinew_index tx_read;
 
-const struct sinew_target sinew_sts_bus = {.name = "sts-bus", .simulated = true};
+const struct sinew_target SINEW_TARGET = {.name = "servo-bus", .simulated = true};
 
 void sinew_board_receive(uint8_t byte) {
   if ((sinew_index)(rx_written - rx_read) >= SINEW_RX_BYTES) return;
@@ -44,25 +46,24 @@ static void send(const uint8_t *bytes, size_t length) {
 
 void sinew_board_run(const struct sinew_board *board, const struct sinew_target *target,
                      uint32_t boot_id) {
-  static struct sinew_sts_bus bus;
-  static uint8_t packet[SINEW_STS_PACKET_MAX];
+  static uint8_t packet[SINEW_SERVO_PACKET_MAX];
   (void)target;
   (void)boot_id;
-  sinew_sts_bus_start(&bus, board->now_us());
+  SINEW_BUS.start(board->now_us());
   for (;;) {
     if (board->alive != 0) board->alive();
     while (sinew_board_heard()) {
       const uint8_t byte = rx_ring[rx_read % SINEW_RX_BYTES];
       rx_read = (sinew_index)(rx_read + 1u);
-      sinew_sts_bus_receive(&bus, byte, board->now_us());
+      SINEW_BUS.receive(byte, board->now_us());
     }
-    (void)sinew_sts_bus_run(&bus, board->now_us());
-    for (size_t length = sinew_sts_bus_answer(&bus, board->now_us(), packet); length > 0;
-         length = sinew_sts_bus_answer(&bus, board->now_us(), packet)) {
+    (void)SINEW_BUS.run(board->now_us());
+    for (size_t length = SINEW_BUS.answer(board->now_us(), packet); length > 0;
+         length = SINEW_BUS.answer(board->now_us(), packet)) {
       send(packet, length);
     }
     if (sinew_board_sends()) board->kick();
-    const uint32_t due_us = sinew_sts_bus_run(&bus, board->now_us());
+    const uint32_t due_us = SINEW_BUS.run(board->now_us());
     if ((int32_t)(due_us - board->now_us()) > 0) board->sleep(due_us);
   }
 }

@@ -6,7 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sts-bus.h"
+#include "servo-bus.h"
+
+extern const struct sinew_servo_bus SINEW_BUS;
 
 static uint32_t now_us(void) {
   struct timespec now;
@@ -15,10 +17,10 @@ static uint32_t now_us(void) {
 }
 
 /* False where the reader has gone. */
-static bool send_answers(struct sinew_sts_bus *bus) {
-  uint8_t packet[SINEW_STS_PACKET_MAX];
-  for (size_t length = sinew_sts_bus_answer(bus, now_us(), packet); length > 0;
-       length = sinew_sts_bus_answer(bus, now_us(), packet)) {
+static bool send_answers(void) {
+  uint8_t packet[SINEW_SERVO_PACKET_MAX];
+  for (size_t length = SINEW_BUS.answer(now_us(), packet); length > 0;
+       length = SINEW_BUS.answer(now_us(), packet)) {
     /* A reader that does not read loses it, as on a line. */
     if (write(STDOUT_FILENO, packet, length) < 0 && errno != EAGAIN && errno != EINTR) return false;
   }
@@ -26,18 +28,17 @@ static bool send_answers(struct sinew_sts_bus *bus) {
 }
 
 int main(void) {
-  static struct sinew_sts_bus bus;
-  sinew_sts_bus_start(&bus, now_us());
+  SINEW_BUS.start(now_us());
   for (;;) {
-    (void)sinew_sts_bus_run(&bus, now_us());
-    if (!send_answers(&bus)) return 0;
-    const int32_t wait_us = (int32_t)(sinew_sts_bus_run(&bus, now_us()) - now_us());
+    (void)SINEW_BUS.run(now_us());
+    if (!send_answers()) return 0;
+    const int32_t wait_us = (int32_t)(SINEW_BUS.run(now_us()) - now_us());
     struct pollfd line = {.fd = STDIN_FILENO, .events = POLLIN};
     if (poll(&line, 1, wait_us > 0 ? (wait_us + 999) / 1000 : 0) < 0 && errno != EINTR) return 1;
     if ((line.revents & (POLLIN | POLLHUP)) == 0) continue;
     uint8_t bytes[256];
     const ssize_t length = read(STDIN_FILENO, bytes, sizeof bytes);
     if (length == 0) return 0;
-    for (ssize_t at = 0; at < length; at++) sinew_sts_bus_receive(&bus, bytes[at], now_us());
+    for (ssize_t at = 0; at < length; at++) SINEW_BUS.receive(bytes[at], now_us());
   }
 }

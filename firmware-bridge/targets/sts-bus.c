@@ -10,10 +10,6 @@ enum { PING = 1, READ = 2, WRITE = 3, SYNC_READ = 0x82, SYNC_WRITE = 0x83 };
 /* Marks, id, length and instruction before the parameters. */
 #define HEADER 5u
 #define MIDDLE 2048u
-/* Later than this the motors have stood still, as under a debugger. */
-#define LAG_MAX_US 20000u
-
-static bool reached(uint32_t now_us, uint32_t due_us) { return (int32_t)(now_us - due_us) >= 0; }
 
 static uint8_t sum_of(const uint8_t *bytes, size_t end) {
   uint8_t sum = 0;
@@ -23,16 +19,16 @@ static uint8_t sum_of(const uint8_t *bytes, size_t end) {
 
 void sinew_sts_bus_start(struct sinew_sts_bus *bus, uint32_t now_us) {
   memset(bus, 0, sizeof *bus);
-  for (uint8_t at = 0; at < SINEW_STS_SERVOS; at++) {
+  for (uint8_t at = 0; at < SINEW_SERVOS; at++) {
     sinew_sts_start(&bus->servos[at], (uint8_t)(at + 1u), MIDDLE);
   }
-  bus->tick_due_us = now_us + SINEW_STS_TICK_US;
+  sinew_servo_line_start(&bus->line, now_us);
 }
 
-/* SINEW_STS_SERVOS where there is none of that id. */
+/* SINEW_SERVOS where there is none of that id. */
 static uint8_t find(const struct sinew_sts_bus *bus, uint8_t id) {
   uint8_t at = 0;
-  while (at < SINEW_STS_SERVOS && bus->servos[at].registers[SINEW_STS_ID] != id) at++;
+  while (at < SINEW_SERVOS && bus->servos[at].registers[SINEW_STS_ID] != id) at++;
   return at;
 }
 
@@ -42,18 +38,14 @@ static uint32_t delay_us(const struct sinew_sts_bus *bus, uint8_t servo) {
 
 static void answer(struct sinew_sts_bus *bus, uint8_t servo, uint8_t address, uint8_t count,
                    uint32_t now_us) {
-  if (servo >= SINEW_STS_SERVOS || bus->answer_count >= SINEW_STS_SERVOS) return;
-  if ((uint32_t)address + count > SINEW_STS_REGISTERS) return;
-  if (bus->answer_count == 0) bus->answer_due_us = now_us + delay_us(bus, servo);
-  bus->answers[bus->answer_count].servo = servo;
-  bus->answers[bus->answer_count].address = address;
-  bus->answers[bus->answer_count].count = count;
-  bus->answer_count++;
+  if (servo >= SINEW_SERVOS || (uint32_t)address + count > SINEW_STS_REGISTERS) return;
+  const struct sinew_servo_answer one = {.servo = servo, .address = address, .count = count};
+  sinew_servo_line_add(&bus->line, one, now_us + delay_us(bus, servo));
 }
 
 static void set(struct sinew_sts_bus *bus, uint8_t servo, uint32_t address, const uint8_t *data,
                 size_t count) {
-  if (servo >= SINEW_STS_SERVOS) return;
+  if (servo >= SINEW_SERVOS) return;
   for (size_t at = 0; at < count; at++) {
     sinew_sts_set(&bus->servos[servo], address + (uint32_t)at, data[at]);
   }
@@ -80,8 +72,6 @@ static void take(struct sinew_sts_bus *bus, const uint8_t *packet, uint32_t now_
   const uint8_t instruction = packet[4];
   const uint8_t *parameters = packet + HEADER;
   const size_t count = packet[3] - 2u;
-  bus->answer_count = 0;
-  bus->answered = 0;
   if (id == BROADCAST) {
     take_for_all(bus, instruction, parameters, count, now_us);
     return;
@@ -109,8 +99,7 @@ static bool begins(const uint8_t *held, size_t length) {
 }
 
 void sinew_sts_bus_receive(struct sinew_sts_bus *bus, uint8_t byte, uint32_t now_us) {
-  bus->answer_count = 0;
-  bus->answered = 0;
+  sinew_servo_line_hush(&bus->line);
   bus->held[bus->held_length++] = byte;
   while (bus->held_length > 0) {
     if (!begins(bus->held, bus->held_length)) {
@@ -129,32 +118,41 @@ void sinew_sts_bus_receive(struct sinew_sts_bus *bus, uint8_t byte, uint32_t now
 }
 
 uint32_t sinew_sts_bus_run(struct sinew_sts_bus *bus, uint32_t now_us) {
-  if (reached(now_us, bus->tick_due_us + LAG_MAX_US)) bus->tick_due_us = now_us;
-  while (reached(now_us, bus->tick_due_us)) {
-    for (size_t at = 0; at < SINEW_STS_SERVOS; at++) sinew_sts_tick(&bus->servos[at]);
-    bus->tick_due_us += SINEW_STS_TICK_US;
+  while (sinew_servo_line_turns(&bus->line, now_us)) {
+    for (size_t at = 0; at < SINEW_SERVOS; at++) sinew_sts_tick(&bus->servos[at]);
   }
-  const bool waits = bus->answered < bus->answer_count;
-  return waits && reached(bus->tick_due_us, bus->answer_due_us) ? bus->answer_due_us
-                                                                : bus->tick_due_us;
+  return sinew_servo_line_next_us(&bus->line);
 }
 
 size_t sinew_sts_bus_answer(struct sinew_sts_bus *bus, uint32_t now_us,
-                            uint8_t out[SINEW_STS_PACKET_MAX]) {
-  if (bus->answered >= bus->answer_count || !reached(now_us, bus->answer_due_us)) return 0;
-  const uint8_t address = bus->answers[bus->answered].address;
-  const uint8_t count = bus->answers[bus->answered].count;
-  struct sinew_sts_servo *servo = &bus->servos[bus->answers[bus->answered].servo];
+                            uint8_t out[SINEW_SERVO_PACKET_MAX]) {
+  const struct sinew_servo_answer *due = sinew_servo_line_due(&bus->line, now_us);
+  if (due == NULL) return 0;
+  struct sinew_sts_servo *servo = &bus->servos[due->servo];
+  const uint8_t count = due->count;
   sinew_sts_tell(servo);
   out[0] = MARK;
   out[1] = MARK;
   out[2] = servo->registers[SINEW_STS_ID];
   out[3] = (uint8_t)(count + 2u);
   out[4] = 0;
-  memcpy(out + HEADER, servo->registers + address, count);
+  memcpy(out + HEADER, servo->registers + due->address, count);
   out[HEADER + count] = sum_of(out, HEADER + count);
-  if (++bus->answered < bus->answer_count) {
-    bus->answer_due_us += delay_us(bus, bus->answers[bus->answered].servo);
-  }
+  const struct sinew_servo_answer *next = sinew_servo_line_said(&bus->line);
+  if (next != NULL) bus->line.answer_due_us += delay_us(bus, next->servo);
   return HEADER + count + 1u;
 }
+
+static struct sinew_sts_bus own;
+
+static void start(uint32_t now_us) { sinew_sts_bus_start(&own, now_us); }
+
+static void receive(uint8_t byte, uint32_t now_us) { sinew_sts_bus_receive(&own, byte, now_us); }
+
+static uint32_t run(uint32_t now_us) { return sinew_sts_bus_run(&own, now_us); }
+
+static size_t say(uint32_t now_us, uint8_t out[SINEW_SERVO_PACKET_MAX]) {
+  return sinew_sts_bus_answer(&own, now_us, out);
+}
+
+const struct sinew_servo_bus sinew_sts_bus_line = {start, receive, run, say};

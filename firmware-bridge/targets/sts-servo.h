@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "servo-motor.h"
+
 #define SINEW_STS_REGISTERS 71u
 
 /* Addresses; words take two bytes, the low one first. */
@@ -23,15 +25,7 @@ enum {
 
 struct sinew_sts_servo {
   uint8_t registers[SINEW_STS_REGISTERS];
-  /* Counts in Q16, within one turn: the encoder knows no other. */
-  int32_t position;
-  /* Counts a turn of 1 ms, Q20. */
-  int32_t speed;
-  /* Where the firmware wants it now, counts in Q16; it moves to the goal at 3400 counts/s. */
-  int32_t target;
-  /* Share of the supply at the motor, Q12. */
-  int32_t duty;
-  bool driven;
+  struct sinew_servo_motor motor;
 };
 
 /* As it leaves the factory, but for its id, at `position` counts, let go. */

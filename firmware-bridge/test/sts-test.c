@@ -11,7 +11,7 @@ static uint8_t said[4096];
 static size_t said_length;
 
 static void listen(void) {
-  uint8_t packet[SINEW_STS_PACKET_MAX];
+  uint8_t packet[SINEW_SERVO_PACKET_MAX];
   for (size_t length = sinew_sts_bus_answer(&bus, now_us, packet); length > 0;
        length = sinew_sts_bus_answer(&bus, now_us, packet)) {
     memcpy(said + said_length, packet, length);
@@ -137,7 +137,7 @@ static void many_are_set_at_once(void) {
   CHECK(said_length == 0);
 }
 
-static double counts(const struct sinew_sts_servo *servo) { return servo->position / 65536.0; }
+static double counts(const struct sinew_sts_servo *servo) { return servo->motor.position / 65536.0; }
 
 /* The law and the motor in double, rad and s. */
 struct reference {
@@ -184,15 +184,15 @@ static void comes_to_rest_at_its_goal(void) {
   sinew_sts_start(&servo, 1, 1000);
   servo.registers[SINEW_STS_GOAL + 1] = 8; /* 2048 */
   for (int ms = 0; ms < 1000; ms++) sinew_sts_tick(&servo);
-  CHECK(servo.position == 1000 << 16); /* let go */
+  CHECK(servo.motor.position == 1000 << 16); /* let go */
   servo.registers[SINEW_STS_TORQUE] = 1;
   int32_t fastest = 0;
   for (int ms = 0; ms < 1500; ms++) {
     sinew_sts_tick(&servo);
-    if (servo.speed > fastest) fastest = servo.speed;
+    if (servo.motor.speed > fastest) fastest = servo.motor.speed;
   }
   printf("sts servo: %.0f counts/s at most\n", fastest / 1048.576);
-  CHECK(fabs(counts(&servo) - 2048) < 3 && servo.speed == 0);
+  CHECK(fabs(counts(&servo) - 2048) < 3 && servo.motor.speed == 0);
   sinew_sts_tell(&servo);
   CHECK(sinew_sts_word(&servo, SINEW_STS_PRESENT + 2) == 0);
 }
@@ -231,7 +231,7 @@ static void any_bytes_at_all(void) {
       pass(word >> 16 & 1023);
     }
   }
-  CHECK(bus.held_length < SINEW_STS_PACKET_MAX);
+  CHECK(bus.held_length < SINEW_SERVO_PACKET_MAX);
 }
 
 const struct test sts_tests[] = {

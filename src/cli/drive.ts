@@ -52,7 +52,9 @@ export function reportRows(report: RunReport): string[][] {
     ["log", `${report.steps} steps, dropped ${report.droppedSteps}: ${report.logPath}`],
   ];
   if (report.failedReads > 0) rows.push(["failed reads", String(report.failedReads)]);
-  if (report.protectionLayers === 1) rows.push(["protection", "one layer"]);
+  const layers = report.protectionLayers;
+  rows.push(["protection", `${layers.length} layer${layers.length === 1 ? "" : "s"}`]);
+  for (const layer of layers) rows.push(["", layer]);
   if (report.logFailure !== null) rows.push(["log ended early", report.logFailure]);
   for (const why of reasonsOfStops(report)) rows.push(["stopped", why]);
   rows.push(["device at rest", report.deviceAtRest ? "yes" : "NOT CONFIRMED"]);

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { LinkChoice } from "../link/link.ts";
 import { liveLine, reasonsOfStops, reportRows } from "./drive.ts";
 import { numberWithin } from "./option.ts";
 import { readPolicyFile } from "./policy-file.ts";
@@ -14,9 +15,19 @@ interface Options {
   readonly json: boolean;
 }
 
-const oneLayer =
-  "one protection layer: these servos check nothing and go on holding when this program ends;\n" +
-  "see docs/safety.md, and keep the switch of their power within reach";
+const seeSafety = "see docs/safety.md, and keep the switch of their power within reach";
+
+/** What to know before servos move that have no firmware of ours; none where they have. */
+function warningsOf(link: LinkChoice, layers: readonly string[]): string[] {
+  const [gate, watchdog] = layers;
+  if ("feetech" in link) {
+    const alone = "these servos check nothing and go on holding when this program ends";
+    return [`one protection layer: ${gate};`, `${alone};`, seeSafety];
+  }
+  if (!("dynamixel" in link)) return [];
+  const both = [`two protection layers: ${gate};`, `${watchdog}, and judges no goal;`];
+  return [...both, seeSafety];
+}
 
 /** `sinew run`. */
 export function runCommand(): Command {
@@ -47,7 +58,7 @@ async function act(path: string, options: Options): Promise<void> {
   const robot = await readRobotFile(path);
   const file = chosenPolicy(options.policy, robot, path);
   const policy = { bytes: readPolicyFile(file), path: file };
-  if (protectionLayersOf(robot.link) === 1) terminal.line(oneLayer);
+  for (const line of warningsOf(robot.link, protectionLayersOf(robot.link))) terminal.line(line);
   const abort = new AbortController();
   void interrupted().then(() => abort.abort());
   let startUs = Number.NaN;

@@ -3,9 +3,10 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { parseYaml } from "../core/yaml.ts";
 import type { StopChoice } from "../link/device.ts";
-import type { FeetechChoice } from "../link/feetech-joints.ts";
-import { servoIdMax } from "../link/feetech-packet.ts";
+import { servoIdMax as dynamixelIdMax } from "../link/dynamixel-packet.ts";
+import { servoIdMax as feetechIdMax } from "../link/feetech-packet.ts";
 import type { LinkChoice } from "../link/link.ts";
+import type { DynamixelLine, ServoLine } from "../link/servo-joints.ts";
 import { type Limits, limitsOf } from "../safety/limits.ts";
 
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
@@ -14,8 +15,10 @@ const milliseconds = v.pipe(number, v.minValue(1), v.maxValue(1000));
 const topicPart = v.pipe(text, v.regex(/^[^+#\s]+$/, "give a topic without +, # or spaces"));
 
 /** No STS3215 goes faster than 3400 counts/s, in rad/s. */
-const maxSpeedMost = 5.2;
-/** As many as one packet can set. */
+const feetechSpeedMost = 5.2;
+/** An XL330-M288 leaves the factory with a Velocity_Limit of 445 times 0.229 rev/min, in rad/s. */
+const dynamixelSpeedMost = 10.6;
+/** As many as one packet of Feetech's can set. */
 const servosMost = 32;
 
 const limitSchema = v.strictObject({
@@ -30,20 +33,42 @@ const serialSchema = v.strictObject({
 });
 
 const whole = v.pipe(number, v.integer("give a whole number"));
-const servoSchema = v.strictObject({
-  id: v.pipe(whole, v.minValue(0), v.maxValue(servoIdMax)),
+const jointSchema = v.strictObject({
   joint: v.pipe(text, v.regex(/^[a-z][a-z0-9_]{0,13}$/, "give a name like elbow: a-z 0-9 _")),
   sign: v.optional(v.picklist([1, -1], "give 1 or -1"), 1),
   zeroCounts: v.pipe(whole, v.minValue(0), v.maxValue(4095)),
-  maxSpeed: v.optional(v.pipe(number, v.gtValue(0), v.maxValue(maxSpeedMost)), 1),
 });
 
-const feetechSchema = v.strictObject({
-  ...serialSchema.entries,
-  servos: v.pipe(
-    v.array(servoSchema, "give a list of servos"),
-    v.minLength(1, "give at least one servo"),
-    v.maxLength(servosMost, `give at most ${servosMost} servos`),
+/** A line with servos on it, of a family with its own ids and speeds. */
+function lineEntries(idMax: number, speedMost: number) {
+  const servoSchema = v.strictObject({
+    id: v.pipe(whole, v.minValue(0), v.maxValue(idMax)),
+    ...jointSchema.entries,
+    maxSpeed: v.optional(v.pipe(number, v.gtValue(0), v.maxValue(speedMost)), 1),
+  });
+  return {
+    ...serialSchema.entries,
+    servos: v.pipe(
+      v.array(servoSchema, "give a list of servos"),
+      v.minLength(1, "give at least one servo"),
+      v.maxLength(servosMost, `give at most ${servosMost} servos`),
+    ),
+  };
+}
+
+const feetechSchema = v.strictObject(lineEntries(feetechIdMax, feetechSpeedMost));
+
+const dynamixelSchema = v.strictObject({
+  ...lineEntries(dynamixelIdMax, dynamixelSpeedMost),
+  watchdogMs: v.optional(
+    v.pipe(
+      whole,
+      v.minValue(20),
+      // Arming awaits one silence of it.
+      v.maxValue(500),
+      v.multipleOf(20, "give a multiple of 20: servos count in 20 ms"),
+    ),
+    100,
   ),
 });
 
@@ -61,6 +86,7 @@ const linkSchema = v.strictObject({
   serial: v.optional(serialSchema),
   mqtt: v.optional(mqttSchema),
   feetech: v.optional(feetechSchema),
+  dynamixel: v.optional(dynamixelSchema),
 });
 
 const robotSchema = v.strictObject({
@@ -107,12 +133,13 @@ export function parseRobot(source: string, path: string): Robot {
   }
   const { robot, link, policy, limits, stops, commandTtlMs, observationAgeMs, log } = result.output;
   if (Object.keys(link).length !== 1) {
-    return fail(["link"], "link: give either serial, mqtt or feetech");
+    return fail(["link"], "link: give either serial, mqtt, feetech or dynamixel");
   }
-  if (link.feetech !== undefined && stops !== undefined) {
+  const line = link.feetech ?? link.dynamixel;
+  if (line !== undefined && stops !== undefined) {
     return fail(["stops"], "stops: servos hold their place on a stop: leave it out");
   }
-  if (link.feetech !== undefined) checkServos(link.feetech, limits as Robot["limits"], fail);
+  if (line !== undefined) checkServos(link, line, limits as Robot["limits"], fail);
   const choice = choiceOf(link, robot);
   const choices = limits as Robot["limits"];
   const times = { commandTtlMs, observationAgeMs };
@@ -120,21 +147,24 @@ export function parseRobot(source: string, path: string): Robot {
 }
 
 function choiceOf(link: v.InferOutput<typeof linkSchema>, robot: string): LinkChoice {
-  const { serial, mqtt, feetech } = link;
-  if (feetech !== undefined) return { feetech: feetech as FeetechChoice };
+  const { serial, mqtt, feetech, dynamixel } = link;
+  if (feetech !== undefined) return { feetech: feetech as ServoLine };
+  if (dynamixel !== undefined) return { dynamixel: dynamixel as DynamixelLine };
   return mqtt === undefined ? { serial: serial! } : { mqtt: { ...mqtt, robot } };
 }
 
 /** What no schema of one servo can see. */
 function checkServos(
-  { servos }: v.InferOutput<typeof feetechSchema>,
+  link: v.InferOutput<typeof linkSchema>,
+  { servos }: Pick<v.InferOutput<typeof feetechSchema>, "servos">,
   limits: Robot["limits"],
   fail: (keys: readonly (string | number)[], line: string) => never,
 ): void {
+  const [family] = Object.keys(link);
   for (const key of ["id", "joint"] as const) {
     servos.forEach((servo, at) => {
       const first = servos.findIndex((other) => other[key] === servo[key]);
-      const keys = ["link", "feetech", "servos", at, key];
+      const keys = ["link", family, "servos", at, key];
       if (first < at) fail(keys, `"${keys.join(".")}": ${servo[key]} is given twice`);
     });
   }

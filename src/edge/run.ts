@@ -33,8 +33,8 @@ export interface RunReport {
   readonly droppedCommands: number;
   /** Cycles that asked the device and got no whole answer. */
   readonly failedReads: number;
-  /** 2 where the device's own firmware judges every command too, 1 where nothing but this does. */
-  readonly protectionLayers: 1 | 2;
+  /** What stands between the policy and the motors, one a line, in words for a person. */
+  readonly protectionLayers: readonly string[];
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
   readonly transitions: readonly Transition[];
   readonly linkLost: boolean;

@@ -1,3 +1,4 @@
+import type { ServoFamily } from "../link/servo-family.ts";
 import type { UartInput } from "./uart-input.ts";
 
 /** A microcontroller whose clock follows nanoseconds that are given to it. */
@@ -18,5 +19,5 @@ export interface Emulated {
 /** Room of an `output`. */
 export const outputBytesMax = 16_384;
 
-/** What a board's firmware speaks: ours, or that of a bus of Feetech servos. */
-export type Protocol = "bridge" | "feetech";
+/** What a board's firmware speaks: ours, or that of a bus of servos. */
+export type Protocol = "bridge" | ServoFamily["name"];

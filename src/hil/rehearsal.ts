@@ -1,8 +1,10 @@
 import type { Clock } from "../core/clock.ts";
+import { dynamixel } from "../link/dynamixel-family.ts";
+import { feetech } from "../link/feetech-family.ts";
 import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "../wire/frame.ts";
 import { Layout, MessageType, protocolHash } from "../wire/messages.ts";
 import type { Emulated, Protocol } from "./emulated.ts";
-import { FeetechRehearsal } from "./feetech-rehearsal.ts";
+import { ServoRehearsal } from "./servo-rehearsal.ts";
 
 const stepMs = 1;
 const lengthMs = 2500;
@@ -20,7 +22,10 @@ const hostUsMax = 3_000_000;
  * silicon does.
  */
 export function rehearse(board: Emulated, clock: Clock, protocol: Protocol): void {
-  const host = protocol === "feetech" ? new FeetechRehearsal(board) : new RehearsalHost(board);
+  const host =
+    protocol === "bridge"
+      ? new RehearsalHost(board)
+      : new ServoRehearsal(board, protocol === "feetech" ? feetech : dynamixel);
   const endUs = clock.now() + hostUsMax;
   for (let ms = 0; ms < lengthMs && clock.now() < endUs; ms += stepMs) {
     host.speak(ms);

@@ -6,25 +6,30 @@ import { type StopChoice, stopRulesOf } from "../wire/stop-choice.ts";
 import type { RingPair } from "./byte-ring.ts";
 import { makeRingPair } from "./byte-ring.ts";
 import { BridgeDevice, type RobotDevice } from "./device.ts";
-import { aheadMax, FeetechBus, syncReadUs } from "./feetech-bus.ts";
-import { FeetechDevice, presentBytes } from "./feetech-device.ts";
-import { type FeetechChoice, feetechJoints } from "./feetech-joints.ts";
+import { dynamixel } from "./dynamixel-family.ts";
+import { feetech } from "./feetech-family.ts";
 import { RingPort } from "./memory.ts";
 import { carryRings, type MqttPlace } from "./mqtt.ts";
 import type { Port } from "./port.ts";
 import { lockSerialLine, openSerialPort } from "./serial.ts";
+import { aheadMax, ServoBus, syncReadUs } from "./servo-bus.ts";
+import { ServoDevice } from "./servo-device.ts";
+import type { ServoFamily } from "./servo-family.ts";
+import { type DynamixelLine, type ServoLine, servoJoints } from "./servo-joints.ts";
 
 /** How to reach a robot. */
 export type LinkChoice =
   | { readonly serial: { readonly path: string; readonly baud: number } }
   | { readonly mqtt: MqttPlace }
-  | { readonly feetech: FeetechChoice };
+  | { readonly feetech: ServoLine }
+  | { readonly dynamixel: DynamixelLine };
 
 /** What the control thread needs to open its port; can be sent between threads. */
 export type Door =
   | { readonly serialPath: string }
   | { readonly rings: RingPair }
-  | { readonly feetech: FeetechChoice };
+  | { readonly feetech: ServoLine }
+  | { readonly dynamixel: DynamixelLine };
 
 /** A link that the main thread holds open for the control thread. */
 export interface Link {
@@ -34,12 +39,16 @@ export interface Link {
   close(): Promise<void>;
 }
 
-/**
- * 2 where the device's own firmware judges each command and stops by itself, 1 where only this
- * program does.
- */
-export function protectionLayersOf(link: LinkChoice | Door): 1 | 2 {
-  return "feetech" in link ? 1 : 2;
+const gateLayer = "this program's gate judges every command";
+
+/** What stands between a policy and the motors, from here outwards, in words for a person. */
+export function protectionLayersOf(link: LinkChoice | Door): string[] {
+  if ("feetech" in link) return [gateLayer];
+  if ("dynamixel" in link) {
+    const { watchdogMs } = link.dynamixel;
+    return [gateLayer, `the servos' Bus Watchdog stops them after ${watchdogMs} ms of silence`];
+  }
+  return [gateLayer, "the device's firmware judges it again and stops by itself"];
 }
 
 /** Opens a link on the main thread. Throws `SinewError` "port" or "broker". */
@@ -52,10 +61,10 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
       close: () => line.close(),
     };
   }
-  if ("feetech" in choice) {
-    const { feetech } = choice;
-    const line = await lockSerialLine(feetech.path, feetech.baud, true);
-    return { name: `feetech ${line.path}`, door: { feetech }, close: () => line.close() };
+  if ("feetech" in choice || "dynamixel" in choice) {
+    const { family, servos } = servosBehind(choice);
+    const line = await lockSerialLine(servos.path, servos.baud, true);
+    return { name: `${family.name} ${line.path}`, door: choice, close: () => line.close() };
   }
   const rings = makeRingPair();
   const close = await carryRings(choice.mqtt, rings);
@@ -66,14 +75,25 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
 /** The control thread's end of a link. */
 export function openPort(door: Door): Port {
   if ("serialPath" in door) return openSerialPort(door.serialPath);
-  if ("feetech" in door) return openSerialPort(door.feetech.path);
-  return new RingPort(door.rings.toDevice, door.rings.fromDevice);
+  if ("rings" in door) return new RingPort(door.rings.toDevice, door.rings.fromDevice);
+  return openSerialPort(servosBehind(door).servos.path);
+}
+
+/** Servos straight on a line: their family, their line, and what silence they are to bear. */
+function servosBehind(
+  link: { readonly feetech: ServoLine } | { readonly dynamixel: DynamixelLine },
+): { family: ServoFamily; servos: ServoLine; watchdogUs: number } {
+  if ("feetech" in link) return { family: feetech, servos: link.feetech, watchdogUs: 0 };
+  const { dynamixel: servos } = link;
+  return { family: dynamixel, servos, watchdogUs: servos.watchdogMs * 1000 };
 }
 
 /** A servo's answer is awaited for a quarter of the period, but never longer than this. */
 const answerUsMax = 20_000;
 /** What the computers at both ends add to the time on the line, at least. */
 const answerSpareUs = 500;
+/** A watchdog that is shorter would stop the servos at the first cycle that is late. */
+const silentPeriodsMin = 2;
 
 /**
  * The device behind a door, from the control thread. Where `stops` are given, a bridge's own must
@@ -86,23 +106,34 @@ export function openDevice(
   clock: Pick<Clock, "now">,
   stops: Readonly<Record<string, StopChoice>> | undefined,
 ): RobotDevice {
-  if (!("feetech" in door)) {
+  if ("serialPath" in door || "rings" in door) {
     const rules = stops === undefined ? null : stopRulesOf(spec, stops);
     return new BridgeDevice(spec, openPort(door), new Session(spec, rules));
   }
-  const { servos, baud } = door.feetech;
-  const joints = feetechJoints(spec, servos);
+  const { family, servos: line, watchdogUs } = servosBehind(door);
+  const { servos, baud } = line;
+  const joints = servoJoints(spec, servos, family.name);
   const answerUs = Math.min(spec.periodUs / 4, answerUsMax);
-  const lineUs = syncReadUs(servos.length, presentBytes + aheadMax, baud);
+  const lineUs = syncReadUs(family.packets, servos.length, answerBytesMax(family), baud);
   if (answerUs < lineUs + answerSpareUs) {
     const needUs = Math.ceil(4 * (lineUs + answerSpareUs));
-    throw new SinewError(
-      "contract-mismatch",
-      `${servos.length} servos at ${baud} bits/s need a period of ${needUs} us, ` +
-        `the policy has ${spec.periodUs} us: raise the rate`,
-    );
+    const line = `${servos.length} servos at ${baud} bits/s need a period of ${needUs} us`;
+    refuse(`${line}, the policy has ${spec.periodUs} us: raise the rate`);
+  }
+  if (family.watchdog !== null && watchdogUs < silentPeriodsMin * spec.periodUs) {
+    const leastMs = Math.ceil((silentPeriodsMin * spec.periodUs) / 20_000) * 20;
+    refuse(`watchdogMs ${watchdogUs / 1000} is less than two periods: give at least ${leastMs}`);
   }
   const ids = Uint8Array.from(servos, ({ id }) => id);
-  const bus = new FeetechBus(openPort(door), clock, ids, answerUs);
-  return new FeetechDevice(spec, joints, bus, clock);
+  const bus = new ServoBus(family.packets, openPort(door), clock, ids, answerUs);
+  return new ServoDevice(spec, family, joints, bus, clock, watchdogUs);
+}
+
+/** The most that a servo is asked to tell at once. */
+function answerBytesMax({ present, orders }: ServoFamily): number {
+  return Math.max(present.count + aheadMax, orders.count);
+}
+
+function refuse(why: string): never {
+  throw new SinewError("contract-mismatch", why);
 }

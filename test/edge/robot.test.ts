@@ -113,13 +113,36 @@ test("robot: every mistake about a servo gives line and column", () => {
   );
 });
 
+test("robot: Dynamixel servos have ids, speeds and a watchdog of their own", () => {
+  const x = arm.replace("feetech:", "dynamixel:");
+  const { link } = parseRobot(x, "robot.yaml");
+  assert.ok("dynamixel" in link);
+  assert.equal(link.dynamixel.watchdogMs, 100);
+  assert.equal(link.dynamixel.servos[1].maxSpeed, 0.5);
+  const watched = (ms: string): string => x.replace("servos:", `watchdogMs: ${ms}\n    servos:`);
+  const slower = parseRobot(watched("240"), "robot.yaml").link;
+  assert.ok("dynamixel" in slower && slower.dynamixel.watchdogMs === 240);
+  refuses(watched("90"), /:5:\d+: "link.dynamixel.watchdogMs": give a multiple of 20/);
+  refuses(watched("0"), /:5:\d+: "link.dynamixel.watchdogMs"/);
+  refuses(watched("520"), /:5:\d+: "link.dynamixel.watchdogMs"/);
+  refuses(watched("soon"), /:5:\d+: "link.dynamixel.watchdogMs": give a number/);
+  refuses(x.replace("id: 2", "id: 253"), /:7:\d+: "link.dynamixel.servos.1.id"/);
+  refuses(x.replace("id: 2", "id: 1"), /:7:\d+: "link.dynamixel.servos.1.id": 1 is given twice/);
+  refuses(x.replace("0.5", "11"), /:7:\d+: "link.dynamixel.servos.1.maxSpeed"/);
+  refuses(`${x}stops: { lift_position: off }\n`, /:8:\d+: stops: servos hold their place/);
+  refuses(
+    arm.replace("servos:", "watchdogMs: 100\n    servos:"),
+    /:5:\d+: unknown key "link.feetech.watchdogMs"/,
+  );
+});
+
 test("robot: every error gives line and column", () => {
   refuses("robot: a\nlink: { serial: { path: /dev/x }\n", /^robot\.yaml:3:1: /);
   refuses("robot: a\nrobot: b\n", /^robot\.yaml:2:1: .*unique/);
   refuses("robot: a\nlink:\n  serial: { path: /dev/x, boud: 9600 }\n", /:3:\d+: unknown key "link/);
   refuses("robot: a\nlink:\n  serial: { path: /dev/x, baud: fast }\n", /:3:33: "link.serial.baud"/);
   refuses("robot: a\n", /^robot\.yaml:1:1: "link" is missing/);
-  refuses("robot: a\nlink: {}\n", /:2:7: link: give either serial, mqtt or feetech/);
+  refuses("robot: a\nlink: {}\n", /:2:7: link: give either serial, mqtt, feetech or dynamixel/);
   refuses("robot: Arm 1\nlink: {serial: {path: a}}\n", /:1:8: "robot": give a name like/);
   refuses("robot: a\nlink: {mqtt: {url: 'http://h'}}\n", /:2:20: "link.mqtt.url": give mqtt:/);
   refuses("robot: a\nlink: {serial: {path: a}}\ncommandTtlMs: .nan\n", /:3:15: "commandTtlMs"/);

@@ -1,69 +1,6 @@
-import {
-  broadcastId,
-  encodeStatus,
-  FeetechDecoder,
-  Instruction,
-  packetBytesMax,
-} from "../../src/link/feetech-packet.ts";
-import {
-  putWord,
-  Register,
-  SignBit,
-  sts,
-  wordAt,
-  wordOf,
-} from "../../src/link/feetech-registers.ts";
+import { Instruction } from "../../src/link/feetech-packet.ts";
 import type { Port } from "../../src/link/port.ts";
-
-const slewPerMs = 3.4;
-
-/** A servo in few lines, which goes straight to its goal. */
-export class DeskServo {
-  readonly registers: Uint8Array = new Uint8Array(71);
-  /** Counts, as its encoder sees them; between 0 and 4096. */
-  position = 2048;
-  speed = 0;
-  plugged = true;
-  error = 0;
-
-  constructor(id: number) {
-    putWord(this.registers, Register.model, 777, sts);
-    this.registers[Register.id] = id;
-    this.registers[Register.returnDelay] = 250;
-    this.registers[Register.lock] = 1;
-  }
-
-  get torque(): boolean {
-    return this.registers[Register.torqueEnable] === 1;
-  }
-
-  get goal(): number {
-    return wordAt(this.registers, Register.goalPosition, sts);
-  }
-
-  set(address: number, data: Uint8Array): void {
-    data.forEach((value, at) => {
-      const kept = address + at < Register.torqueEnable;
-      if (kept && this.registers[Register.lock] === 1) return;
-      this.registers[address + at] = value;
-    });
-  }
-
-  tick(): void {
-    const before = this.position;
-    if (this.torque) {
-      const way = this.goal - this.position;
-      this.position += Math.min(slewPerMs, Math.max(-slewPerMs, way));
-    }
-    this.speed = Math.round((this.position - before) * 1000);
-  }
-
-  tell(): void {
-    putWord(this.registers, Register.presentPosition, Math.floor(this.position) & 0xffff, sts);
-    const velocity = wordOf(this.speed, SignBit.velocity);
-    putWord(this.registers, Register.presentVelocity, velocity, sts);
-  }
-}
+import type { DeskFamily, DeskPacket, DeskServo } from "./desk-servo.ts";
 
 /**
  * The far end of a servo bus in simulated time, for tests that need no chip: a port that moves the
@@ -79,19 +16,24 @@ export class DeskBus implements Port {
   losesPacket: (instruction: number, id: number) => boolean = () => false;
   losesAnswer: (id: number) => boolean = () => false;
   mangle: (answer: Uint8Array) => Uint8Array = (answer) => answer;
+  /** Falsifies what a servo tells, under a sum that fits; `address` is that of the first byte. */
+  falsify: (told: Uint8Array, address: number) => void = () => {};
   /** What an answer takes to come, microseconds. */
   answerUs = 200;
   /** The adapter hears what it sends. */
   echoes = false;
   gone = false;
   full = false;
-  readonly #decoder = new FeetechDecoder();
+  readonly #family: DeskFamily;
+  readonly #listen: (byte: number) => void;
   #coming: { dueUs: number; bytes: Uint8Array }[] = [];
   #tickUs = this.nowUs;
   #lastDueUs = 0;
 
-  constructor(count: number) {
-    this.servos = Array.from({ length: count }, (_, at) => new DeskServo(at + 1));
+  constructor(family: DeskFamily, count: number) {
+    this.#family = family;
+    this.#listen = family.makeListener((packet) => this.#take(packet));
+    this.servos = Array.from({ length: count }, (_, at) => family.makeServo(at + 1));
   }
 
   now(): number {
@@ -102,7 +44,7 @@ export class DeskBus implements Port {
   until(dueUs: number): void {
     this.nowUs = Math.max(this.nowUs, dueUs);
     for (; this.#tickUs + 1000 <= this.nowUs; this.#tickUs += 1000) {
-      for (const servo of this.servos) servo.tick();
+      for (const servo of this.servos) servo.tick(this.#tickUs + 1000);
     }
   }
 
@@ -120,10 +62,7 @@ export class DeskBus implements Port {
   write(bytes: Uint8Array, length: number): boolean {
     if (this.gone || this.full) return false;
     if (this.echoes) this.#coming.push({ dueUs: this.nowUs, bytes: bytes.slice(0, length) });
-    for (let at = 0; at < length; at++) {
-      this.#decoder.push(bytes[at]);
-      while (this.#decoder.next()) this.#take();
-    }
+    for (let at = 0; at < length; at++) this.#listen(bytes[at]);
     return true;
   }
 
@@ -140,46 +79,57 @@ export class DeskBus implements Port {
     this.#coming.push({ dueUs: this.nowUs, bytes });
   }
 
-  #take(): void {
-    const { id, code, parameterCount } = this.#decoder;
-    const parameters = this.#decoder.parameters.slice(0, parameterCount);
-    this.told.push(`${id} ${code} ${parameters[0] ?? ""}`);
+  #take({ id, code, parameters }: DeskPacket): void {
+    const { numberBytes, broadcastId } = this.#family;
+    const address = this.#numberAt(parameters, 0);
+    const count = this.#numberAt(parameters, numberBytes);
+    const rest = parameters.subarray(numberBytes);
+    this.told.push(`${id} ${code} ${parameters.length > 0 ? address : ""}`);
     if (this.losesPacket(code, id)) return;
-    if (id !== broadcastId) this.#takeOne(id, code, parameters);
+    if (id !== broadcastId) this.#takeOne(id, code, address, rest);
     else if (code === Instruction.syncRead) {
-      for (const each of parameters.subarray(2)) this.#answer(each, parameters[0], parameters[1]);
-    } else if (code === Instruction.syncWrite) this.#setEach(parameters);
-  }
-
-  #takeOne(id: number, code: number, parameters: Uint8Array): void {
-    if (code === Instruction.read) this.#answer(id, parameters[0], parameters[1]);
-    if (code === Instruction.write) this.#find(id)?.set(parameters[0], parameters.subarray(1));
-    if (code !== Instruction.read) this.#answer(id, 0, 0);
-  }
-
-  #setEach(parameters: Uint8Array): void {
-    const [address, count] = parameters;
-    for (let at = 2; at + count < parameters.length; at += 1 + count) {
-      this.#find(parameters[at])?.set(address, parameters.subarray(at + 1, at + 1 + count));
+      for (const each of rest.subarray(numberBytes)) this.#answer(each, address, count);
+    } else if (code === Instruction.syncWrite) {
+      this.#setEach(address, count, rest.subarray(numberBytes));
     }
-    if (address === Register.goalPosition) this.goals.push(this.servos.map(({ goal }) => goal));
+  }
+
+  #numberAt(parameters: Uint8Array, at: number): number {
+    const high = this.#family.numberBytes === 2 ? (parameters[at + 1] ?? 0) : 0;
+    return (parameters[at] ?? 0) | (high << 8);
+  }
+
+  #takeOne(id: number, code: number, address: number, rest: Uint8Array): void {
+    const servo = this.#find(id);
+    servo?.hear(this.nowUs);
+    if (code === Instruction.read) this.#answer(id, address, this.#numberAt(rest, 0));
+    else this.#answer(id, 0, 0, code === Instruction.write ? servo?.set(address, rest) : 0);
+  }
+
+  #setEach(address: number, count: number, data: Uint8Array): void {
+    for (let at = 0; at + count < data.length; at += 1 + count) {
+      const servo = this.#find(data[at]);
+      servo?.hear(this.nowUs);
+      servo?.set(address, data.subarray(at + 1, at + 1 + count));
+    }
+    const { goal } = this.#family.family;
+    if (address === goal.address) this.goals.push(this.servos.map((servo) => servo.goal));
   }
 
   #find(id: number): DeskServo | undefined {
-    return this.servos.find(({ registers, plugged }) => plugged && registers[Register.id] === id);
+    return this.servos.find((servo) => servo.plugged && servo.id === id);
   }
 
-  #answer(id: number, address: number, count: number): void {
+  #answer(id: number, address: number, count: number, refusal: number = 0): void {
     const servo = this.#find(id);
-    if (servo === undefined || this.losesAnswer(id)) return;
+    if (servo === undefined) return;
+    servo.hear(this.nowUs);
+    if (this.losesAnswer(id)) return;
     servo.tell();
-    const out = new Uint8Array(packetBytesMax);
-    const length = encodeStatus(
-      id,
-      servo.error,
-      servo.registers.slice(address, address + count),
-      out,
-    );
+    const told = servo.registers.slice(address, address + count);
+    this.falsify(told, address);
+    const out = new Uint8Array(this.#family.family.packets.packetBytesMax);
+    const length = this.#family.encodeStatus(id, servo.error | refusal, told, out);
     // What was sent first comes first.
     this.#lastDueUs = Math.max(this.#lastDueUs, this.nowUs + this.answerUs);
     this.#coming.push({ dueUs: this.#lastDueUs, bytes: this.mangle(out.slice(0, length)) });

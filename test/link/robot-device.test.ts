@@ -6,7 +6,8 @@ import { memoryPorts } from "../../src/link/memory.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { Session } from "../../src/wire/session.ts";
 import { DeskDevice } from "./desk-device.ts";
-import { FeetechBench } from "./feetech-bench.ts";
+import { type DeskFamily, deskDynamixel, deskFeetech } from "./desk-servo.ts";
+import { ServoBench } from "./servo-bench.ts";
 
 /** A device, and its far end in simulated time. */
 interface Rig {
@@ -45,8 +46,8 @@ function bridgeRig(): Rig {
   };
 }
 
-function feetechRig(): Rig {
-  const bench = new FeetechBench();
+function servoRig(desk: DeskFamily): Rig {
+  const bench = new ServoBench(desk);
   const { bus, device } = bench;
   return {
     device,
@@ -61,7 +62,8 @@ function feetechRig(): Rig {
 
 for (const [name, makeRig] of [
   ["bridge", bridgeRig],
-  ["feetech", feetechRig],
+  ["feetech", () => servoRig(deskFeetech)],
+  ["dynamixel", () => servoRig(deskDynamixel)],
 ] as const) {
   const ready = (): Rig => {
     const rig = makeRig();
@@ -69,11 +71,15 @@ for (const [name, makeRig] of [
     assert.equal(rig.device.phase, "ready");
     return rig;
   };
+  /** A device may take some cycles to find out whether it may be driven. */
+  const arm = (rig: Rig): void => {
+    rig.device.arm(rig.nowUs);
+    for (let cycle = 0; cycle < 12 && !rig.device.armed; cycle++) rig.pass(1);
+    assert.ok(rig.device.armed);
+  };
   const armed = (): Rig => {
     const rig = ready();
-    rig.device.arm(rig.nowUs);
-    rig.pass(1);
-    assert.ok(rig.device.armed);
+    arm(rig);
     return rig;
   };
 
@@ -118,9 +124,7 @@ for (const [name, makeRig] of [
     rig.pass(2, -0.5);
     assert.ok(device.disarmed && !device.resetting);
     assert.deepEqual(rig.driven(), held);
-    device.arm(rig.nowUs);
-    rig.pass(1);
-    assert.ok(device.armed);
+    arm(rig);
   });
 
   test(`${name}: an action that came too late moves nothing`, () => {

@@ -1,28 +1,25 @@
 import type { Clock } from "../core/clock.ts";
-import {
-  encodeRead,
-  encodeSyncRead,
-  encodeSyncWrite,
-  encodeWrite,
-  FeetechDecoder,
-  packetBytesMax,
-} from "./feetech-packet.ts";
 import type { Port } from "./port.ts";
+import type { AnswerDecoder, ServoPackets } from "./servo-family.ts";
 
 /** More registers than this are never asked for at once. */
-const countMax = 24;
+const countMax = 64;
 /** So many registers before those that are wanted may be read with them. */
 export const aheadMax = 15;
 /** No line holds an answer back for longer than this. */
 const silenceUs = 1_000_000;
-const statusBytes = 6;
 const napUs = 100;
 /** A question is asked again once. */
 const attemptsMax = 2;
 
 /** How long the line carries a sync read of `count` registers and its answers, microseconds. */
-export function syncReadUs(servos: number, count: number, baud: number): number {
-  const bytes = 8 + servos + servos * (statusBytes + count);
+export function syncReadUs(
+  { questionBytes, answerBytes }: ServoPackets,
+  servos: number,
+  count: number,
+  baud: number,
+): number {
+  const bytes = questionBytes + servos + servos * (answerBytes + count);
   return (bytes * 10 * 1e6) / baud;
 }
 
@@ -30,20 +27,21 @@ export function syncReadUs(servos: number, count: number, baud: number): number 
  * Questions to servos and their answers, one at a time, as the line is one for both ways. Each
  * waits for at most `answerUs` an attempt. Throws nothing and allocates nothing after construction.
  */
-export class FeetechBus {
+export class ServoBus {
   /** The port is gone for good. */
   lost = false;
   /** Questions that were asked a second time. */
   retries = 0;
   /** What each servo's newest answer said of itself: 0 where all is well. */
   readonly errors: Uint8Array;
+  readonly #packets: ServoPackets;
   readonly #port: Port;
   readonly #clock: Pick<Clock, "now">;
   readonly #ids: Uint8Array;
   readonly #answerUs: number;
-  readonly #decoder: FeetechDecoder = new FeetechDecoder(countMax);
+  readonly #decoder: AnswerDecoder;
   readonly #in: Uint8Array = new Uint8Array(1024);
-  readonly #out: Uint8Array = new Uint8Array(packetBytesMax);
+  readonly #out: Uint8Array;
   /** 1 for a servo whose answer is still to come. */
   readonly #waiting: Uint8Array;
   readonly #asked: Uint8Array;
@@ -54,7 +52,16 @@ export class FeetechBus {
   #open = 0;
   #quietSinceUs: number = Number.NaN;
 
-  constructor(port: Port, clock: Pick<Clock, "now">, ids: Uint8Array, answerUs: number) {
+  constructor(
+    packets: ServoPackets,
+    port: Port,
+    clock: Pick<Clock, "now">,
+    ids: Uint8Array,
+    answerUs: number,
+  ) {
+    this.#packets = packets;
+    this.#decoder = packets.makeDecoder(countMax);
+    this.#out = new Uint8Array(packets.packetBytesMax);
     this.#port = port;
     this.#clock = clock;
     this.#ids = ids;
@@ -108,7 +115,7 @@ export class FeetechBus {
     this.#waitFor(at);
     for (let attempt = 0; attempt < attempts && this.#left > 0; attempt++) {
       if (attempt > 0) this.retries++;
-      const length = encodeRead(this.#ids[at], address, count, this.#out);
+      const length = this.#packets.encodeRead(this.#ids[at], address, count, this.#out);
       this.#ask(length, count, into, at * count);
     }
     return this.#left === 0;
@@ -117,7 +124,7 @@ export class FeetechBus {
   /** Sets registers of servo number `at`; false where it did not say that it did. */
   writeOne(at: number, address: number, data: Uint8Array): boolean {
     this.#waitFor(at);
-    this.#ask(encodeWrite(this.#ids[at], address, data, this.#out), 0, data, 0);
+    this.#ask(this.#packets.encodeWrite(this.#ids[at], address, data, this.#out), 0, data, 0);
     return this.#left === 0;
   }
 
@@ -126,7 +133,7 @@ export class FeetechBus {
    * not take it.
    */
   writeEach(address: number, count: number, data: Uint8Array): boolean {
-    const length = encodeSyncWrite(this.#ids, address, count, data, this.#out);
+    const length = this.#packets.encodeSyncWrite(this.#ids, address, count, data, this.#out);
     return this.#port.write(this.#out, length);
   }
 
@@ -151,7 +158,13 @@ export class FeetechBus {
       if (this.#waiting[at] === 1) this.#asked[servos++] = this.#ids[at];
     }
     const from = address - this.#skip;
-    const length = encodeSyncRead(this.#asked, servos, from, this.#skip + count, this.#out);
+    const length = this.#packets.encodeSyncRead(
+      this.#asked,
+      servos,
+      from,
+      this.#skip + count,
+      this.#out,
+    );
     this.#ask(length, count, into, 0);
   }
 

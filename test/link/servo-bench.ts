@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { test } from "node:test";
 import type { Spec } from "../../src/core/spec.ts";
-import { FeetechBus } from "../../src/link/feetech-bus.ts";
-import { FeetechDevice } from "../../src/link/feetech-device.ts";
-import { type FeetechServo, feetechJoints } from "../../src/link/feetech-joints.ts";
 import { Instruction } from "../../src/link/feetech-packet.ts";
+import { ServoBus } from "../../src/link/servo-bus.ts";
+import { ServoDevice } from "../../src/link/servo-device.ts";
+import { type Servo, servoJoints } from "../../src/link/servo-joints.ts";
 import { DeskBus } from "./desk-bus.ts";
+import { type DeskFamily, deskDynamixel, deskFeetech } from "./desk-servo.ts";
 
 export const names: readonly string[] = ["pan", "lift", "elbow", "flex", "roll", "grip"];
 export const periodUs = 20_000;
@@ -25,32 +27,56 @@ export function armSpec(count: number = names.length, rangeRad: number = 1.5): S
 }
 
 /** Servos 1, 2, ... with 0 rad in the middle of their turn, every second one turned round. */
-export function armServos(count: number = names.length): FeetechServo[] {
+export function armServos(count: number = names.length): Servo[] {
   return names.slice(0, count).map((joint, at) => {
     return { id: at + 1, joint, sign: at % 2 === 0 ? 1 : -1, zeroCounts: 2048, maxSpeed: 1 };
   });
 }
 
-/** Whether what a bus was told sets torque. */
-export const isTorque = (told: string): boolean => told === `254 ${Instruction.syncWrite} 40`;
+/** Both families, by name: what holds for one holds for the other. */
+const desks: readonly DeskFamily[] = [deskFeetech, deskDynamixel];
+
+/** A test of what every family of servos must do. */
+export function servoTest(name: string, body: (desk: DeskFamily) => void): void {
+  for (const desk of desks) test(`${desk.family.name}: ${name}`, () => body(desk));
+}
+
+/** How long a silence servos of a bench bear, where they watch for it. */
+export const watchdogUs = 100_000;
 
 /** A device and its bus in simulated time. */
-export class FeetechBench {
+export class ServoBench {
   readonly bus: DeskBus;
-  readonly device: FeetechDevice;
+  readonly device: ServoDevice;
   readonly spec: Spec;
-  readonly link: FeetechBus;
+  readonly link: ServoBus;
+  readonly desk: DeskFamily;
   readonly observation: Float32Array;
   ageUs: number = Number.NaN;
 
-  constructor(count: number = 3, change: Partial<FeetechServo> = {}, spec: Spec = armSpec(count)) {
+  constructor(
+    desk: DeskFamily,
+    count: number = 3,
+    change: Partial<Servo> = {},
+    spec: Spec = armSpec(count),
+  ) {
+    const { family } = desk;
+    this.desk = desk;
     this.spec = spec;
-    this.bus = new DeskBus(count);
+    this.bus = new DeskBus(desk, count);
     const servos = armServos(count).map((servo) => ({ ...servo, ...change }));
     const ids = Uint8Array.from(servos, ({ id }) => id);
-    this.link = new FeetechBus(this.bus, this.bus, ids, periodUs / 4);
-    this.device = new FeetechDevice(spec, feetechJoints(spec, servos), this.link, this.bus);
+    this.link = new ServoBus(family.packets, this.bus, this.bus, ids, periodUs / 4);
+    const joints = servoJoints(spec, servos, family.name);
+    this.device = new ServoDevice(spec, family, joints, this.link, this.bus, watchdogUs);
     this.observation = new Float32Array(spec.observation.length);
+  }
+
+  /** How often torque was set for all. */
+  get torques(): number {
+    const { address } = this.desk.family.torque;
+    return this.bus.told.filter((told) => told === `254 ${Instruction.syncWrite} ${address}`)
+      .length;
   }
 
   /** Lets the device greet the servos. */
@@ -80,10 +106,16 @@ export class FeetechBench {
     for (let at = 0; at < count; at++) this.cycle(action);
   }
 
+  /** Asks the device to arm, and lets it try its servos where it does. */
+  ask(): void {
+    this.device.arm(this.bus.nowUs);
+    for (let turn = 0; turn < 12 && this.device.disarmed; turn++) this.cycle();
+  }
+
   arm(): void {
     this.greet();
     this.cycle();
-    this.device.arm(this.bus.nowUs);
+    this.ask();
     assert.ok(this.device.armed, "armed");
   }
 }

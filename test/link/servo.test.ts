@@ -1,38 +1,37 @@
 // The driver of servos without firmware of ours, in simulated time.
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { StopReason } from "../../src/link/device.ts";
-import { radPerCount } from "../../src/link/feetech-joints.ts";
+import { velocityCountsPerS } from "../../src/link/dynamixel-table.ts";
 import { Instruction } from "../../src/link/feetech-packet.ts";
-import { Register } from "../../src/link/feetech-registers.ts";
-import { FeetechBench, isTorque, periodUs } from "./feetech-bench.ts";
+import { radPerCount } from "../../src/link/servo-joints.ts";
+import { periodUs, ServoBench, servoTest } from "./servo-bench.ts";
 
 /** 1 rad/s in a period of 20 ms. */
 const step = Math.floor(0.02 / radPerCount);
 
-/** Of the present position, from some registers before it on. */
-const isRead = (told: string): boolean => /^254 130 (4[1-9]|5[0-6])$/.test(told);
+/** Of the present, from some registers before it on. */
+function isRead(bench: ServoBench, told: string): boolean {
+  const { address } = bench.desk.family.present;
+  const [id, instruction, from] = told.split(" ").map(Number);
+  return (
+    id === 254 && instruction === Instruction.syncRead && from <= address && from > address - 16
+  );
+}
 
-test("feetech: greets every servo, has it answer at once, and moves nothing", () => {
-  const { bus, device } = new FeetechBench();
-  const bench = new FeetechBench();
+servoTest("greeted, it moves nothing, and before that it is not armed", (desk) => {
+  const bench = new ServoBench(desk);
+  bench.device.arm(bench.bus.nowUs);
+  assert.deepEqual(bench.bus.told, []);
   bench.greet();
   assert.equal(bench.device.phase, "ready");
-  for (const { registers } of bench.bus.servos) {
-    assert.equal(registers[Register.returnDelay], 0);
-    assert.equal(registers[Register.lock], 1);
-  }
   bench.cycles(20, 0.5);
   assert.deepEqual(bench.bus.goals, []);
   assert.ok(bench.bus.servos.every(({ torque }) => !torque));
   assert.ok(bench.device.disarmed);
-  // Before the greeting it is not armed either.
-  device.arm(bus.nowUs);
-  assert.deepEqual(bus.told, []);
 });
 
-test("feetech: radians and rad/s by calibration and sign", () => {
-  const bench = new FeetechBench(2, { zeroCounts: 1500 });
+servoTest("radians and rad/s by calibration and sign", (desk) => {
+  const bench = new ServoBench(desk, 2, { zeroCounts: 1500 });
   bench.greet();
   bench.bus.servos[0].position = 1500 + 100;
   bench.bus.servos[1].position = 1500 + 100;
@@ -43,25 +42,28 @@ test("feetech: radians and rad/s by calibration and sign", () => {
   near(0, 100 * radPerCount);
   near(1, -100 * radPerCount);
   assert.equal(bench.ageUs, 0);
-  bench.bus.servos[1].registers.set([1], Register.torqueEnable);
-  bench.bus.servos[1].set(Register.goalPosition, Uint8Array.of(0, 12));
+  bench.bus.servos[1].torque = true;
+  bench.bus.servos[1].goal = 3072;
   bench.cycle();
   bench.cycle();
-  near(3, -3400 * radPerCount);
+  // A unit of a Dynamixel's velocity is 0.229 rev/min.
+  const speed = desk.family.name === "feetech" ? 3400 : 217 * velocityCountsPerS;
+  near(3, -speed * radPerCount);
 });
 
-test("feetech: torque comes at the place where the servos are, and no sooner", () => {
-  const bench = new FeetechBench();
+servoTest("torque comes at the place where the servos are, and no sooner", (desk) => {
+  const bench = new ServoBench(desk);
   bench.greet();
   bench.bus.servos[0].position = 2500;
   bench.bus.servos[1].position = 1700;
   bench.cycle();
-  bench.device.arm(bench.bus.nowUs);
+  bench.ask();
   assert.ok(bench.device.armed);
-  assert.deepEqual(bench.bus.goals, [[2500, 1700, 2048]]);
+  for (const goals of bench.bus.goals) assert.deepEqual(goals, [2500, 1700, 2048]);
   assert.ok(bench.bus.servos.every(({ torque }) => torque));
-  const torqueAt = bench.bus.told.findIndex(isTorque);
-  const goalAt = bench.bus.told.indexOf(`254 ${Instruction.syncWrite} 42`);
+  const { torque, goal } = desk.family;
+  const torqueAt = bench.bus.told.indexOf(`254 ${Instruction.syncWrite} ${torque.address}`);
+  const goalAt = bench.bus.told.indexOf(`254 ${Instruction.syncWrite} ${goal.address}`);
   assert.ok(goalAt >= 0 && goalAt < torqueAt);
   bench.cycles(5);
   assert.deepEqual(
@@ -70,25 +72,26 @@ test("feetech: torque comes at the place where the servos are, and no sooner", (
   );
 });
 
-test("feetech: no torque where a servo did not get its goal", () => {
-  const bench = new FeetechBench();
+servoTest("no torque where a servo did not get its goal", (desk) => {
+  const bench = new ServoBench(desk);
   bench.greet();
   bench.cycle();
   bench.bus.losesPacket = (instruction) => instruction === Instruction.syncWrite;
   bench.device.arm(bench.bus.nowUs);
   bench.bus.losesPacket = () => false;
   assert.ok(!bench.device.armed);
-  assert.ok(!bench.bus.told.some(isTorque));
+  assert.ok(bench.torques === 0);
 });
 
-test("feetech: an arm that has no torque everywhere is not armed", () => {
-  const bench = new FeetechBench();
+servoTest("an arm that has no torque everywhere is not armed", (desk) => {
+  const bench = new ServoBench(desk);
   bench.greet();
   bench.cycle();
-  bench.bus.servos[1].set = () => {};
-  bench.bus.servos[1].registers.set([0, 8], Register.goalPosition);
+  const [, half] = bench.bus.servos;
+  const set = half.set.bind(half);
+  half.set = (address, data) => (address === desk.family.torque.address ? 0 : set(address, data));
   bench.device.arm(bench.bus.nowUs);
-  assert.ok(bench.bus.told.some(isTorque));
+  assert.ok(bench.torques > 0);
   assert.ok(!bench.device.armed);
   // The others are under torque now, and a stop holds them.
   bench.device.stop(StopReason.request);
@@ -96,18 +99,18 @@ test("feetech: an arm that has no torque everywhere is not armed", () => {
   assert.ok(bench.device.stopping, "one cannot say that it holds");
 });
 
-test("feetech: no torque at a place that was seen too long ago", () => {
-  const bench = new FeetechBench();
+servoTest("no torque at a place that was seen too long ago", (desk) => {
+  const bench = new ServoBench(desk);
   bench.greet();
   bench.cycle();
   const startUs = bench.bus.nowUs;
   bench.device.arm(startUs - 51_000);
   assert.ok(!bench.device.armed);
-  assert.ok(!bench.bus.told.some(isTorque));
+  assert.ok(bench.torques === 0);
 });
 
-test("feetech: a goal moves by one step a cycle from the last one sent", () => {
-  const bench = new FeetechBench();
+servoTest("a goal moves by one step a cycle from the last one sent", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   bench.cycles(100, [1.4, 1.4, -1.4]);
   const [first] = bench.bus.goals;
@@ -121,25 +124,26 @@ test("feetech: a goal moves by one step a cycle from the last one sent", () => {
     });
     before = goals;
   }
-  assert.equal(bench.bus.goals[2][0], 2048 + 2 * step);
+  const start = bench.bus.goals.findIndex(([goal]) => goal !== 2048);
+  assert.equal(bench.bus.goals[start + 1][0], 2048 + 2 * step);
 });
 
-test("feetech: a goal waits for a servo that is held back", () => {
-  const bench = new FeetechBench();
+servoTest("a goal waits for a servo that is held back", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   const [jammed] = bench.bus.servos;
-  const { tick } = jammed;
-  jammed.tick = () => {};
+  const { move } = jammed;
+  jammed.move = () => {};
   bench.cycles(60, 1.4);
   assert.equal(bench.bus.goals.at(-1)![0], 2048 + 256);
   assert.notEqual(bench.bus.goals.at(-1)![1], 2048 - 256);
-  jammed.tick = tick;
+  jammed.move = move;
   bench.cycles(60, 1.4);
   assert.ok(bench.bus.goals.at(-1)![0] > 2048 + 800);
 });
 
-test("feetech: a command that took too long, or is beyond the contract, is not sent", () => {
-  const bench = new FeetechBench();
+servoTest("a command that took too long, or is beyond the contract, is not sent", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   const goals = bench.bus.goals.length;
   const { device, bus } = bench;
@@ -156,8 +160,8 @@ test("feetech: a command that took too long, or is beyond the contract, is not s
   assert.equal(bus.goals.at(-1)![0], 2048 + step);
 });
 
-test("feetech: an answer that was lost is asked for once more in the same cycle", () => {
-  const bench = new FeetechBench();
+servoTest("an answer that was lost is asked for once more in the same cycle", (desk) => {
+  const bench = new ServoBench(desk);
   bench.greet();
   let lost = 0;
   bench.bus.losesAnswer = (id) => id === 2 && lost++ === 0;
@@ -168,15 +172,15 @@ test("feetech: an answer that was lost is asked for once more in the same cycle"
   assert.equal(lost, 2);
 });
 
-test("feetech: a wrong sum is no answer, and garbage around one does no harm", () => {
-  const bench = new FeetechBench();
+servoTest("a wrong sum is no answer, and garbage around one does no harm", (desk) => {
+  const bench = new ServoBench(desk);
   bench.greet();
   bench.cycle();
   bench.bus.servos[0].position = 2100;
   let broken = 0;
   bench.bus.mangle = (answer) => {
     const mangled = Uint8Array.from(answer);
-    if (broken++ < 3) mangled[5] ^= 1;
+    if (broken++ < 3) mangled[answer.length - 4] ^= 1;
     return mangled;
   };
   bench.cycle();
@@ -190,8 +194,8 @@ test("feetech: a wrong sum is no answer, and garbage around one does no harm", (
   assert.equal(bench.ageUs, periodUs);
 });
 
-test("feetech: an adapter that hears itself changes nothing", () => {
-  const bench = new FeetechBench();
+servoTest("an adapter that hears itself changes nothing", (desk) => {
+  const bench = new ServoBench(desk);
   bench.bus.echoes = true;
   bench.arm();
   bench.bus.servos[1].position = 2100;
@@ -203,8 +207,8 @@ test("feetech: an adapter that hears itself changes nothing", () => {
   assert.ok(bench.device.stopped);
 });
 
-test("feetech: a failed read keeps the last observation and its age, in bounded time", () => {
-  const bench = new FeetechBench();
+servoTest("a failed read keeps the last observation and its age, in bounded time", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   bench.cycles(3, 0.2);
   const kept = [...bench.observation];
@@ -213,7 +217,7 @@ test("feetech: a failed read keeps the last observation and its age, in bounded 
   const startUs = bench.bus.nowUs;
   bench.ageUs = bench.device.read(bench.observation, startUs);
   assert.ok(bench.bus.nowUs - startUs <= periodUs / 2 + 200, `${bench.bus.nowUs - startUs} us`);
-  assert.equal(bench.bus.told.slice(told).filter(isRead).length, 2);
+  assert.equal(bench.bus.told.slice(told).filter((told) => isRead(bench, told)).length, 2);
   assert.deepEqual([...bench.observation], kept);
   assert.equal(bench.ageUs, periodUs);
   assert.equal(bench.device.failedReads, 1);
@@ -223,8 +227,8 @@ test("feetech: a failed read keeps the last observation and its age, in bounded 
   assert.equal(bench.ageUs, 0);
 });
 
-test("feetech: an answer that comes after its cycle is not taken for a new one", () => {
-  const bench = new FeetechBench();
+servoTest("an answer that comes after its cycle is not taken for a new one", (desk) => {
+  const bench = new ServoBench(desk);
   bench.greet();
   bench.cycle();
   // Slower than both attempts of a cycle, faster than the next one begins.
@@ -237,8 +241,8 @@ test("feetech: an answer that comes after its cycle is not taken for a new one",
   assert.ok(Math.abs(bench.observation[0] - 252 * radPerCount) < 1e-6, `${bench.observation[0]}`);
 });
 
-test("feetech: after many questions without an answer the line is left silent, then asked", () => {
-  const bench = new FeetechBench();
+servoTest("after many questions without an answer the line is left silent, then asked", (desk) => {
+  const bench = new ServoBench(desk);
   bench.greet();
   bench.cycle();
   bench.bus.servos[0].plugged = false;
@@ -251,8 +255,8 @@ test("feetech: after many questions without an answer the line is left silent, t
   assert.equal(bench.ageUs, 0);
 });
 
-test("feetech: a servo that stays away makes the observation endlessly old", () => {
-  const bench = new FeetechBench();
+servoTest("a servo that stays away makes the observation endlessly old", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   bench.cycle(0);
   bench.bus.servos[2].plugged = false;
@@ -266,8 +270,8 @@ test("feetech: a servo that stays away makes the observation endlessly old", () 
   assert.ok(!bench.device.lost);
 });
 
-test("feetech: goals that were lost do not add up to a wide step", () => {
-  const bench = new FeetechBench();
+servoTest("goals that were lost do not add up to a wide step", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   bench.cycles(3, 1);
   bench.bus.losesPacket = (instruction) => instruction === Instruction.syncWrite;
@@ -282,37 +286,25 @@ test("feetech: goals that were lost do not add up to a wide step", () => {
   assert.ok(bench.device.lostGoals > 0);
 });
 
-test("feetech: a servo that is missing, another, or set otherwise is told by name", () => {
-  const missing = new FeetechBench();
+servoTest("a servo that does not answer, or reports an error, is told by name", (desk) => {
+  const missing = new ServoBench(desk);
   missing.bus.servos[1].plugged = false;
   missing.greet();
   assert.equal(missing.device.phase, "greeting");
   assert.match(missing.device.silence, /^servo 2 \(lift\) does not answer/);
-  const set: readonly [address: number, value: number, refusal: RegExp][] = [
-    [Register.model, 1, /servo 3 \(elbow\) is model 769, not an STS3215/],
-    [Register.operatingMode, 1, /servo 3 \(elbow\) is in operating mode 1/],
-  ];
-  for (const [address, value, refusal] of set) {
-    const bench = new FeetechBench();
-    bench.bus.servos[2].registers[address] = value;
-    bench.greet();
-    assert.equal(bench.device.phase, "refused");
-    assert.match(bench.device.refusal!, refusal);
-    bench.device.arm(bench.bus.nowUs);
-    assert.deepEqual(bench.bus.goals, []);
-  }
-  const ill = new FeetechBench();
-  ill.bus.servos[0].error = 1;
+  const ill = new ServoBench(desk);
+  ill.bus.servos[0].error = 0x80;
   ill.greet();
-  assert.match(ill.device.refusal!, /servo 1 \(pan\) reports the error 0x1/);
-  const deaf = new FeetechBench();
-  deaf.bus.servos[0].set = () => {};
+  assert.match(ill.device.refusal!, /servo 1 \(pan\) reports the error 0x80/);
+  assert.equal(ill.device.phase, "refused");
+  const deaf = new ServoBench(desk);
+  deaf.bus.servos[0].set = () => 0;
   deaf.greet();
   assert.match(deaf.device.refusal!, /servo 1 \(pan\) does not take a Return_Delay_Time of 0/);
 });
 
-test("feetech: a lost port is a value", () => {
-  const bench = new FeetechBench();
+servoTest("a lost port is a value", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   bench.cycle(0);
   bench.bus.close();

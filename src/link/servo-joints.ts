@@ -1,9 +1,8 @@
 import { SinewError } from "../core/errors.ts";
 import type { Channel, Spec } from "../core/spec.ts";
-import { sts } from "./feetech-registers.ts";
 
 /** One servo as the robot's owner describes it. */
-export interface FeetechServo {
+export interface Servo {
   /** On the bus, 0 to 253. */
   readonly id: number;
   /** The policy calls its channels `<joint>_position` (rad) and `<joint>_velocity` (rad/s). */
@@ -17,17 +16,25 @@ export interface FeetechServo {
 }
 
 /** A serial line with servos on it. */
-export interface FeetechChoice {
+export interface ServoLine {
   readonly path: string;
   /** bits/s */
   readonly baud: number;
-  readonly servos: readonly FeetechServo[];
+  readonly servos: readonly Servo[];
+}
+
+/** Dynamixel servos watch the line themselves. */
+export interface DynamixelLine extends ServoLine {
+  /** After so long a silence they stop and refuse goals, ms; 20 to 500 in steps of 20. */
+  readonly watchdogMs: number;
 }
 
 /** A servo and its places in the policy's contract. */
-export interface FeetechJoint {
-  readonly servo: FeetechServo;
-  /** The encoder's number in the middle of the action's range. */
+export interface ServoJoint {
+  readonly servo: Servo;
+  /** The encoder's numbers at the ends of the action's range, and in its middle. */
+  readonly lowCounts: number;
+  readonly highCounts: number;
   readonly middleCounts: number;
   /** The goal moves by at most so many counts a cycle, at least 1. */
   readonly stepCounts: number;
@@ -37,7 +44,9 @@ export interface FeetechJoint {
   readonly velocityAt: number;
 }
 
-export const radPerCount: number = (2 * Math.PI) / sts.countsPerTurn;
+/** What one turn of an encoder is, for every family of servos. */
+export const countsPerTurn = 4096;
+export const radPerCount: number = (2 * Math.PI) / countsPerTurn;
 /**
  * A servo goes from 4095 to 0 the long way round, so nothing may bring it there: so many counts
  * stay free at both ends of its turn, 0.1 rad.
@@ -45,14 +54,14 @@ export const radPerCount: number = (2 * Math.PI) / sts.countsPerTurn;
 export const wrapMarginCounts = 64;
 
 /** The encoder's number at `rad`, not rounded. */
-export function countsAt({ sign, zeroCounts }: FeetechServo, rad: number): number {
+export function countsAt({ sign, zeroCounts }: Servo, rad: number): number {
   return zeroCounts + (sign * rad) / radPerCount;
 }
 
 /** `difference` of two encoder numbers, brought to the nearer way round: -2048 to 2047. */
 export function nearWay(difference: number): number {
-  const half = sts.countsPerTurn / 2;
-  return ((difference + half) & (sts.countsPerTurn - 1)) - half;
+  const half = countsPerTurn / 2;
+  return ((difference + half) & (countsPerTurn - 1)) - half;
 }
 
 /**
@@ -61,22 +70,26 @@ export function nearWay(difference: number): number {
  * the end of the encoder's turn, a servo that the policy does not move, a speed below one count a
  * cycle.
  */
-export function feetechJoints(spec: Spec, servos: readonly FeetechServo[]): FeetechJoint[] {
+export function servoJoints(
+  spec: Spec,
+  servos: readonly Servo[],
+  family: "feetech" | "dynamixel",
+): ServoJoint[] {
   for (const channel of spec.observation) {
     const known = servos.some(({ joint }) => {
       return channel.name === `${joint}_position` || channel.name === `${joint}_velocity`;
     });
-    if (!known) refuse("observation", channel.name, "no servo of link.feetech tells it");
+    if (!known) refuse("observation", channel.name, `no servo of link.${family} tells it`);
   }
   for (const { name } of spec.action) {
     if (!servos.some(({ joint }) => name === `${joint}_position`)) {
-      refuse("action", name, "no servo of link.feetech does it");
+      refuse("action", name, `no servo of link.${family} does it`);
     }
   }
   return servos.map((servo) => jointOf(spec, servo));
 }
 
-function jointOf(spec: Spec, servo: FeetechServo): FeetechJoint {
+function jointOf(spec: Spec, servo: Servo): ServoJoint {
   const { joint, maxSpeed } = servo;
   const position = `${joint}_position`;
   const actionAt = spec.action.findIndex(({ name }) => name === position);
@@ -86,7 +99,7 @@ function jointOf(spec: Spec, servo: FeetechServo): FeetechJoint {
   requireUnit("action", action, "rad");
   const ends = [countsAt(servo, action.low), countsAt(servo, action.high)];
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
-  const last = sts.countsPerTurn - 1 - wrapMarginCounts;
+  const last = countsPerTurn - 1 - wrapMarginCounts;
   if (low < wrapMarginCounts || high > last) {
     const range = `${Math.round(low)} to ${Math.round(high)}`;
     const line = `[${action.low}, ${action.high}] rad is ${range} counts of servo ${servo.id}`;
@@ -100,6 +113,8 @@ function jointOf(spec: Spec, servo: FeetechServo): FeetechJoint {
   }
   return {
     servo,
+    lowCounts: Math.round(low),
+    highCounts: Math.round(high),
     middleCounts: Math.round((low + high) / 2),
     stepCounts,
     actionAt,

@@ -4,9 +4,9 @@ import { SinewError } from "../../src/core/errors.ts";
 import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { makeRingPair } from "../../src/link/byte-ring.ts";
-import { countsAt, feetechJoints, nearWay, radPerCount } from "../../src/link/feetech-joints.ts";
 import { openDevice } from "../../src/link/link.ts";
-import { armServos, armSpec } from "./feetech-bench.ts";
+import { countsAt, nearWay, radPerCount, servoJoints } from "../../src/link/servo-joints.ts";
+import { armServos, armSpec } from "./servo-bench.ts";
 
 const spec = armSpec(2);
 const servos = armServos(2);
@@ -25,13 +25,13 @@ function withAction(change: Partial<Spec["action"][number]>): Spec {
   return { ...spec, action: [first, { ...second, ...change }] };
 }
 
-test("feetech joints: channels are found by name, in whatever order", () => {
+test("servo joints: channels are found by name, in whatever order", () => {
   const mixed = {
     ...spec,
     observation: [...spec.observation].reverse(),
     action: [...spec.action].reverse(),
   };
-  const found = feetechJoints(mixed, servos);
+  const found = servoJoints(mixed, servos, "feetech");
   assert.deepEqual(
     found.map(({ actionAt, positionAt, velocityAt }) => [actionAt, positionAt, velocityAt]),
     [
@@ -41,48 +41,63 @@ test("feetech joints: channels are found by name, in whatever order", () => {
   );
   // What the policy does not observe is nobody's place.
   const blind = { ...spec, observation: spec.observation.slice(0, 1) };
-  assert.equal(feetechJoints(blind, servos)[1].positionAt, -1);
+  assert.equal(servoJoints(blind, servos, "feetech")[1].positionAt, -1);
 });
 
-test("feetech joints: what does not fit is refused by the channel's name", () => {
-  refuses(() => feetechJoints(spec, servos.slice(0, 1)), /observation "lift_position": no servo/);
-  const deaf = { ...spec, observation: spec.observation.slice(0, 1) };
-  refuses(() => feetechJoints(deaf, servos.slice(0, 1)), /action "lift_position": no servo/);
+test("servo joints: what does not fit is refused by the channel's name", () => {
   refuses(
-    () => feetechJoints(armSpec(1), servos),
+    () => servoJoints(spec, servos.slice(0, 1), "feetech"),
+    /observation "lift_position": no servo/,
+  );
+  const deaf = { ...spec, observation: spec.observation.slice(0, 1) };
+  refuses(
+    () => servoJoints(deaf, servos.slice(0, 1), "feetech"),
+    /action "lift_position": no servo/,
+  );
+  refuses(
+    () => servoJoints(armSpec(1), servos, "feetech"),
     /action "lift_position": the policy has none, but servo 2 does it/,
   );
   refuses(
-    () => feetechJoints(withAction({ unit: "deg" }), servos),
+    () => servoJoints(withAction({ unit: "deg" }), servos, "feetech"),
     /action "lift_position": a servo speaks rad, the policy deg/,
   );
   const [a, b, c, d] = spec.observation;
   const slow = { ...spec, observation: [a, b, c, { ...d, unit: "deg/s" }] };
-  refuses(() => feetechJoints(slow, servos), /observation "lift_velocity": .*rad\/s.*deg\/s/);
+  refuses(
+    () => servoJoints(slow, servos, "feetech"),
+    /observation "lift_velocity": .*rad\/s.*deg\/s/,
+  );
   const angle = { ...spec, observation: [a, { ...b, unit: "deg" }, c, d] };
-  refuses(() => feetechJoints(angle, servos), /observation "lift_position": .*rad.*deg/);
+  refuses(() => servoJoints(angle, servos, "feetech"), /observation "lift_position": .*rad.*deg/);
 });
 
-test("feetech joints: a range that comes near the end of the turn is refused", () => {
+test("servo joints: a range that comes near the end of the turn is refused", () => {
   refuses(
-    () => feetechJoints(withAction({ high: 3.1 }), servos),
+    () => servoJoints(withAction({ high: 3.1 }), servos, "feetech"),
     /action "lift_position": .*is 27 to \d+ counts of servo 2: stay within 64 to 4031/,
   );
   const [pan, lift] = servos;
-  refuses(() => feetechJoints(spec, [pan, { ...lift, zeroCounts: 3200 }]), /"lift_position"/);
-  refuses(() => feetechJoints(spec, [{ ...pan, zeroCounts: 900 }, lift]), /"pan_position"/);
+  refuses(
+    () => servoJoints(spec, [pan, { ...lift, zeroCounts: 3200 }], "feetech"),
+    /"lift_position"/,
+  );
+  refuses(
+    () => servoJoints(spec, [{ ...pan, zeroCounts: 900 }, lift], "feetech"),
+    /"pan_position"/,
+  );
 });
 
-test("feetech joints: a speed below one count a cycle is refused", () => {
+test("servo joints: a speed below one count a cycle is refused", () => {
   const [pan, lift] = servos;
   refuses(
-    () => feetechJoints(spec, [pan, { ...lift, maxSpeed: 0.05 }]),
+    () => servoJoints(spec, [pan, { ...lift, maxSpeed: 0.05 }], "feetech"),
     /"lift_position": maxSpeed 0.05 rad\/s is less than one count a cycle: give at least 0.077/,
   );
-  assert.equal(feetechJoints(spec, [pan, { ...lift, maxSpeed: 0.078 }])[1].stepCounts, 1);
+  assert.equal(servoJoints(spec, [pan, { ...lift, maxSpeed: 0.078 }], "feetech")[1].stepCounts, 1);
 });
 
-test("feetech joints: a line too slow for the period is refused unopened", () => {
+test("servo joints: a line too slow for the period is refused unopened", () => {
   const door = { feetech: { path: "/dev/no-such-port", baud: 57_600, servos } };
   refuses(
     () => openDevice(spec, door, { now: () => 0 }, undefined),
@@ -90,14 +105,14 @@ test("feetech joints: a line too slow for the period is refused unopened", () =>
   );
 });
 
-test("feetech joints: a device behind a bridge is opened as before", () => {
+test("servo joints: a device behind a bridge is opened as before", () => {
   const device = openDevice(spec, { rings: makeRingPair() }, { now: () => 0 }, undefined);
   assert.equal(device.phase, "greeting");
   assert.match(device.silence, /does not answer/);
   assert.equal(device.failedReads, 0);
 });
 
-test("feetech joints: the near way round is at most half a turn and ends where it should", () => {
+test("servo joints: the near way round is at most half a turn and ends where it should", () => {
   for (let seed = 0; seed < 20; seed++) {
     const rng = new Rng(seed);
     for (let turn = 0; turn < 1000; turn++) {
@@ -109,7 +124,7 @@ test("feetech joints: the near way round is at most half a turn and ends where i
   }
 });
 
-test("feetech joints: counts of rad by calibration", () => {
+test("servo joints: counts of rad by calibration", () => {
   const [pan, lift] = servos;
   assert.equal(countsAt(pan, 100 * radPerCount), 2148);
   assert.equal(countsAt(lift, 100 * radPerCount), 1948);

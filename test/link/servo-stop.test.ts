@@ -1,17 +1,15 @@
 // How an arm of servos without firmware of ours stops, in simulated time.
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { StopReason } from "../../src/link/device.ts";
 import { Instruction } from "../../src/link/feetech-packet.ts";
-import { Register } from "../../src/link/feetech-registers.ts";
 import { DeviceReason } from "../../src/wire/messages.ts";
-import { FeetechBench } from "./feetech-bench.ts";
+import { ServoBench, servoTest } from "./servo-bench.ts";
 
-test("feetech: a stop holds the place where the servos are, under torque, and latches", () => {
-  const bench = new FeetechBench();
+servoTest("a stop holds the place where the servos are, under torque, and latches", (desk) => {
+  const bench = new ServoBench(desk);
   const { bus, device } = bench;
   bench.arm();
-  bus.servos[0].tick = () => {};
+  bus.servos[0].move = () => {};
   bench.cycles(20, 1);
   const sent = bus.goals.at(-1)!;
   assert.ok(sent[0] > 2200, "a jammed servo's goal is far away");
@@ -31,12 +29,12 @@ test("feetech: a stop holds the place where the servos are, under torque, and la
   device.reset();
   bench.cycle();
   assert.ok(device.disarmed && bus.servos.every(({ torque }) => torque));
-  device.arm(bus.nowUs);
+  bench.ask();
   assert.ok(device.armed);
 });
 
-test("feetech: a stop is said again until every servo has it", () => {
-  const bench = new FeetechBench();
+servoTest("a stop is said again until every servo has it", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   bench.cycles(10, 1);
   bench.bus.losesPacket = (instruction) => instruction === Instruction.syncWrite;
@@ -50,8 +48,8 @@ test("feetech: a stop is said again until every servo has it", () => {
   assert.equal(bench.bus.servos[0].goal, goal);
 });
 
-test("feetech: a stop without a place to hold holds the last goal", () => {
-  const bench = new FeetechBench();
+servoTest("a stop without a place to hold holds the last goal", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   bench.cycles(10, 1);
   const sent = bench.bus.goals.at(-1)!;
@@ -62,10 +60,10 @@ test("feetech: a stop without a place to hold holds the last goal", () => {
   assert.deepEqual(bench.bus.goals.at(-1), sent);
 });
 
-test("feetech: a stop is not over while a servo still moves", () => {
-  const bench = new FeetechBench();
+servoTest("a stop is not over while a servo still moves", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
-  bench.bus.servos[1].tick = function (): void {
+  bench.bus.servos[1].move = function (): void {
     this.speed = 400;
   };
   bench.cycle();
@@ -74,8 +72,8 @@ test("feetech: a stop is not over while a servo still moves", () => {
   assert.ok(bench.device.stopping);
 });
 
-test("feetech: nothing is given torque by a stop", () => {
-  const bench = new FeetechBench();
+servoTest("nothing is given torque by a stop", (desk) => {
+  const bench = new ServoBench(desk);
   bench.greet();
   bench.cycle();
   bench.device.stop(StopReason.request);
@@ -85,11 +83,13 @@ test("feetech: nothing is given torque by a stop", () => {
   assert.ok(bench.bus.servos.every(({ torque }) => !torque));
 });
 
-test("feetech: what an earlier run left holding is a stop that must be left first", () => {
-  const bench = new FeetechBench();
+servoTest("what an earlier run left holding is a stop that must be left first", (desk) => {
+  const bench = new ServoBench(desk);
   for (const servo of bench.bus.servos) {
-    servo.set(Register.goalPosition, Uint8Array.of(0, 8));
-    servo.set(Register.torqueEnable, Uint8Array.of(1));
+    // An earlier run has left nothing else to be set under torque.
+    servo.registers[desk.family.name === "feetech" ? 7 : 9] = 0;
+    servo.goal = 2048;
+    servo.torque = true;
   }
   bench.greet();
   bench.cycle();
@@ -102,12 +102,12 @@ test("feetech: what an earlier run left holding is a stop that must be left firs
     bench.bus.servos.every(({ torque }) => torque),
     "and it is not let go",
   );
-  bench.device.arm(bench.bus.nowUs);
+  bench.ask();
   assert.ok(bench.device.armed);
 });
 
-test("feetech: a servo that reports an error stops the arm, and is not armed", () => {
-  const bench = new FeetechBench();
+servoTest("a servo that reports an error stops the arm, and is not armed", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   bench.bus.servos[1].error = 0x20;
   bench.cycle(0.5);
@@ -120,11 +120,11 @@ test("feetech: a servo that reports an error stops the arm, and is not armed", (
   assert.ok(!bench.device.armed);
 });
 
-test("feetech: a servo that started anew is not driven on", () => {
-  const bench = new FeetechBench();
+servoTest("a servo that started anew is not driven on", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   bench.cycles(3, 0.5);
-  bench.bus.servos[2].registers[Register.torqueEnable] = 0;
+  bench.bus.servos[2].torque = false;
   const goals = bench.bus.goals.length;
   bench.cycles(10, 1);
   assert.ok(!bench.device.armed);

@@ -2,15 +2,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StopReason } from "../../src/link/device.ts";
-import { radPerCount } from "../../src/link/feetech-joints.ts";
+import { radPerCount } from "../../src/link/servo-joints.ts";
 import { DeviceReason } from "../../src/wire/messages.ts";
-import { FeetechBench, isTorque, periodUs } from "./feetech-bench.ts";
+import type { DeskBus } from "./desk-bus.ts";
+import { type DeskFamily, deskFeetech } from "./desk-servo.ts";
+import { periodUs, ServoBench, servoTest } from "./servo-bench.ts";
 
-test("feetech: a place near the end of the turn does not jump", () => {
-  const bench = new FeetechBench(1, { zeroCounts: 3500 }, specNear(3500, 3000, 4000));
+servoTest("a place near the end of the turn does not jump", (desk) => {
+  const bench = new ServoBench(desk, 1, { zeroCounts: 3500 }, specNear(3500, 3000, 4000));
   bench.bus.servos[0].position = 3885;
   bench.arm();
-  bench.bus.servos[0].tick = () => {};
+  bench.bus.servos[0].move = () => {};
   const seen: number[] = [];
   for (let counts = 3900; counts <= 4095; counts += 15) {
     bench.bus.servos[0].position = counts;
@@ -18,7 +20,7 @@ test("feetech: a place near the end of the turn does not jump", () => {
     seen.push(bench.observation[0]);
   }
   // Let go it may be turned over the end; while it is driven it may not.
-  const free = new FeetechBench(1, { zeroCounts: 3500 }, specNear(3500, 3000, 4000));
+  const free = new ServoBench(desk, 1, { zeroCounts: 3500 }, specNear(3500, 3000, 4000));
   free.greet();
   for (let counts = 3900; counts <= 4200; counts += 15) {
     free.bus.servos[0].position = counts % 4096;
@@ -31,15 +33,15 @@ test("feetech: a place near the end of the turn does not jump", () => {
   });
   free.device.arm(free.bus.nowUs);
   assert.ok(!free.device.armed, "beyond the end it is not given torque");
-  assert.ok(!free.bus.told.some(isTorque));
+  assert.equal(free.torques, 0);
 });
 
-test("feetech: a servo that is pushed over the end of its turn is held there", () => {
-  const bench = new FeetechBench(1, { zeroCounts: 3500 }, specNear(3500, 3000, 4000));
+servoTest("a servo that is pushed over the end of its turn is held there", (desk) => {
+  const bench = new ServoBench(desk, 1, { zeroCounts: 3500 }, specNear(3500, 3000, 4000));
   bench.bus.servos[0].position = 3990;
   bench.arm();
   bench.cycle(0.7);
-  bench.bus.servos[0].tick = () => {};
+  bench.bus.servos[0].move = () => {};
   bench.bus.servos[0].position = 4090;
   bench.cycle(0.7);
   assert.ok(bench.device.armed);
@@ -49,7 +51,7 @@ test("feetech: a servo that is pushed over the end of its turn is held there", (
   assert.equal(bench.bus.goals.at(-1)![0], 4, "its goal is where it is, not the long way round");
 });
 
-function specNear(zero: number, low: number, high: number): FeetechBench["spec"] {
+function specNear(zero: number, low: number, high: number): ServoBench["spec"] {
   return {
     observation: [{ name: "pan_position", unit: "rad", low: -7, high: 7 }],
     action: [
@@ -64,23 +66,21 @@ function specNear(zero: number, low: number, high: number): FeetechBench["spec"]
   };
 }
 
-/** An answer of a servo's place that is wrong by `counts` and sums up all the same. */
-function misread(answer: Uint8Array, counts: number): Uint8Array {
-  const parameters = answer.length - 6;
-  if (parameters < 8) return answer;
-  const wrong = Uint8Array.from(answer);
-  const at = 5 + parameters - 8;
-  // The high byte of the place, and that of the load, which nobody looks at.
-  wrong[at + 1] += counts >> 8;
-  wrong[at + 5] -= counts >> 8;
-  return wrong;
+/** Falsifies a servo's place by `counts` wherever it is read. */
+function misreading(desk: DeskFamily, counts: number): DeskBus["falsify"] {
+  const { present, placeOf } = desk.family;
+  return (told, address) => {
+    const at = present.address - address;
+    if (at < 0 || told.length < at + present.count) return;
+    desk.putPlace(told.subarray(at), placeOf(told, at) + counts);
+  };
 }
 
-test("feetech: a place where a driven servo cannot have gone is no answer", () => {
-  const bench = new FeetechBench();
+servoTest("a place where a driven servo cannot have gone is no answer", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   bench.cycle(0);
-  bench.bus.mangle = (answer) => misread(answer, 512);
+  bench.bus.falsify = misreading(desk, 1024);
   bench.cycle(0);
   assert.equal(bench.ageUs, periodUs);
   assert.ok(Math.abs(bench.observation[0]) < 0.01);
@@ -88,30 +88,34 @@ test("feetech: a place where a driven servo cannot have gone is no answer", () =
   for (const goal of bench.bus.goals.at(-1)!) assert.ok(Math.abs(goal - 2048) <= 1, `${goal}`);
 });
 
-test("feetech: no torque where a servo is not seen twice", () => {
-  const bench = new FeetechBench();
+servoTest("no torque where a servo is not seen twice", (desk) => {
+  const bench = new ServoBench(desk);
   bench.greet();
   bench.cycle();
   let answers = 0;
-  bench.bus.mangle = (answer) => (answers++ < 3 ? misread(answer, 512) : answer);
+  const misread = misreading(desk, 512);
+  bench.bus.falsify = (told, address) => {
+    if (address <= desk.family.present.address && answers < 3) {
+      const before = told.slice();
+      misread(told, address);
+      if (!before.every((byte, at) => byte === told[at])) answers++;
+    }
+  };
   bench.device.arm(bench.bus.nowUs);
   assert.equal(bench.bus.goals[0][0], 2048 + 512);
-  assert.ok(!bench.device.armed && !bench.bus.told.some(isTorque));
-  bench.device.arm(bench.bus.nowUs);
+  assert.ok(!bench.device.armed && bench.torques === 0);
+  bench.ask();
   assert.ok(bench.device.armed);
 });
 
-test("feetech: a goal that was misread is not taken for the servo's", () => {
-  const bench = new FeetechBench();
+servoTest("a goal that was misread is not taken for the servo's", (desk) => {
+  const bench = new ServoBench(desk);
   bench.arm();
   let misreads = 0;
-  bench.bus.mangle = (answer) => {
-    // One servo's orders, once: its goal, and its acceleration the other way.
-    if (answer.length !== 10 || misreads++ > 0) return answer;
-    const wrong = Uint8Array.from(answer);
-    wrong[8] += 1;
-    wrong[6] -= 1;
-    return wrong;
+  const { orders, goal } = desk.family;
+  bench.bus.falsify = (told, address) => {
+    // One servo's orders, once.
+    if (address === orders.address && misreads++ === 0) told[goal.address - address + 1] ^= 1;
   };
   bench.cycles(6, 0.2);
   assert.ok(misreads > 1);
@@ -120,10 +124,10 @@ test("feetech: a goal that was misread is not taken for the servo's", () => {
 });
 
 test("feetech: a number that no encoder has is no answer", () => {
-  const bench = new FeetechBench();
+  const bench = new ServoBench(deskFeetech);
   bench.arm();
   bench.cycle(0);
-  bench.bus.servos[0].tick = () => {};
+  bench.bus.servos[0].move = () => {};
   bench.bus.servos[0].position = 0x8000 + 2048;
   bench.cycle(0);
   assert.equal(bench.ageUs, periodUs);

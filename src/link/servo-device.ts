@@ -1,0 +1,328 @@
+import type { Clock } from "../core/clock.ts";
+import type { Spec } from "../core/spec.ts";
+import { DeviceMode, DeviceReason } from "../wire/messages.ts";
+import type { Phase } from "../wire/session.ts";
+import type { RobotDevice, StopReason } from "./device.ts";
+import type { ServoBus } from "./servo-bus.ts";
+import type { ServoFamily } from "./servo-family.ts";
+import { ServoGreeting } from "./servo-greeting.ts";
+import { countsAt, type ServoJoint } from "./servo-joints.ts";
+import { ServoOrders } from "./servo-orders.ts";
+import { ServoPlaces } from "./servo-places.ts";
+import { WatchdogTrial } from "./watchdog-trial.ts";
+
+/** So many cycles in a row may pass without an answer from every servo. */
+const failuresMax = 5;
+/** From seeing where the servos are to giving them torque there, while they may still sink. */
+const armWithinUs = 50_000;
+const holdEveryUs = 20_000;
+/**
+ * A servo at its greatest speed is 119 counts behind its goal. One that is held back further would
+ * snap to its goal when it comes free, so the goal waits for it: 0.39 rad.
+ */
+const leadMax = 256;
+
+/**
+ * Servos straight on a serial line. They check no goal and know no expiry, so what protects is
+ * here: positions only, whose goal moves by a bounded step from the last one sent; torque only by
+ * arming, at the place where the servos are; a stop holds that place, never limp. Servos that watch
+ * the line are told to, and shown to, before they are armed. `read`, `arm` and `poll` wait for
+ * answers, each for a bounded part of the period.
+ */
+export class ServoDevice implements RobotDevice {
+  readonly spec: Spec;
+  mode: number = DeviceMode.disarmed;
+  reason: number = DeviceReason.none;
+  droppedCount = 0;
+  failedReads = 0;
+  /** Goals that a servo turned out not to have got. */
+  lostGoals = 0;
+  roundTripUs: number = Number.NaN;
+  readonly #family: ServoFamily;
+  readonly #joints: readonly ServoJoint[];
+  readonly #bus: ServoBus;
+  readonly #clock: Pick<Clock, "now">;
+  readonly #orders: ServoOrders;
+  readonly #greeting: ServoGreeting;
+  readonly #places: ServoPlaces;
+  /** null where servos do not watch the line. */
+  readonly #trial: WatchdogTrial | null;
+  /** The goals to be sent. */
+  readonly #next: Int32Array;
+  #sampledUs: number = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+  #resetting = false;
+  #holdAgainUs: number = Number.NEGATIVE_INFINITY;
+  #checkDue = false;
+  #checked = 0;
+
+  /** The servos stop after a silence of `watchdogUs`, where their family can. */
+  constructor(
+    spec: Spec,
+    family: ServoFamily,
+    joints: readonly ServoJoint[],
+    bus: ServoBus,
+    clock: Pick<Clock, "now">,
+    watchdogUs: number,
+  ) {
+    this.spec = spec;
+    this.#family = family;
+    this.#joints = joints;
+    this.#bus = bus;
+    this.#clock = clock;
+    this.#orders = new ServoOrders(family, bus, joints.length);
+    const { driven } = this.#orders;
+    this.#greeting = new ServoGreeting(family, joints, bus, this.#orders);
+    this.#places = new ServoPlaces(family, joints, driven, spec.observation.length);
+    this.#next = new Int32Array(joints.length);
+    const { watchdog } = family;
+    const units = watchdog === null ? 0 : Math.ceil(watchdogUs / watchdog.unitUs);
+    this.#trial = watchdog === null ? null : new WatchdogTrial(this.#orders, watchdog, units);
+  }
+
+  get lost(): boolean {
+    return this.#bus.lost;
+  }
+
+  get phase(): Phase {
+    if (this.refusal !== null) return "refused";
+    return this.#greeting.done ? "ready" : "greeting";
+  }
+
+  get refusal(): string | null {
+    return this.#greeting.refusal;
+  }
+
+  get silence(): string {
+    return `${this.#greeting.servo} does not answer; is it powered, and are its id and rate right?`;
+  }
+
+  get armed(): boolean {
+    return this.mode === DeviceMode.armed;
+  }
+
+  get disarmed(): boolean {
+    return this.mode === DeviceMode.disarmed;
+  }
+
+  get stopped(): boolean {
+    return this.mode === DeviceMode.stopped;
+  }
+
+  get stopping(): boolean {
+    return this.mode === DeviceMode.stopping;
+  }
+
+  get resetting(): boolean {
+    return this.#resetting;
+  }
+
+  poll(nowUs: number): void {
+    if (!this.#greeting.done) {
+      this.#greet();
+      return;
+    }
+    if (this.#trial?.running === true) {
+      this.#tryWatchdogs(this.#trial, nowUs);
+      return;
+    }
+    if (this.stopping && nowUs >= this.#holdAgainUs) this.#seeStop(nowUs);
+    if (this.#resetting && this.stopped && nowUs >= this.#holdAgainUs) this.#leaveStop(nowUs);
+    // Only while the line is known to be on time: a late answer would be taken for a new one.
+    if (this.armed && this.#checkDue && this.#failures === 0) this.#check();
+  }
+
+  read(observation: Float32Array, nowUs: number): number {
+    if (this.#trial?.silent !== true) this.#look(nowUs);
+    observation.set(this.#places.observation);
+    return this.#failures > failuresMax ? Number.POSITIVE_INFINITY : nowUs - this.#sampledUs;
+  }
+
+  write(action: Float32Array, validUntilUs: number): boolean {
+    if (!this.armed) return false;
+    const late = this.#clock.now() > validUntilUs;
+    if (late || !this.#aim(action) || !this.#orders.send(this.#next)) {
+      this.droppedCount++;
+      return false;
+    }
+    this.#checkDue = true;
+    return true;
+  }
+
+  /**
+   * Before there is torque the goals are where the servos are, they are read back, and the servos
+   * are seen there once more.
+   */
+  arm(nowUs: number): void {
+    if (!this.disarmed || this.phase !== "ready" || this.#trial?.running === true) return;
+    if (!this.#look(nowUs) || !this.#well() || !this.#places.clear()) return;
+    if (this.#trial !== null && !this.#trial.set()) return;
+    if (!this.#orders.send(this.#places.here)) return;
+    if (!this.#orders.have(0)) {
+      // The line was silent for too long since the last stop was left.
+      if (this.#orders.anyTripped()) this.#hold(DeviceReason.expired);
+      return;
+    }
+    if (!this.#look(nowUs) || !this.#places.at(this.#orders.sent)) return;
+    if (this.#clock.now() - nowUs > armWithinUs) return;
+    if (!this.#orders.enable() || !this.#orders.have(1)) return;
+    if (this.#trial === null) this.#begin();
+    else this.#trial.begin(this.#clock.now());
+  }
+
+  stop(reason: StopReason): void {
+    this.#resetting = false;
+    if (!this.stopping && !this.stopped) this.#hold(reason);
+  }
+
+  reset(): void {
+    this.#resetting = true;
+  }
+
+  close(): void {
+    this.#bus.close();
+  }
+
+  wait(timeoutUs: number): void {
+    this.#bus.wait(timeoutUs);
+  }
+
+  #greet(): void {
+    this.#greeting.poll();
+    if (!this.#greeting.done) return;
+    const tripped = this.#orders.anyTripped();
+    if (!this.#orders.driven.includes(1) && !tripped) return;
+    // What an earlier run left holding is a stop that nobody has left.
+    this.mode = DeviceMode.stopped;
+    this.reason = tripped ? DeviceReason.expired : DeviceReason.host;
+  }
+
+  /** Where the servos are now. Where one does not tell, all that was known stays, and grows old. */
+  #look(nowUs: number): boolean {
+    const startUs = this.#clock.now();
+    const { address, count } = this.#family.present;
+    const driven = this.armed || this.stopping;
+    if (
+      !this.#bus.readFresh(address, count, this.#places.told) ||
+      !this.#places.take(nowUs - this.#sampledUs, driven)
+    ) {
+      this.#failures++;
+      this.failedReads++;
+      return false;
+    }
+    this.roundTripUs = this.#clock.now() - startUs;
+    this.#sampledUs = nowUs;
+    this.#failures = 0;
+    if (this.armed && !this.#stillSound()) this.#hold(DeviceReason.fault);
+    return true;
+  }
+
+  /** No servo reports an error, and none has gone over the end of its turn. */
+  #stillSound(): boolean {
+    return this.#well() && this.#places.clear(0);
+  }
+
+  #well(): boolean {
+    for (let at = 0; at < this.#joints.length; at++) {
+      if (this.#bus.errors[at] !== 0) return false;
+    }
+    return true;
+  }
+
+  /**
+   * The next goals: towards `action`, by a step at most, and not far ahead of a servo that is held
+   * back. False where `action` is beyond the contract.
+   */
+  #aim(action: Float32Array): boolean {
+    for (let at = 0; at < this.#joints.length; at++) {
+      const { servo, stepCounts, actionAt } = this.#joints[at];
+      const { low, high } = this.spec.action[actionAt];
+      // Written so that NaN fails it.
+      const permitted =
+        action[actionAt] >= Math.fround(low) && action[actionAt] <= Math.fround(high);
+      if (!permitted) return false;
+      const wanted = Math.round(countsAt(servo, action[actionAt]));
+      const sent = this.#orders.sent[at];
+      const way = around(wanted, this.#places.counts[at], leadMax) - sent;
+      this.#next[at] = sent + around(way, 0, stepCounts);
+    }
+    return true;
+  }
+
+  #begin(): void {
+    this.mode = DeviceMode.armed;
+    this.reason = DeviceReason.none;
+  }
+
+  /** A servo whose watchdog does not do what it should is not driven. */
+  #tryWatchdogs(trial: WatchdogTrial, nowUs: number): void {
+    const shown = trial.poll(nowUs);
+    if (shown === true) this.#begin();
+    else if (shown === false) this.#hold(DeviceReason.fault);
+  }
+
+  /** Stops where the servos are, or where they were sent when that is not known. */
+  #hold(reason: number): void {
+    this.#trial?.end();
+    this.reason = reason;
+    this.mode = this.#orders.driven.includes(1) ? DeviceMode.stopping : DeviceMode.stopped;
+    if (this.stopped) return;
+    this.#next.set(this.#failures === 0 ? this.#places.here : this.#orders.sent);
+    this.#orders.send(this.#next);
+    // What the stop is to be seen by, also where the port does not take it just now.
+    this.#orders.sent.set(this.#next);
+    this.#holdAgainUs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The stop is over when every servo holds and is at rest. */
+  #seeStop(nowUs: number): void {
+    this.#holdAgainUs = nowUs + holdEveryUs;
+    if (!this.#orders.held()) this.#orders.send(this.#next);
+    else if (this.#failures === 0 && this.#places.resting()) this.mode = DeviceMode.stopped;
+  }
+
+  /** A watchdog that has tripped is cleared, and its servo holds on where it is. */
+  #leaveStop(nowUs: number): void {
+    if (this.#trial !== null && !this.#clearWatchdogs(nowUs)) return;
+    this.#resetting = false;
+    this.mode = DeviceMode.disarmed;
+    this.reason = DeviceReason.none;
+  }
+
+  #clearWatchdogs(nowUs: number): boolean {
+    this.#holdAgainUs = nowUs + holdEveryUs;
+    if (this.#failures > 0 || !this.#orders.readAll()) return false;
+    for (let at = 0; at < this.#next.length; at++) {
+      const stays = this.#orders.tripped(at);
+      this.#next[at] = stays ? this.#places.here[at] : this.#orders.sent[at];
+    }
+    // It takes no goal before, and would go on to its old one after: one follows at the other.
+    return this.#orders.setWatchdog(0) && this.#orders.send(this.#next) && this.#orders.have(0);
+  }
+
+  /**
+   * No servo says that it got a goal, so one after another is asked: a goal that was lost must not
+   * make the next step twice as wide, and a servo that started anew, limp, or that has stopped by
+   * itself, must not be driven on.
+   */
+  #check(): void {
+    this.#checkDue = false;
+    const orders = this.#orders;
+    const at = this.#checked;
+    this.#checked = (at + 1) % this.#joints.length;
+    if (!orders.readOne(at)) return;
+    const goal = orders.goal(at);
+    // A goal must be read twice the same, as the next step counts from it.
+    if (orders.tripped(at)) this.#hold(DeviceReason.expired);
+    else if (orders.torque(at) !== 1 || !orders.watches(at)) this.#hold(DeviceReason.fault);
+    else if (goal !== orders.sent[at] && orders.readOne(at) && orders.goal(at) === goal) {
+      orders.sent[at] = goal;
+      this.lostGoals++;
+    }
+  }
+}
+
+/** `value`, or what is nearest to it within `reach` of `middle`. */
+function around(value: number, middle: number, reach: number): number {
+  return Math.min(middle + reach, Math.max(middle - reach, value));
+}

@@ -1,0 +1,100 @@
+import type { ServoBus } from "./servo-bus.ts";
+import type { ServoJoint } from "./servo-joints.ts";
+
+/** Finds answers in a stream of bytes, and nothing else: see `FeetechDecoder`. */
+export interface AnswerDecoder {
+  /** Who answers, and what it says of itself: 0 where all is well. */
+  readonly id: number;
+  readonly code: number;
+  /** What it tells: the first `parameterCount` bytes. */
+  readonly parameters: Uint8Array;
+  readonly parameterCount: number;
+  /** Takes a byte. Ask `next` after each one until it is false. */
+  push(byte: number): void;
+  /** Whether there is an answer, which is then to be found in the fields. */
+  next(): boolean;
+  /** Forgets the beginning of a packet that has not ended. */
+  clear(): void;
+}
+
+/** How a family frames questions. Each encoder returns how many bytes of `out` to send. */
+export interface ServoPackets {
+  /** A sync read has so many bytes beside one for each servo. */
+  readonly questionBytes: number;
+  /** An answer has so many bytes beside those that it tells. */
+  readonly answerBytes: number;
+  readonly packetBytesMax: number;
+  encodeRead(id: number, address: number, count: number, out: Uint8Array): number;
+  encodeWrite(id: number, address: number, data: Uint8Array, out: Uint8Array): number;
+  encodeSyncRead(
+    ids: Uint8Array,
+    servos: number,
+    address: number,
+    count: number,
+    out: Uint8Array,
+  ): number;
+  encodeSyncWrite(
+    ids: Uint8Array,
+    address: number,
+    count: number,
+    data: Uint8Array,
+    out: Uint8Array,
+  ): number;
+  /** A decoder of answers that tell at most `countMax` bytes. */
+  makeDecoder(countMax: number): AnswerDecoder;
+}
+
+/** Registers in a row. */
+export interface Registers {
+  readonly address: number;
+  readonly count: number;
+}
+
+/** A servo's own clock over the silence of the line. */
+export interface WatchdogRegister extends Registers {
+  /** What one more of its number means, microseconds. */
+  readonly unitUs: number;
+  /** What it tells once it has tripped; goals are refused until 0 is written. */
+  readonly tripped: number;
+}
+
+/**
+ * What a servo turned out to be: as wanted, silent, one that answers too late for a cycle, or one
+ * that must not be driven, with the reason in words that go on after its name.
+ */
+export type Finding = "well" | "silent" | "slow" | { readonly refusal: string };
+
+/**
+ * What one kind of servos does in its own way. All of them have 4096 counts a turn. Functions over
+ * `bytes` look at those from `from` on.
+ */
+export interface ServoFamily {
+  readonly name: "feetech" | "dynamixel";
+  readonly packets: ServoPackets;
+  /** All that a cycle reads of a servo. It must be above 15, and 5 to 9 bytes: see `readFresh`. */
+  readonly present: Registers;
+  /** Counts. */
+  placeOf(bytes: Uint8Array, from: number): number;
+  /** Counts/s. */
+  speedOf(bytes: Uint8Array, from: number): number;
+  /** What no encoder tells is outside of these, counts. */
+  readonly placeMin: number;
+  readonly placeMax: number;
+  /** No servo goes faster, nor is it pushed so, counts/s. */
+  readonly speedMax: number;
+  /** All that a servo was told to do. It must have another length than `present` may be read by. */
+  readonly orders: Registers;
+  torqueOf(bytes: Uint8Array, from: number): number;
+  goalOf(bytes: Uint8Array, from: number): number;
+  /** 0 where there is none. */
+  watchdogOf(bytes: Uint8Array, from: number): number;
+  readonly torque: Registers;
+  readonly goal: Registers;
+  putGoal(bytes: Uint8Array, from: number, counts: number): void;
+  /** null where a servo does not notice that the line is silent. */
+  readonly watchdog: WatchdogRegister | null;
+  /** Asks servo number `at` what it is; moves nothing. */
+  examine(bus: ServoBus, at: number, joint: ServoJoint): Finding;
+  /** Has servo number `at` answer without a delay, for good. */
+  answerAtOnce(bus: ServoBus, at: number): void;
+}

@@ -1,0 +1,113 @@
+import type { ServoFamily } from "./servo-family.ts";
+import {
+  countsPerTurn,
+  nearWay,
+  radPerCount,
+  type ServoJoint,
+  wrapMarginCounts,
+} from "./servo-joints.ts";
+
+/** What noise adds to one reading, counts. */
+const noiseMax = 64;
+/** What a servo may sink by while it has no torque yet, counts: 0.025 rad. */
+const sinkMax = 16;
+/** Slower than this a servo is at rest, counts/s: 0.05 rad/s. */
+const restSpeed = 33;
+const lastCount: number = countsPerTurn - 1;
+
+/** Where servos are, as they were last heard, and what the policy observes of it. */
+export class ServoPlaces {
+  readonly observation: Float32Array;
+  /** Without the wrap, counts. */
+  readonly counts: Int32Array;
+  /** What a servo is sent to stay where it is, counts within its turn. */
+  readonly here: Int32Array;
+  /** What the servos tell, one after another. */
+  readonly told: Uint8Array;
+  readonly #family: ServoFamily;
+  readonly #joints: readonly ServoJoint[];
+  readonly #held: Uint8Array;
+  readonly #speed: Float64Array;
+
+  /** `held` has 1 for a servo that may be under torque. */
+  constructor(
+    family: ServoFamily,
+    joints: readonly ServoJoint[],
+    held: Uint8Array,
+    observations: number,
+  ) {
+    this.#held = held;
+    this.#family = family;
+    this.#joints = joints;
+    this.observation = new Float32Array(observations);
+    this.counts = new Int32Array(joints.length);
+    this.here = new Int32Array(joints.length);
+    this.told = new Uint8Array(joints.length * family.present.count);
+    this.#speed = new Float64Array(joints.length);
+  }
+
+  /**
+   * Takes what the servos told, which is `ageUs` younger than what they told before. None of it
+   * where one place is none: no encoder tells it, or no servo that is driven can have gone there.
+   */
+  take(ageUs: number, driven: boolean): boolean {
+    if (!this.#arePlaces(ageUs, driven)) return false;
+    for (let at = 0; at < this.#joints.length; at++) this.#take(at, driven);
+    return true;
+  }
+
+  /** No servo has sunk away from its goal. */
+  at(goals: Int32Array): boolean {
+    for (let at = 0; at < goals.length; at++) {
+      if (Math.abs(this.here[at] - goals[at]) > sinkMax) return false;
+    }
+    return true;
+  }
+
+  /** Each is so many counts or more from the end of its turn, in the turn that it knows. */
+  clear(margin: number = wrapMarginCounts): boolean {
+    for (let at = 0; at < this.counts.length; at++) {
+      if (this.counts[at] < margin || this.counts[at] > lastCount - margin) return false;
+      if (this.counts[at] !== this.here[at]) return false;
+    }
+    return true;
+  }
+
+  resting(): boolean {
+    for (let at = 0; at < this.#speed.length; at++) {
+      if (Math.abs(this.#speed[at]) > restSpeed) return false;
+    }
+    return true;
+  }
+
+  /** A sum does not find every error, and one of a single byte misses many. */
+  #arePlaces(ageUs: number, driven: boolean): boolean {
+    const { present, placeMin, placeMax, speedMax } = this.#family;
+    const reach = noiseMax + (ageUs * speedMax) / 1e6;
+    for (let at = 0; at < this.#joints.length; at++) {
+      const raw = this.#family.placeOf(this.told, at * present.count);
+      if (raw < placeMin || raw > placeMax) return false;
+      if (driven && Math.abs(nearWay(raw - this.counts[at])) > reach) return false;
+    }
+    return true;
+  }
+
+  #take(at: number, driven: boolean): void {
+    const { servo, middleCounts, positionAt, velocityAt } = this.#joints[at];
+    const from = at * this.#family.present.count;
+    const raw = this.#family.placeOf(this.told, from);
+    // Nearest to where it was while it is driven, so that nothing jumps at the end of its turn.
+    const near = driven ? this.counts[at] : middleCounts;
+    this.counts[at] = near + nearWay(raw - near);
+    // Let go a servo may have counted whole turns, which it forgets as it gets torque. Pushed over
+    // the end under torque it may count on, and must not be sent back the long way.
+    const kept = Math.min(lastCount, Math.max(0, raw));
+    this.here[at] = this.#held[at] === 1 ? kept : raw & lastCount;
+    this.#speed[at] = this.#family.speedOf(this.told, from);
+    const radPerSigned = servo.sign * radPerCount;
+    if (positionAt >= 0) {
+      this.observation[positionAt] = (this.counts[at] - servo.zeroCounts) * radPerSigned;
+    }
+    if (velocityAt >= 0) this.observation[velocityAt] = this.#speed[at] * radPerSigned;
+  }
+}

@@ -1,0 +1,236 @@
+import { dynamixel } from "../../src/link/dynamixel-family.ts";
+import * as dynamixelPacket from "../../src/link/dynamixel-packet.ts";
+import { longAt, putLong, StatusError, Table } from "../../src/link/dynamixel-table.ts";
+import { feetech } from "../../src/link/feetech-family.ts";
+import * as feetechPacket from "../../src/link/feetech-packet.ts";
+import { putWord, Register, SignBit, sts, wordOf } from "../../src/link/feetech-registers.ts";
+import type { ServoFamily } from "../../src/link/servo-family.ts";
+
+/** A servo in few lines, which goes straight to its goal. */
+export abstract class DeskServo {
+  readonly registers: Uint8Array;
+  /** Counts, as its encoder sees them; between 0 and 4096. */
+  position = 2048;
+  /** Counts/s. */
+  speed = 0;
+  /** How far it goes in a turn, counts. */
+  slewPerMs = 3.4;
+  plugged = true;
+  error = 0;
+  readonly family: ServoFamily;
+  readonly #idAt: number;
+
+  constructor(family: ServoFamily, registers: number, idAt: number, id: number) {
+    this.family = family;
+    this.registers = new Uint8Array(registers);
+    this.#idAt = idAt;
+    this.registers[idAt] = id;
+  }
+
+  get id(): number {
+    return this.registers[this.#idAt];
+  }
+
+  get torque(): boolean {
+    return this.registers[this.family.torque.address] === 1;
+  }
+
+  set torque(on: boolean) {
+    this.registers[this.family.torque.address] = on ? 1 : 0;
+  }
+
+  get goal(): number {
+    return this.family.goalOf(this.registers, this.family.orders.address);
+  }
+
+  set goal(counts: number) {
+    this.family.putGoal(this.registers, this.family.goal.address, counts);
+  }
+
+  /** Takes registers, or gives the error that it answers with; 0 where there is none. */
+  abstract set(address: number, data: Uint8Array): number;
+  /** Brings the registers that tell of the present up to date. */
+  abstract tell(): void;
+
+  /** A packet was for it. */
+  hear(_nowUs: number): void {}
+
+  /** A turn of 1 ms: first what its firmware watches, then its motor. */
+  tick(nowUs: number): void {
+    this.watch(nowUs);
+    this.move();
+  }
+
+  move(): void {
+    const before = this.position;
+    if (this.torque) {
+      const way = this.target - this.position;
+      this.position += Math.min(this.slewPerMs, Math.max(-this.slewPerMs, way));
+    }
+    this.speed = Math.round((this.position - before) * 1000);
+  }
+
+  protected watch(_nowUs: number): void {}
+
+  /** Where it goes. */
+  protected get target(): number {
+    return this.goal;
+  }
+}
+
+class DeskSts extends DeskServo {
+  constructor(id: number) {
+    super(feetech, 71, Register.id, id);
+    putWord(this.registers, Register.model, 777, sts);
+    this.registers[Register.returnDelay] = 250;
+    this.registers[Register.lock] = 1;
+  }
+
+  set(address: number, data: Uint8Array): number {
+    data.forEach((value, at) => {
+      const kept = address + at < Register.torqueEnable;
+      if (kept && this.registers[Register.lock] === 1) return;
+      this.registers[address + at] = value;
+    });
+    return 0;
+  }
+
+  tell(): void {
+    putWord(this.registers, Register.presentPosition, Math.floor(this.position) & 0xffff, sts);
+    const velocity = wordOf(this.speed, SignBit.velocity);
+    putWord(this.registers, Register.presentVelocity, velocity, sts);
+  }
+}
+
+/** With what its manual says of the Bus Watchdog; tripped it stays where it is. */
+export class DeskX extends DeskServo {
+  /** A servo whose watchdog does not work, in the ways that matter. */
+  neverTrips = false;
+  takesGoalsTripped = false;
+  refusesGoals = false;
+  /** When it tripped last; NaN before. */
+  trippedUs: number = Number.NaN;
+  #heardUs = 0;
+  #stays = 0;
+
+  constructor(id: number) {
+    super(dynamixel, 148, Table.id, id);
+    putWord(this.registers, Table.model, 1200, sts);
+    this.registers[Table.returnDelay] = 250;
+    this.registers[Table.operatingMode] = 3;
+    this.registers[Table.statusReturnLevel] = 2;
+    putLong(this.registers, Table.positionMax, 4095);
+  }
+
+  get tripped(): boolean {
+    return this.registers[Table.busWatchdog] === 255;
+  }
+
+  override hear(nowUs: number): void {
+    this.#heardUs = nowUs;
+  }
+
+  protected override watch(nowUs: number): void {
+    const bearsUs = this.registers[Table.busWatchdog] * 20_000;
+    const counts = this.torque && bearsUs > 0 && !this.tripped && !this.neverTrips;
+    if (counts && nowUs - this.#heardUs > bearsUs) this.trip(nowUs);
+  }
+
+  trip(nowUs: number): void {
+    this.registers[Table.busWatchdog] = 255;
+    this.trippedUs = nowUs;
+    this.#stays = this.position;
+  }
+
+  protected override get target(): number {
+    return this.tripped ? this.#stays : this.goal;
+  }
+
+  set(address: number, data: Uint8Array): number {
+    if (address < Table.torqueEnable && this.torque) return StatusError.access;
+    const refuses = this.torque && this.refusesGoals;
+    const takes = this.takesGoalsTripped || !this.tripped;
+    if (address === Table.goalPosition && (refuses || !takes)) {
+      return StatusError.dataRange;
+    }
+    if (this.tripped && address === Table.busWatchdog && data[0] !== 0) {
+      return StatusError.dataRange;
+    }
+    if (address === Table.goalPosition && !this.#permits(longAt(data, 0))) {
+      return StatusError.dataLimit;
+    }
+    this.registers.set(data, address);
+    return 0;
+  }
+
+  tell(): void {
+    putLong(this.registers, Table.presentPosition, Math.floor(this.position));
+    putLong(this.registers, Table.presentVelocity, Math.round((this.speed * 60) / 4096 / 0.229));
+  }
+
+  #permits(goal: number): boolean {
+    const low = longAt(this.registers, Table.positionMin);
+    return goal >= low && goal <= longAt(this.registers, Table.positionMax);
+  }
+}
+
+/** A packet from the host. */
+export interface DeskPacket {
+  readonly id: number;
+  readonly code: number;
+  readonly parameters: Uint8Array;
+}
+
+/** What a desk needs of a family beside its servos. */
+export interface DeskFamily {
+  readonly family: ServoFamily;
+  /** An address, or a count, takes so many bytes of a question. */
+  readonly numberBytes: 1 | 2;
+  readonly broadcastId: number;
+  makeServo(id: number): DeskServo;
+  /** Calls `take` with each packet that ends within the bytes. */
+  makeListener(take: (packet: DeskPacket) => void): (byte: number) => void;
+  encodeStatus(id: number, error: number, parameters: Uint8Array, out: Uint8Array): number;
+  /** Writes a place into what a cycle reads of a servo. */
+  putPlace(present: Uint8Array, counts: number): void;
+}
+
+export const deskFeetech: DeskFamily = {
+  family: feetech,
+  numberBytes: 1,
+  broadcastId: feetechPacket.broadcastId,
+  makeServo: (id) => new DeskSts(id),
+  makeListener: (take) => {
+    const decoder = new feetechPacket.FeetechDecoder();
+    return (byte) => {
+      decoder.push(byte);
+      while (decoder.next()) {
+        const { id, code, parameters, parameterCount } = decoder;
+        take({ id, code, parameters: parameters.slice(0, parameterCount) });
+      }
+    };
+  },
+  encodeStatus: feetechPacket.encodeStatus,
+  putPlace: (present, counts) => putWord(present, 0, counts, sts),
+};
+
+export const deskDynamixel: DeskFamily = {
+  family: dynamixel,
+  numberBytes: 2,
+  broadcastId: dynamixelPacket.broadcastId,
+  makeServo: (id) => new DeskX(id),
+  makeListener: (take) => {
+    const decoder = new dynamixelPacket.DynamixelDecoder();
+    return (byte) => {
+      decoder.push(byte);
+      while (decoder.next()) {
+        const { id, instruction: code, parameters, parameterCount } = decoder;
+        // An adapter that hears itself hears answers too; servos take no notice of them.
+        if (code === dynamixelPacket.Instruction.status) continue;
+        take({ id, code, parameters: parameters.slice(0, parameterCount) });
+      }
+    };
+  },
+  encodeStatus: dynamixelPacket.encodeStatus,
+  putPlace: (present, counts) => putLong(present, 4, counts),
+};
