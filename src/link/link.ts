@@ -10,7 +10,9 @@ import { aheadMax, FeetechBus, syncReadUs } from "./feetech-bus.ts";
 import { FeetechDevice, presentBytes } from "./feetech-device.ts";
 import { type FeetechChoice, feetechJoints } from "./feetech-joints.ts";
 import { RingPort } from "./memory.ts";
+import type { MotorChoice } from "./motor-joints.ts";
 import { carryRings, type MqttPlace } from "./mqtt.ts";
+import { openOdrive } from "./open-odrive.ts";
 import type { Port } from "./port.ts";
 import { lockSerialLine, openSerialPort } from "./serial.ts";
 
@@ -18,13 +20,15 @@ import { lockSerialLine, openSerialPort } from "./serial.ts";
 export type LinkChoice =
   | { readonly serial: { readonly path: string; readonly baud: number } }
   | { readonly mqtt: MqttPlace }
-  | { readonly feetech: FeetechChoice };
+  | { readonly feetech: FeetechChoice }
+  | { readonly odrive: MotorChoice };
 
 /** What the control thread needs to open its port; can be sent between threads. */
 export type Door =
   | { readonly serialPath: string }
   | { readonly rings: RingPair }
-  | { readonly feetech: FeetechChoice };
+  | { readonly feetech: FeetechChoice }
+  | { readonly odrive: MotorChoice };
 
 /** A link that the main thread holds open for the control thread. */
 export interface Link {
@@ -39,7 +43,7 @@ export interface Link {
  * program does.
  */
 export function protectionLayersOf(link: LinkChoice | Door): 1 | 2 {
-  return "feetech" in link ? 1 : 2;
+  return "feetech" in link || "odrive" in link ? 1 : 2;
 }
 
 /** Opens a link on the main thread. Throws `SinewError` "port" or "broker". */
@@ -57,6 +61,11 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
     const line = await lockSerialLine(feetech.path, feetech.baud, true);
     return { name: `feetech ${line.path}`, door: { feetech }, close: () => line.close() };
   }
+  if ("odrive" in choice) {
+    const { odrive } = choice;
+    const line = await lockSerialLine(odrive.path, odrive.baud, true);
+    return { name: `odrive ${line.path}`, door: { odrive }, close: () => line.close() };
+  }
   const rings = makeRingPair();
   const close = await carryRings(choice.mqtt, rings);
   const { url, prefix, robot } = choice.mqtt;
@@ -67,6 +76,7 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
 export function openPort(door: Door): Port {
   if ("serialPath" in door) return openSerialPort(door.serialPath);
   if ("feetech" in door) return openSerialPort(door.feetech.path);
+  if ("odrive" in door) return openSerialPort(door.odrive.path);
   return new RingPort(door.rings.toDevice, door.rings.fromDevice);
 }
 
@@ -77,8 +87,8 @@ const answerSpareUs = 500;
 
 /**
  * The device behind a door, from the control thread. Where `stops` are given, a bridge's own must
- * be these. Throws `SinewError("contract-mismatch")` where servos do not fit `spec` or the line is
- * too slow for its period, and `SinewError("robot-file")`, see `stopRulesOf`.
+ * be these. Throws `SinewError("contract-mismatch")` where servos or motor drives do not fit `spec`
+ * or the line is too slow for its period, and `SinewError("robot-file")`, see `stopRulesOf`.
  */
 export function openDevice(
   spec: Spec,
@@ -86,6 +96,7 @@ export function openDevice(
   clock: Pick<Clock, "now">,
   stops: Readonly<Record<string, StopChoice>> | undefined,
 ): RobotDevice {
+  if ("odrive" in door) return openOdrive(spec, door.odrive, () => openPort(door), clock, stops);
   if (!("feetech" in door)) {
     const rules = stops === undefined ? null : stopRulesOf(spec, stops);
     return new BridgeDevice(spec, openPort(door), new Session(spec, rules));

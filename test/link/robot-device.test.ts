@@ -7,6 +7,7 @@ import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { Session } from "../../src/wire/session.ts";
 import { DeskDevice } from "./desk-device.ts";
 import { FeetechBench } from "./feetech-bench.ts";
+import { type MotorBench, OdriveBench } from "./motor-bench.ts";
 
 /** A device, and its far end in simulated time. */
 interface Rig {
@@ -59,9 +60,23 @@ function feetechRig(): Rig {
   };
 }
 
+function motorRig(bench: MotorBench): Rig {
+  const { desk, device } = bench;
+  return {
+    device,
+    get nowUs() {
+      return desk.nowUs;
+    },
+    pass: (cycles, action) => bench.cycles(cycles, action),
+    driven: () => desk.motors.map(({ driven, value }) => (driven ? value : 0)),
+    unplug: () => desk.close(),
+  };
+}
+
 for (const [name, makeRig] of [
   ["bridge", bridgeRig],
   ["feetech", feetechRig],
+  ["odrive", () => motorRig(new OdriveBench({ kinds: ["position", "torque"] }))],
 ] as const) {
   const ready = (): Rig => {
     const rig = makeRig();
