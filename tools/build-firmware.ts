@@ -20,13 +20,15 @@ interface Image {
 }
 
 /**
- * Every target for the Pico, and virtual servos; of the others each has the pendulum and the load
- * of six joints.
+ * Every target for the Pico, and virtual servos and drives; of the others each has the pendulum and
+ * the load of six joints.
  */
 const everywhere: readonly string[] = ["pendulum", "six-joints"];
 
+const strangers: readonly string[] = ["sts-bus", "odrive-axis"];
+
 const images: readonly Image[] = boards
-  .flatMap((board) => [...targets, "sts-bus"].map((target) => ({ board, target })))
+  .flatMap((board) => [...targets, ...strangers].map((target) => ({ board, target })))
   .filter(({ board, target }) => board.name === "rp2040" || everywhere.includes(target))
   .filter(({ board, target }) => !board.lacks?.includes(target))
   .map(({ board, target }) => ({ name: `${board.name}-${target}`, board, target }));

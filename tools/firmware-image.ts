@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sealBootStage } from "../src/hil/boot-stage.ts";
-import { busSources, coreSources } from "./firmware-sources.ts";
+import { axisSources, busSources, coreSources } from "./firmware-sources.ts";
 import { uf2Of } from "./uf2.ts";
 
 /** A board that we have an image for. */
@@ -112,6 +112,7 @@ export const targets: readonly string[] = ["pendulum", "pd-servo", "torque-motor
 /** What is in the target's place in an image that is no device of ours. */
 const strangers: Readonly<Record<string, { sources: readonly string[]; loop: string }>> = {
   "sts-bus": { sources: busSources, loop: "bus-board.c" },
+  "odrive-axis": { sources: [...axisSources, "targets/torque-motor.c"], loop: "line-board.c" },
 };
 
 /** c11 turns the fusing of multiply and add off, so every core computes the same floats. */
@@ -156,7 +157,10 @@ export function buildImage(root: string, board: FirmwareBoard, target: string): 
     const plain = { sources: [`targets/${target}.c`], loop: "board.c" };
     const made = strangers[target] ?? plain;
     const sources = [made.loop, ...board.sources].map((name) => `ports/${name}`);
-    const defines = [`SINEW_TARGET=${symbolOf(target)}`, ...board.defines].map((one) => `-D${one}`);
+    const device = `SINEW_LINE_DEVICE=${symbolOf(target)}_device`;
+    const defines = [`SINEW_TARGET=${symbolOf(target)}`, device, ...board.defines].map(
+      (one) => `-D${one}`,
+    );
     run(root, tools, "gcc", [
       ...[...board.cpu, ...flags, ...tools.flags, ...defines],
       ...[...coreSources, ...made.sources, ...tools.sources, ...sources],

@@ -9,3 +9,10 @@ export const coreSources: readonly string[] = [
 
 /** The virtual bus of servos, which is no target of the core's. */
 export const busSources: readonly string[] = ["targets/sts-servo.c", "targets/sts-bus.c"];
+
+/** Virtual motor drives, but for the motor itself, which is a target of its own too. */
+export const axisSources: readonly string[] = [
+  "targets/line-text.c",
+  "targets/motor-axis.c",
+  "targets/odrive-axis.c",
+];

@@ -14,7 +14,7 @@ import { hashContract, rampingToZero } from "../src/wire/device-contract.ts";
 import { encodeFrame, FrameDecoder } from "../src/wire/frame.ts";
 import { DeviceMode, Layout, MessageType, Result } from "../src/wire/messages.ts";
 import { Requests } from "../src/wire/requests.ts";
-import { busSources, coreSources } from "./firmware-sources.ts";
+import { axisSources, busSources, coreSources } from "./firmware-sources.ts";
 
 const flags: readonly string[] = [
   "-std=c11",
@@ -49,7 +49,9 @@ const tests: readonly string[] = [
   "test/servo-test.c",
   "test/torque-motor-test.c",
   "test/sts-test.c",
+  "test/odrive-test.c",
   ...busSources,
+  ...axisSources,
 ];
 
 /** The board's loop, with the indices of a core of 32 bits and of 8. */

@@ -28,6 +28,7 @@ extern const struct test pendulum_tests[];
 extern const struct test servo_tests[];
 extern const struct test torque_motor_tests[];
 extern const struct test sts_tests[];
+extern const struct test odrive_tests[];
 
 /* Pseudorandom 32 bits, the same in every run (xorshift, Marsaglia 2003). */
 unsigned random_word(void);

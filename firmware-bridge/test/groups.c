@@ -2,4 +2,5 @@
 
 const struct test *const test_groups[] = {
     frame_tests,    contract_tests, session_tests, command_tests, stop_tests,         drive_tests,
-    lockstep_tests, pendulum_tests, servo_tests,   sts_tests,     torque_motor_tests, 0};
+    lockstep_tests, pendulum_tests, servo_tests,   sts_tests,     torque_motor_tests,
+    odrive_tests,   0};

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { LinkChoice } from "../link/link.ts";
 import { liveLine, reasonsOfStops, reportRows } from "./drive.ts";
 import { numberWithin } from "./option.ts";
 import { readPolicyFile } from "./policy-file.ts";
@@ -14,9 +15,17 @@ interface Options {
   readonly json: boolean;
 }
 
-const oneLayer =
-  "one protection layer: these servos check nothing and go on holding when this program ends;\n" +
-  "see docs/safety.md, and keep the switch of their power within reach";
+const holdOn = "these servos check nothing and go on holding when this program ends";
+const goOn = "these drives judge no order and go on to the last one when this program ends";
+const seeSafety = "see docs/safety.md, and keep the switch of their power within reach";
+
+/** What to know before anything moves that has no firmware of ours. */
+function oneLayerOf(link: LinkChoice): string {
+  const drives = "odrive" in link ? link.odrive : null;
+  const watched = `these drives judge no order, and let go ${drives?.watchdogMs} ms after the last`;
+  const alone = drives === null ? holdOn : drives.watchdogMs === undefined ? goOn : watched;
+  return `one protection layer: ${alone};\n${seeSafety}`;
+}
 
 /** `sinew run`. */
 export function runCommand(): Command {
@@ -47,7 +56,7 @@ async function act(path: string, options: Options): Promise<void> {
   const robot = await readRobotFile(path);
   const file = chosenPolicy(options.policy, robot, path);
   const policy = { bytes: readPolicyFile(file), path: file };
-  if (protectionLayersOf(robot.link) === 1) terminal.line(oneLayer);
+  if (protectionLayersOf(robot.link) === 1) terminal.line(oneLayerOf(robot.link));
   const abort = new AbortController();
   void interrupted().then(() => abort.abort());
   let startUs = Number.NaN;

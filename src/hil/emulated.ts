@@ -18,5 +18,5 @@ export interface Emulated {
 /** Room of an `output`. */
 export const outputBytesMax = 16_384;
 
-/** What a board's firmware speaks: ours, or that of a bus of Feetech servos. */
-export type Protocol = "bridge" | "feetech";
+/** What a board's firmware speaks: ours, or that of a bus of Feetech servos or of a motor drive. */
+export type Protocol = "bridge" | "feetech" | "odrive";

@@ -3,6 +3,7 @@ import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "../wire/
 import { Layout, MessageType, protocolHash } from "../wire/messages.ts";
 import type { Emulated, Protocol } from "./emulated.ts";
 import { FeetechRehearsal } from "./feetech-rehearsal.ts";
+import { OdriveRehearsal } from "./odrive-rehearsal.ts";
 
 const stepMs = 1;
 const lengthMs = 2500;
@@ -20,7 +21,7 @@ const hostUsMax = 3_000_000;
  * silicon does.
  */
 export function rehearse(board: Emulated, clock: Clock, protocol: Protocol): void {
-  const host = protocol === "feetech" ? new FeetechRehearsal(board) : new RehearsalHost(board);
+  const host = rehearsalOf(board, protocol);
   const endUs = clock.now() + hostUsMax;
   for (let ms = 0; ms < lengthMs && clock.now() < endUs; ms += stepMs) {
     host.speak(ms);
@@ -28,6 +29,11 @@ export function rehearse(board: Emulated, clock: Clock, protocol: Protocol): voi
     for (let slice = 0; slice < 4; slice++) board.run((ms + stepMs) * 1e6);
     host.listen();
   }
+}
+
+function rehearsalOf(board: Emulated, protocol: Protocol): Pick<RehearsalHost, "speak" | "listen"> {
+  if (protocol === "feetech") return new FeetechRehearsal(board);
+  return protocol === "odrive" ? new OdriveRehearsal(board) : new RehearsalHost(board);
 }
 
 /**
