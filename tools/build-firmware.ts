@@ -25,7 +25,7 @@ interface Image {
  */
 const everywhere: readonly string[] = ["pendulum", "six-joints"];
 
-const strangers: readonly string[] = ["sts-bus", "odrive-axis"];
+const strangers: readonly string[] = ["sts-bus", "odrive-axis", "moteus-axis"];
 
 const images: readonly Image[] = boards
   .flatMap((board) => [...targets, ...strangers].map((target) => ({ board, target })))

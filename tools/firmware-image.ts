@@ -113,6 +113,7 @@ export const targets: readonly string[] = ["pendulum", "pd-servo", "torque-motor
 const strangers: Readonly<Record<string, { sources: readonly string[]; loop: string }>> = {
   "sts-bus": { sources: busSources, loop: "bus-board.c" },
   "odrive-axis": { sources: [...axisSources, "targets/torque-motor.c"], loop: "line-board.c" },
+  "moteus-axis": { sources: [...axisSources, "targets/torque-motor.c"], loop: "line-board.c" },
 };
 
 /** c11 turns the fusing of multiply and add off, so every core computes the same floats. */

@@ -13,6 +13,8 @@ export const busSources: readonly string[] = ["targets/sts-servo.c", "targets/st
 /** Virtual motor drives, but for the motor itself, which is a target of its own too. */
 export const axisSources: readonly string[] = [
   "targets/line-text.c",
+  "targets/line-device.c",
   "targets/motor-axis.c",
   "targets/odrive-axis.c",
+  "targets/moteus-axis.c",
 ];

@@ -49,7 +49,9 @@ const tests: readonly string[] = [
   "test/servo-test.c",
   "test/torque-motor-test.c",
   "test/sts-test.c",
+  "test/line-drive.c",
   "test/odrive-test.c",
+  "test/moteus-test.c",
   ...busSources,
   ...axisSources,
 ];

@@ -1,15 +1,9 @@
 #include "odrive-axis.h"
 
 #include <stdbool.h>
-#include <string.h>
 
-#include "line-text.h"
 #include "motor-axis.h"
 
-#define LINE_MAX 256u
-#define TICK_US 1000u
-/* Later than this the motor has stood still, as under a debugger. */
-#define LAG_MAX_US 20000u
 #define WATCHDOG_ERROR 0x800u
 /* From being asked to following orders. */
 #define ENTER_TICKS 3u
@@ -42,14 +36,7 @@ static const struct property {
 };
 
 static struct sinew_motor_axis axis;
-static uint32_t left_ticks, enter_ticks, fed_us, tick_due_us;
-static char heard[LINE_MAX + 1u];
-static size_t heard_length;
-static bool overlong;
-static char said_text[SINEW_LINE_SAID_MAX];
-static struct sinew_line said;
-
-static bool reached(uint32_t now_us, uint32_t due_us) { return (int32_t)(now_us - due_us) >= 0; }
+static uint32_t left_ticks, enter_ticks, fed_us;
 
 static void feed(uint32_t now_us) {
   left_ticks = (uint32_t)(watchdog_timeout * 1000.0f);
@@ -199,30 +186,30 @@ static uint8_t sum_of(const char *text, size_t length) {
   return sum;
 }
 
-static void take(uint32_t now_us) {
+static void take(char *line, size_t length, struct sinew_line *said, uint32_t now_us) {
   size_t star = 0;
-  for (size_t at = 0; at < heard_length; at++) {
-    if (heard[at] == ';') heard_length = at;
+  for (size_t at = 0; at < length; at++) {
+    if (line[at] == ';') length = at;
   }
-  while (star < heard_length && heard[star] != '*') star++;
-  const bool sums = star < heard_length;
-  heard[heard_length] = 0;
+  while (star < length && line[star] != '*') star++;
+  const bool sums = star < length;
+  line[length] = 0;
   if (sums) {
-    const char *at = heard + star + 1;
+    const char *at = line + star + 1;
     uint32_t told;
-    if (!sinew_line_take_whole(&at, &told) || told != sum_of(heard, star)) return;
-    heard[star] = 0;
+    if (!sinew_line_take_whole(&at, &told) || told != sum_of(line, star)) return;
+    line[star] = 0;
   }
   char text[64];
   struct sinew_line answer = {.text = text, .length = 0, .room = sizeof text};
-  obey(&answer, heard, now_us);
+  obey(&answer, line, now_us);
   if (answer.length == 0) return;
-  for (size_t at = 0; at < answer.length; at++) sinew_line_put_byte(&said, text[at]);
+  for (size_t at = 0; at < answer.length; at++) sinew_line_put_byte(said, text[at]);
   if (sums) {
-    sinew_line_put_byte(&said, '*');
-    sinew_line_put_whole(&said, sum_of(text, answer.length));
+    sinew_line_put_byte(said, '*');
+    sinew_line_put_whole(said, sum_of(text, answer.length));
   }
-  sinew_line_put(&said, "\r\n");
+  sinew_line_put(said, "\r\n");
 }
 
 static void start(uint32_t now_us) {
@@ -233,45 +220,11 @@ static void start(uint32_t now_us) {
   input_mode = 1.0f;
   left_ticks = 0;
   enter_ticks = 0;
-  heard_length = 0;
-  overlong = false;
   fed_us = now_us;
-  tick_due_us = now_us + TICK_US;
-  said.text = said_text;
-  said.room = sizeof said_text;
-  said.length = 0;
-}
-
-static void receive(uint8_t byte, uint32_t now_us) {
-  if (byte != '\n' && byte != '\r' && byte != '!') {
-    if (heard_length == LINE_MAX) overlong = true;
-    else heard[heard_length++] = (char)byte;
-    return;
-  }
-  if (!overlong && heard_length > 0) take(now_us);
-  heard_length = 0;
-  overlong = false;
-}
-
-static uint32_t run(uint32_t now_us) {
-  if (reached(now_us, tick_due_us + LAG_MAX_US)) tick_due_us = now_us;
-  while (reached(now_us, tick_due_us)) {
-    tick(tick_due_us);
-    tick_due_us += TICK_US;
-  }
-  return tick_due_us;
-}
-
-static size_t answer(uint8_t out[SINEW_LINE_SAID_MAX]) {
-  const size_t length = said.length;
-  memcpy(out, said_text, length);
-  said.length = 0;
-  return length;
 }
 
 const struct sinew_line_device sinew_odrive_axis_device = {
     .start = start,
-    .receive = receive,
-    .run = run,
-    .answer = answer,
+    .take = take,
+    .tick = tick,
 };

@@ -21,7 +21,7 @@ const seeSafety = "see docs/safety.md, and keep the switch of their power within
 
 /** What to know before anything moves that has no firmware of ours. */
 function oneLayerOf(link: LinkChoice): string {
-  const drives = "odrive" in link ? link.odrive : null;
+  const drives = "odrive" in link ? link.odrive : "moteus" in link ? link.moteus : null;
   const watched = `these drives judge no order, and let go ${drives?.watchdogMs} ms after the last`;
   const alone = drives === null ? holdOn : drives.watchdogMs === undefined ? goOn : watched;
   return `one protection layer: ${alone};\n${seeSafety}`;

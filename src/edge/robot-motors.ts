@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { MotorChoice } from "../link/motor-joints.ts";
+import type { MoteusChoice } from "../link/open-moteus.ts";
 
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
 const whole = v.pipe(number, v.integer("give a whole number"));
@@ -17,11 +18,9 @@ const motorEntries = {
   maxSpeed: v.optional(v.pipe(number, v.gtValue(0), v.maxValue(maxSpeedMost)), 1),
 };
 
-const lineEntries = {
-  path: text,
-  // An axis' watchdog counts in 8 kHz, and a loop that may be late for a second needs none.
-  watchdogMs: v.optional(v.pipe(number, v.minValue(10), v.maxValue(1000))),
-};
+// A drive that may go on alone for longer than a second is not watched.
+const watchdogMs = v.pipe(number, v.minValue(10), v.maxValue(1000));
+const baud = v.pipe(whole, v.minValue(300));
 
 const axisSchema = v.strictObject({
   axis: v.pipe(whole, v.minValue(0), v.maxValue(1)),
@@ -31,8 +30,9 @@ const axisSchema = v.strictObject({
 /** `link.odrive` of a robot file. */
 export const odriveSchema: v.GenericSchema<unknown, MotorChoice> = v.pipe(
   v.strictObject({
-    ...lineEntries,
-    baud: v.optional(v.pipe(whole, v.minValue(300)), 115_200),
+    path: text,
+    baud: v.optional(baud, 115_200),
+    watchdogMs: v.optional(watchdogMs),
     axes: v.pipe(
       v.array(axisSchema, "give a list of axes"),
       v.minLength(1, "give at least one axis"),
@@ -43,6 +43,31 @@ export const odriveSchema: v.GenericSchema<unknown, MotorChoice> = v.pipe(
     const motors = axes.map(({ axis, ...motor }) => ({ id: axis, ...motor }));
     return { path, baud, watchdogMs, motors: motors as MotorChoice["motors"] };
   }),
+);
+
+const moteusMotorSchema = v.strictObject({
+  id: v.pipe(whole, v.minValue(1), v.maxValue(126)),
+  ...motorEntries,
+});
+
+/** `link.moteus` of a robot file. */
+export const moteusSchema: v.GenericSchema<unknown, MoteusChoice> = v.pipe(
+  v.strictObject({
+    path: text,
+    baud: v.optional(baud, 921_600),
+    adapter: v.picklist(["fdcanusb", "uart"], "give fdcanusb or uart"),
+    watchdogMs: v.optional(watchdogMs, 100),
+    motors: v.pipe(
+      v.array(moteusMotorSchema, "give a list of motors"),
+      v.minLength(1, "give at least one motor"),
+      v.maxLength(16, "give at most 16 motors"),
+    ),
+  }),
+  v.check(
+    ({ adapter, motors }) => adapter === "fdcanusb" || motors.length === 1,
+    "a UART has one moteus: give one motor, or the adapter fdcanusb",
+  ),
+  v.transform((moteus) => ({ ...moteus, motors: moteus.motors as MoteusChoice["motors"] })),
 );
 
 /**

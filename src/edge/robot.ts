@@ -7,7 +7,7 @@ import type { FeetechChoice } from "../link/feetech-joints.ts";
 import { servoIdMax } from "../link/feetech-packet.ts";
 import type { LinkChoice } from "../link/link.ts";
 import { type Limits, limitsOf } from "../safety/limits.ts";
-import { checkMotors, odriveSchema } from "./robot-motors.ts";
+import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
 
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
@@ -63,6 +63,7 @@ const linkSchema = v.strictObject({
   mqtt: v.optional(mqttSchema),
   feetech: v.optional(feetechSchema),
   odrive: v.optional(odriveSchema),
+  moteus: v.optional(moteusSchema),
 });
 
 const robotSchema = v.strictObject({
@@ -109,7 +110,7 @@ export function parseRobot(source: string, path: string): Robot {
   }
   const { robot, link, policy, limits, stops, commandTtlMs, observationAgeMs, log } = result.output;
   if (Object.keys(link).length !== 1) {
-    return fail(["link"], "link: give exactly one of serial, mqtt, feetech or odrive");
+    return fail(["link"], "link: give exactly one of serial, mqtt, feetech, odrive, moteus");
   }
   if (link.feetech !== undefined && stops !== undefined) {
     return fail(["stops"], "stops: servos hold their place on a stop: leave it out");
@@ -119,15 +120,19 @@ export function parseRobot(source: string, path: string): Robot {
   if (link.odrive !== undefined) {
     checkMotors(["link", "odrive", "axes"], "axis", link.odrive, choices, fail);
   }
+  if (link.moteus !== undefined) {
+    checkMotors(["link", "moteus", "motors"], "id", link.moteus, choices, fail);
+  }
   const choice = choiceOf(link, robot);
   const times = { commandTtlMs, observationAgeMs };
   return { robot, link: choice, policy, limits: choices, stops, ...times, log };
 }
 
 function choiceOf(link: v.InferOutput<typeof linkSchema>, robot: string): LinkChoice {
-  const { serial, mqtt, feetech, odrive } = link;
+  const { serial, mqtt, feetech, odrive, moteus } = link;
   if (feetech !== undefined) return { feetech: feetech as FeetechChoice };
   if (odrive !== undefined) return { odrive };
+  if (moteus !== undefined) return { moteus };
   return mqtt === undefined ? { serial: serial! } : { mqtt: { ...mqtt, robot } };
 }
 

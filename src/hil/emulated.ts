@@ -19,4 +19,4 @@ export interface Emulated {
 export const outputBytesMax = 16_384;
 
 /** What a board's firmware speaks: ours, or that of a bus of Feetech servos or of a motor drive. */
-export type Protocol = "bridge" | "feetech" | "odrive";
+export type Protocol = "bridge" | "feetech" | "odrive" | "moteus";

@@ -3,6 +3,7 @@ import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "../wire/
 import { Layout, MessageType, protocolHash } from "../wire/messages.ts";
 import type { Emulated, Protocol } from "./emulated.ts";
 import { FeetechRehearsal } from "./feetech-rehearsal.ts";
+import { MoteusRehearsal } from "./moteus-rehearsal.ts";
 import { OdriveRehearsal } from "./odrive-rehearsal.ts";
 
 const stepMs = 1;
@@ -33,6 +34,7 @@ export function rehearse(board: Emulated, clock: Clock, protocol: Protocol): voi
 
 function rehearsalOf(board: Emulated, protocol: Protocol): Pick<RehearsalHost, "speak" | "listen"> {
   if (protocol === "feetech") return new FeetechRehearsal(board);
+  if (protocol === "moteus") return new MoteusRehearsal(board);
   return protocol === "odrive" ? new OdriveRehearsal(board) : new RehearsalHost(board);
 }
 

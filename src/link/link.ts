@@ -12,6 +12,7 @@ import { type FeetechChoice, feetechJoints } from "./feetech-joints.ts";
 import { RingPort } from "./memory.ts";
 import type { MotorChoice } from "./motor-joints.ts";
 import { carryRings, type MqttPlace } from "./mqtt.ts";
+import { type MoteusChoice, openMoteus } from "./open-moteus.ts";
 import { openOdrive } from "./open-odrive.ts";
 import type { Port } from "./port.ts";
 import { lockSerialLine, openSerialPort } from "./serial.ts";
@@ -21,14 +22,16 @@ export type LinkChoice =
   | { readonly serial: { readonly path: string; readonly baud: number } }
   | { readonly mqtt: MqttPlace }
   | { readonly feetech: FeetechChoice }
-  | { readonly odrive: MotorChoice };
+  | { readonly odrive: MotorChoice }
+  | { readonly moteus: MoteusChoice };
 
 /** What the control thread needs to open its port; can be sent between threads. */
 export type Door =
   | { readonly serialPath: string }
   | { readonly rings: RingPair }
   | { readonly feetech: FeetechChoice }
-  | { readonly odrive: MotorChoice };
+  | { readonly odrive: MotorChoice }
+  | { readonly moteus: MoteusChoice };
 
 /** A link that the main thread holds open for the control thread. */
 export interface Link {
@@ -43,7 +46,7 @@ export interface Link {
  * program does.
  */
 export function protectionLayersOf(link: LinkChoice | Door): 1 | 2 {
-  return "feetech" in link || "odrive" in link ? 1 : 2;
+  return "feetech" in link || "odrive" in link || "moteus" in link ? 1 : 2;
 }
 
 /** Opens a link on the main thread. Throws `SinewError` "port" or "broker". */
@@ -66,6 +69,11 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
     const line = await lockSerialLine(odrive.path, odrive.baud, true);
     return { name: `odrive ${line.path}`, door: { odrive }, close: () => line.close() };
   }
+  if ("moteus" in choice) {
+    const { moteus } = choice;
+    const line = await lockSerialLine(moteus.path, moteus.baud, true);
+    return { name: `moteus ${line.path}`, door: { moteus }, close: () => line.close() };
+  }
   const rings = makeRingPair();
   const close = await carryRings(choice.mqtt, rings);
   const { url, prefix, robot } = choice.mqtt;
@@ -77,6 +85,7 @@ export function openPort(door: Door): Port {
   if ("serialPath" in door) return openSerialPort(door.serialPath);
   if ("feetech" in door) return openSerialPort(door.feetech.path);
   if ("odrive" in door) return openSerialPort(door.odrive.path);
+  if ("moteus" in door) return openSerialPort(door.moteus.path);
   return new RingPort(door.rings.toDevice, door.rings.fromDevice);
 }
 
@@ -97,6 +106,7 @@ export function openDevice(
   stops: Readonly<Record<string, StopChoice>> | undefined,
 ): RobotDevice {
   if ("odrive" in door) return openOdrive(spec, door.odrive, () => openPort(door), clock, stops);
+  if ("moteus" in door) return openMoteus(spec, door.moteus, () => openPort(door), clock, stops);
   if (!("feetech" in door)) {
     const rules = stops === undefined ? null : stopRulesOf(spec, stops);
     return new BridgeDevice(spec, openPort(door), new Session(spec, rules));

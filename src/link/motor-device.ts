@@ -165,7 +165,8 @@ export class MotorDevice implements RobotDevice {
   }
 
   reset(): void {
-    this.#resetting = true;
+    // One that was asked for before a stop must not leave it.
+    this.#resetting = this.stopped || this.stopping;
   }
 
   close(): void {

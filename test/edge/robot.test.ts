@@ -156,6 +156,39 @@ test("robot: every mistake about an axis gives line and column", () => {
   parseRobot(`${axes}limits: { lift_torque: { rateMax: 2 } }\n`, "robot.yaml");
 });
 
+const moteus = `robot: leg
+link:
+  moteus:
+    path: /dev/ttyACM0
+    adapter: fdcanusb
+    motors:
+      - { id: 1, joint: hip }
+      - { id: 2, joint: knee, sign: -1, zeroTurns: 0.25, maxSpeed: 4 }
+`;
+
+test("robot: moteus drives, which are always watched", () => {
+  const { link } = parseRobot(moteus, "robot.yaml");
+  const motors = [
+    { id: 1, joint: "hip", sign: 1, gear: 1, zeroTurns: 0, maxSpeed: 1 },
+    { id: 2, joint: "knee", sign: -1, gear: 1, zeroTurns: 0.25, maxSpeed: 4 },
+  ];
+  const line = { path: "/dev/ttyACM0", baud: 921_600, adapter: "fdcanusb", watchdogMs: 100 };
+  assert.deepEqual(link, { moteus: { ...line, motors } });
+});
+
+test("robot: every mistake about a moteus gives line and column", () => {
+  const instead = (from: string, to: string, line: RegExp): void => {
+    assert.ok(moteus.includes(from));
+    refuses(moteus.replace(from, to), line);
+  };
+  instead("id: 2", "id: 1", /:8:\d+: "link.moteus.motors.1.id": 1 is given twice/);
+  instead("id: 2", "id: 127", /:8:\d+: "link.moteus.motors.1.id"/);
+  instead("joint: knee", "joint: hip", /:8:\d+: "link.moteus.motors.1.joint": hip is given twice/);
+  instead("adapter: fdcanusb", "adapter: can", /:5:\d+: "link.moteus.adapter": give fdcanusb or/);
+  instead("    adapter: fdcanusb\n", "", /"link.moteus.adapter" is missing/);
+  instead("adapter: fdcanusb", "adapter: uart", /:4:\d+: "link.moteus": a UART has one moteus/);
+});
+
 test("robot: every error gives line and column", () => {
   refuses("robot: a\nlink: { serial: { path: /dev/x }\n", /^robot\.yaml:3:1: /);
   refuses("robot: a\nrobot: b\n", /^robot\.yaml:2:1: .*unique/);

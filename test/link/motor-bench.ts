@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import type { Channel, Spec } from "../../src/core/spec.ts";
+import { MoteusLine } from "../../src/link/moteus.ts";
+import { MoteusBus } from "../../src/link/moteus-bus.ts";
 import { MotorDevice } from "../../src/link/motor-device.ts";
 import { type Motor, type MotorChoice, motorJoints } from "../../src/link/motor-joints.ts";
 import type { MotorLine } from "../../src/link/motor-line.ts";
@@ -7,6 +9,7 @@ import { OdriveLine } from "../../src/link/odrive.ts";
 import { OdriveBus } from "../../src/link/odrive-bus.ts";
 import type { StopChoice } from "../../src/wire/stop-choice.ts";
 import type { DeskLine } from "./desk-line.ts";
+import { DeskMoteus } from "./desk-moteus.ts";
 import { DeskOdrive } from "./desk-odrive.ts";
 
 export const periodUs = 20_000;
@@ -33,7 +36,7 @@ export function motorSpec(kinds: readonly Kind[], periodUsOf: number = periodUs)
 }
 
 /** A gear of 2 pi, so that a turn of the motor is a radian of its joint; the second is reversed. */
-export function deskMotors(count: number, firstId = 0): Motor[] {
+export function deskMotors(count: number, firstId: number = 0): Motor[] {
   return ["a", "b"].slice(0, count).map((joint, at) => {
     const sign = at === 0 ? 1 : -1;
     return { id: firstId + at, joint, sign, gear: 2 * Math.PI, zeroTurns: 0, maxSpeed: 1 };
@@ -60,11 +63,12 @@ export abstract class MotorBench {
   ageUs: number = Number.NaN;
   device!: MotorDevice;
 
-  constructor({ kinds = ["position"], change, stops, watchdogMs: ms = watchdogMs }: BenchOptions) {
+  constructor(options: BenchOptions, firstId: number) {
+    const { kinds = ["position"], change, stops, watchdogMs: ms = watchdogMs } = options;
     this.spec = motorSpec(kinds);
     this.observation = new Float32Array(this.spec.observation.length);
     this.stops = stops;
-    const motors = deskMotors(kinds.length).map((motor) => ({ ...motor, ...change }));
+    const motors = deskMotors(kinds.length, firstId).map((motor) => ({ ...motor, ...change }));
     this.choice = { path: "", baud: 1_000_000, watchdogMs: ms ?? undefined, motors };
   }
 
@@ -123,7 +127,7 @@ export class OdriveBench extends MotorBench {
   readonly line: OdriveLine;
 
   constructor(options: BenchOptions = {}) {
-    super(options);
+    super(options, 0);
     const { motors, watchdogMs: ms } = this.choice;
     this.desk = new DeskOdrive(motors.length);
     this.bus = new OdriveBus(this.desk, this.desk, periodUs / 4);
@@ -153,5 +157,34 @@ export class OdriveBench extends MotorBench {
       "controller.input_pos": 0,
       "controller.config.control_mode": 3,
     });
+  }
+}
+
+export class MoteusBench extends MotorBench {
+  readonly desk: DeskMoteus;
+  readonly bus: MoteusBus;
+  readonly line: MoteusLine;
+
+  constructor(options: BenchOptions = {}, checks: boolean = true) {
+    super(options, 1);
+    const { motors, watchdogMs: ms } = this.choice;
+    this.desk = new DeskMoteus(motors.length, checks);
+    const ids = motors.map(({ id }) => id);
+    this.bus = new MoteusBus(this.desk, this.desk, ids, periodUs / 4, checks);
+    this.line = new MoteusLine(this.bus, ids, (ms ?? watchdogMs) * 1000, this.desk);
+    this.begin();
+  }
+
+  override driveFromElsewhere(at: number): void {
+    this.desk.drives[at].mode = 10;
+  }
+
+  override fail(at: number): void {
+    this.desk.drives[at].mode = 1;
+    this.desk.drives[at].fault = 33;
+  }
+
+  override restart(at: number): void {
+    this.desk.drives[at].mode = 0;
   }
 }

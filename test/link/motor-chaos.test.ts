@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
 import { StopReason } from "../../src/link/device.ts";
-import { type MotorBench, OdriveBench, watchdogMs } from "./motor-bench.ts";
+import { MoteusBench, type MotorBench, OdriveBench, watchdogMs } from "./motor-bench.ts";
 
 const step = 0.02;
 const cycleMs = 20;
@@ -67,7 +67,10 @@ function disturb(bench: MotorBench, rng: Rng): void {
   if (rng.below(100) === 0) bench.fail(rng.below(2));
 }
 
-for (const [name, Bench] of [["odrive", OdriveBench]] as const) {
+for (const [name, Bench] of [
+  ["odrive", OdriveBench],
+  ["moteus", MoteusBench],
+] as const) {
   test(`${name} chaos: no power away from the place, no wide step (seeds 0 to 39)`, () => {
     let powers = 0;
     let drivenMs = 0;

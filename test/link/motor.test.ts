@@ -3,12 +3,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StopReason } from "../../src/link/device.ts";
 import { DeviceReason } from "../../src/wire/messages.ts";
-import { type BenchOptions, type MotorBench, OdriveBench, periodUs } from "./motor-bench.ts";
+import {
+  type BenchOptions,
+  MoteusBench,
+  type MotorBench,
+  OdriveBench,
+  periodUs,
+} from "./motor-bench.ts";
 
 /** 1 rad/s in a period of 20 ms; a turn is a radian here. */
 const step = 0.02;
 
-for (const [name, Bench] of [["odrive", OdriveBench]] as const) {
+for (const [name, Bench] of [
+  ["odrive", OdriveBench],
+  ["moteus", MoteusBench],
+] as const) {
   const make = (options: BenchOptions = {}): MotorBench => new Bench(options);
   const armed = (options: BenchOptions = {}): MotorBench => {
     const bench = make(options);
@@ -228,6 +237,15 @@ for (const [name, Bench] of [["odrive", OdriveBench]] as const) {
     bench.cycle();
     device.arm(desk.nowUs);
     assert.ok(device.armed);
+  });
+
+  test(`${name}: a reset that came before a stop does not leave it`, () => {
+    const bench = armed();
+    bench.device.reset();
+    bench.cycles(3, 0.5);
+    bench.fail(0);
+    bench.cycles(5, 0.5);
+    assert.ok(bench.device.stopped && !bench.device.resetting);
   });
 
   test(`${name}: a drive that reports an error stops the others, and is not armed`, () => {

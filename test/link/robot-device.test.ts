@@ -7,7 +7,7 @@ import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { Session } from "../../src/wire/session.ts";
 import { DeskDevice } from "./desk-device.ts";
 import { FeetechBench } from "./feetech-bench.ts";
-import { type MotorBench, OdriveBench } from "./motor-bench.ts";
+import { MoteusBench, type MotorBench, OdriveBench } from "./motor-bench.ts";
 
 /** A device, and its far end in simulated time. */
 interface Rig {
@@ -77,6 +77,7 @@ for (const [name, makeRig] of [
   ["bridge", bridgeRig],
   ["feetech", feetechRig],
   ["odrive", () => motorRig(new OdriveBench({ kinds: ["position", "torque"] }))],
+  ["moteus", () => motorRig(new MoteusBench({ kinds: ["position", "torque"] }))],
 ] as const) {
   const ready = (): Rig => {
     const rig = makeRig();
