@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { MoteusBus } from "./moteus-bus.ts";
 import { MoteusFrame, MoteusMode, MoteusRegister, MoteusType } from "./moteus-frame.ts";
 import { stopFrame, writeOrder } from "./moteus-orders.ts";
-import { Order } from "./motor-line.ts";
+import { type MotorGreeting, Order } from "./motor-line.ts";
 
 const { commandTimeout, fault, mapVersion, mode } = MoteusRegister;
 /** What registers mean, by the version of their map. */
@@ -18,7 +18,7 @@ type Stage = (typeof Stage)[keyof typeof Stage];
  * we do and are well, and that a command really expires. For that each is told to push with 0 N*m
  * once, and then nothing more, until it has timed out.
  */
-export class MoteusGreeting {
+export class MoteusGreeting implements MotorGreeting {
   /** What is wrong, with the drive's id; null where nothing is. */
   refusal: string | null = null;
   /** A drive had timed out before this program began. */

@@ -29,7 +29,7 @@ export class MoteusLine implements MotorLine {
   readonly #bus: MoteusBus;
   readonly #count: number;
   readonly #timeoutS: number;
-  readonly #greeting: MoteusGreeting;
+  readonly greeting: MoteusGreeting;
   readonly #look: MoteusFrame = lookFrame();
   readonly #stop: MoteusFrame = stopFrame();
   readonly #order: MoteusFrame = new MoteusFrame();
@@ -46,7 +46,7 @@ export class MoteusLine implements MotorLine {
     this.#bus = bus;
     this.#count = count;
     this.#timeoutS = watchdogUs / 1e6;
-    this.#greeting = new MoteusGreeting(bus, ids, watchdogUs, clock);
+    this.greeting = new MoteusGreeting(bus, ids, watchdogUs, clock);
     this.turns = new Float64Array(count);
     this.speeds = new Float64Array(count);
     this.seen = new Uint8Array(count).fill(Seen.busy);
@@ -56,26 +56,6 @@ export class MoteusLine implements MotorLine {
 
   get lost(): boolean {
     return this.#bus.lost;
-  }
-
-  get ready(): boolean {
-    return this.#greeting.done;
-  }
-
-  get refusal(): string | null {
-    return this.#greeting.refusal;
-  }
-
-  get silence(): string {
-    return this.#greeting.silence;
-  }
-
-  get latched(): boolean {
-    return this.#greeting.latched;
-  }
-
-  greet(): void {
-    this.#greeting.poll();
   }
 
   look(): boolean {

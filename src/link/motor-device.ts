@@ -77,11 +77,11 @@ export class MotorDevice implements RobotDevice {
   }
 
   get refusal(): string | null {
-    return this.#line.refusal;
+    return this.#line.greeting.refusal;
   }
 
   get silence(): string {
-    return this.#line.silence;
+    return this.#line.greeting.silence;
   }
 
   get armed(): boolean {
@@ -178,9 +178,10 @@ export class MotorDevice implements RobotDevice {
   }
 
   #greet(): void {
-    this.#line.greet();
-    this.#ready = this.#line.ready;
-    if (!this.#ready || !this.#line.latched) return;
+    const { greeting } = this.#line;
+    greeting.poll();
+    this.#ready = greeting.done;
+    if (!this.#ready || !greeting.latched) return;
     // What stopped in an earlier run is a stop that nobody has left.
     this.mode = DeviceMode.stopped;
     this.reason = DeviceReason.expired;

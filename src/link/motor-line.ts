@@ -24,6 +24,20 @@ export const Seen = {
 } as const;
 export type Seen = (typeof Seen)[keyof typeof Seen];
 
+/** What makes sure of drives before anything may move. */
+export interface MotorGreeting {
+  /** Each drive is known and its watchdog, where it is used, has been seen to expire. */
+  readonly done: boolean;
+  /** What is wrong, naming the drive; null where nothing is. */
+  readonly refusal: string | null;
+  /** What to tell a person who waits for it. */
+  readonly silence: string;
+  /** A drive was found in a stop of an earlier run that it latches. */
+  readonly latched: boolean;
+  /** Does one thing of it; it is done again where it was not answered. */
+  poll(): void;
+}
+
 /**
  * Motor drives behind a line, in the units of their shafts: turns, turns/s, N*m. Arrays have one
  * place for each motor. Nothing here throws; what asks waits for answers, for a bounded time.
@@ -31,22 +45,13 @@ export type Seen = (typeof Seen)[keyof typeof Seen];
 export interface MotorLine {
   /** The port is gone for good. */
   readonly lost: boolean;
-  /** Each drive is known and its watchdog, where it is used, has been seen to expire. */
-  readonly ready: boolean;
-  /** What is wrong, naming the drive; null where nothing is. */
-  readonly refusal: string | null;
-  /** What to tell a person who waits for `ready`. */
-  readonly silence: string;
-  /** A drive was found in a stop of an earlier run that it latches. */
-  readonly latched: boolean;
+  readonly greeting: MotorGreeting;
   /** As of the newest whole answer: turns, turns/s, `Seen`. */
   readonly turns: Float64Array;
   readonly speeds: Float64Array;
   readonly seen: Uint8Array;
   /** 1 where the drive's watchdog was found expired. */
   readonly expired: Uint8Array;
-  /** Does one thing of the greeting. */
-  greet(): void;
   /** Asks all drives; false where one did not answer, and then nothing has changed. */
   look(): boolean;
   /** Sends each motor its order; false where the port did not take them. It moves nothing idle. */

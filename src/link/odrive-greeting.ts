@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import type { MotorGreeting } from "./motor-line.ts";
 import type { OdriveBus } from "./odrive-bus.ts";
 import { encodeOdriveLines } from "./odrive-text.ts";
 
@@ -21,9 +22,11 @@ type Stage = (typeof Stage)[keyof typeof Stage];
  * Makes sure of an ODrive before anything may move: its firmware, that each axis is idle, well and
  * takes orders as they come, and that its watchdog really expires. Nothing here gives power.
  */
-export class OdriveGreeting {
+export class OdriveGreeting implements MotorGreeting {
   /** What is wrong, with the axis; null where nothing is. */
   refusal: string | null = null;
+  /** Nothing that it latches tells of a run: an idle axis that nobody feeds expires, too. */
+  readonly latched = false;
   #stage: Stage = Stage.firmware;
   #waitsFor: string = noAnswer;
   #strange = 0;

@@ -40,13 +40,11 @@ export class OdriveLine implements MotorLine {
   readonly speeds: Float64Array;
   readonly seen: Uint8Array;
   readonly expired: Uint8Array;
-  /** Nothing that it latches outlives a run: an idle axis that nobody feeds expires, too. */
-  readonly latched = false;
   /** What each axis reports: bits of `axis.error`. */
   readonly errors: Float64Array;
   readonly #bus: OdriveBus;
   readonly #axes: readonly number[];
-  readonly #greeting: OdriveGreeting;
+  readonly greeting: OdriveGreeting;
   readonly #lookLines: Uint8Array;
   readonly #lookCounts: Uint8Array;
   readonly #answers: Float64Array;
@@ -78,7 +76,7 @@ export class OdriveLine implements MotorLine {
     this.#lookCounts = Uint8Array.from(axes.flatMap(() => seenCounts));
     this.#askedCounts = Uint8Array.from(axes.flatMap(() => [1, 1, 1]));
     this.#answers = new Float64Array(4 * count);
-    this.#greeting = new OdriveGreeting(bus, axes, watchdogUs, clock);
+    this.greeting = new OdriveGreeting(bus, axes, watchdogUs, clock);
     this.#begins = axes.map((axis) => {
       return [`w axis${axis}.requested_state 1`, `p ${axis} `, `v ${axis} `, `c ${axis} `].map(
         bytesOf,
@@ -99,22 +97,6 @@ export class OdriveLine implements MotorLine {
 
   get lost(): boolean {
     return this.#bus.lost;
-  }
-
-  get ready(): boolean {
-    return this.#greeting.done;
-  }
-
-  get refusal(): string | null {
-    return this.#greeting.refusal;
-  }
-
-  get silence(): string {
-    return this.#greeting.silence;
-  }
-
-  greet(): void {
-    this.#greeting.poll();
   }
 
   look(): boolean {
