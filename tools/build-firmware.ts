@@ -9,9 +9,9 @@ import {
   buildImage,
   compilerVersion,
   type FirmwareBoard,
+  strangers,
   targets,
 } from "./firmware-image.ts";
-import { busSources } from "./firmware-sources.ts";
 
 /** An image that is committed: a board and what it drives. */
 interface Image {
@@ -21,13 +21,13 @@ interface Image {
 }
 
 /**
- * Every target for the Pico, and virtual servos; of the others each has the pendulum and the load
- * of six joints.
+ * Every target for the Pico, and virtual servos and drives; of the others each has the pendulum and
+ * the load of six joints.
  */
 const everywhere: readonly string[] = ["pendulum", "six-joints"];
 
 const images: readonly Image[] = boards
-  .flatMap((board) => [...targets, ...Object.keys(busSources)].map((target) => ({ board, target })))
+  .flatMap((board) => [...targets, ...strangers].map((target) => ({ board, target })))
   .filter(({ board, target }) => board.name === "rp2040" || everywhere.includes(target))
   .filter(({ board, target }) => !board.lacks?.includes(target))
   .map(({ board, target }) => ({ name: `${board.name}-${target}`, board, target }));

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sealBootStage } from "../src/hil/boot-stage.ts";
-import { busSources, coreSources } from "./firmware-sources.ts";
+import { axisSources, busSources, coreSources } from "./firmware-sources.ts";
 import { uf2Of } from "./uf2.ts";
 
 /** A board that we have an image for. */
@@ -109,6 +109,40 @@ export const boards: readonly FirmwareBoard[] = [
 /** What is driven, by its file below targets/. */
 export const targets: readonly string[] = ["pendulum", "pd-servo", "torque-motor", "six-joints"];
 
+/** The name of a C object for `target`. */
+export const symbolOf = (target: string): string => `sinew_${target.replaceAll("-", "_")}`;
+
+/** The name of the line of a virtual bus, for its port. */
+export const lineOf = (bus: string): string => `${symbolOf(bus)}_line`;
+
+/** An image that is no device of ours: what is in the place of target and loop. */
+interface Stranger {
+  readonly sources: readonly string[];
+  /** Below ports/, and what it takes for its device. */
+  readonly loop: string;
+  readonly device: string;
+}
+
+const onBus = Object.entries(busSources).map(([name, sources]) => [
+  name,
+  { sources, loop: "bus-board.c", device: `SINEW_BUS=${lineOf(name)}` },
+]);
+const onLine = ["odrive-axis", "moteus-axis"].map((name) => [
+  name,
+  {
+    sources: [...axisSources, "targets/torque-motor.c"],
+    loop: "line-board.c",
+    device: `SINEW_LINE_DEVICE=${symbolOf(name)}_device`,
+  },
+]);
+const strangersByName: Readonly<Record<string, Stranger>> = Object.fromEntries([
+  ...onBus,
+  ...onLine,
+]);
+
+/** Images that stand for other makers' devices, by name. */
+export const strangers: readonly string[] = Object.keys(strangersByName);
+
 /** c11 turns the fusing of multiply and add off, so every core computes the same floats. */
 const flags: readonly string[] = [
   "-std=c11",
@@ -123,12 +157,6 @@ const flags: readonly string[] = [
   "-Itargets",
   "-Iports",
 ];
-
-/** The name of a C object for `target`. */
-export const symbolOf = (target: string): string => `sinew_${target.replaceAll("-", "_")}`;
-
-/** The name of the line of a virtual bus, for its port. */
-export const lineOf = (bus: string): string => `${symbolOf(bus)}_line`;
 
 /** Runs a tool in firmware-bridge/; throws an Error of one line where it is missing or fails. */
 function run(root: string, tools: Tools, tool: string, args: readonly string[]): string {
@@ -151,12 +179,11 @@ export function buildImage(root: string, board: FirmwareBoard, target: string): 
     const elf = join(folder, "image.elf");
     const path = join(folder, "image.bin");
     const { tools, linkerScript } = board;
-    const bus = busSources[target];
-    const made = bus ?? [`targets/${target}.c`];
-    const loop = bus === undefined ? "board.c" : "bus-board.c";
-    const sources = [loop, ...board.sources].map((name) => `ports/${name}`);
-    const line = bus === undefined ? [] : [`SINEW_BUS=${lineOf(target)}`];
-    const named = [`SINEW_TARGET=${symbolOf(target)}`, ...line, ...board.defines];
+    const stranger = strangersByName[target];
+    const made = stranger?.sources ?? [`targets/${target}.c`];
+    const sources = [stranger?.loop ?? "board.c", ...board.sources].map((name) => `ports/${name}`);
+    const device = stranger === undefined ? [] : [stranger.device];
+    const named = [`SINEW_TARGET=${symbolOf(target)}`, ...device, ...board.defines];
     const defines = named.map((one) => `-D${one}`);
     run(root, tools, "gcc", [
       ...[...board.cpu, ...flags, ...tools.flags, ...defines],

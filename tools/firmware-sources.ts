@@ -14,3 +14,12 @@ export const busSources: Readonly<Record<string, readonly string[]>> = {
   "sts-bus": [...sharedBusSources, "targets/sts-servo.c", "targets/sts-bus.c"],
   "dxl-bus": [...sharedBusSources, "targets/dxl-servo.c", "targets/dxl-bus.c"],
 };
+
+/** Virtual motor drives, but for the motor itself, which is a target of its own too. */
+export const axisSources: readonly string[] = [
+  "targets/line-text.c",
+  "targets/line-device.c",
+  "targets/motor-axis.c",
+  "targets/odrive-axis.c",
+  "targets/moteus-axis.c",
+];

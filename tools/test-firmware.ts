@@ -16,7 +16,7 @@ import { encodeFrame, FrameDecoder } from "../src/wire/frame.ts";
 import { DeviceMode, Layout, MessageType, Result } from "../src/wire/messages.ts";
 import { Requests } from "../src/wire/requests.ts";
 import { lineOf } from "./firmware-image.ts";
-import { busSources, coreSources } from "./firmware-sources.ts";
+import { axisSources, busSources, coreSources } from "./firmware-sources.ts";
 
 const flags: readonly string[] = [
   "-std=c11",
@@ -52,7 +52,11 @@ const tests: readonly string[] = [
   "test/torque-motor-test.c",
   "test/sts-test.c",
   "test/dxl-test.c",
+  "test/line-drive.c",
+  "test/odrive-test.c",
+  "test/moteus-test.c",
   ...new Set(Object.values(busSources).flat()),
+  ...axisSources,
 ];
 
 /** The board's loop, with the indices of a core of 32 bits and of 8. */

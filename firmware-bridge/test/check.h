@@ -29,6 +29,8 @@ extern const struct test servo_tests[];
 extern const struct test torque_motor_tests[];
 extern const struct test sts_tests[];
 extern const struct test dxl_tests[];
+extern const struct test odrive_tests[];
+extern const struct test moteus_tests[];
 
 /* Pseudorandom 32 bits, the same in every run (xorshift, Marsaglia 2003). */
 unsigned random_word(void);

@@ -52,9 +52,9 @@ export function reportRows(report: RunReport): string[][] {
     ["log", `${report.steps} steps, dropped ${report.droppedSteps}: ${report.logPath}`],
   ];
   if (report.failedReads > 0) rows.push(["failed reads", String(report.failedReads)]);
-  const layers = report.protectionLayers;
-  rows.push(["protection", `${layers.length} layer${layers.length === 1 ? "" : "s"}`]);
-  for (const layer of layers) rows.push(["", layer]);
+  const { gates, silence } = report.protection;
+  rows.push(["protection", gates.length === 1 ? "one layer" : "two layers"]);
+  for (const what of [...gates, silence]) rows.push(["", what]);
   if (report.logFailure !== null) rows.push(["log ended early", report.logFailure]);
   for (const why of reasonsOfStops(report)) rows.push(["stopped", why]);
   rows.push(["device at rest", report.deviceAtRest ? "yes" : "NOT CONFIRMED"]);

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { LinkChoice } from "../link/link.ts";
+import type { Protection } from "../link/link.ts";
 import { liveLine, reasonsOfStops, reportRows } from "./drive.ts";
 import { numberWithin } from "./option.ts";
 import { readPolicyFile } from "./policy-file.ts";
@@ -17,16 +17,10 @@ interface Options {
 
 const seeSafety = "see docs/safety.md, and keep the switch of their power within reach";
 
-/** What to know before servos move that have no firmware of ours; none where they have. */
-function warningsOf(link: LinkChoice, layers: readonly string[]): string[] {
-  const [gate, watchdog] = layers;
-  if ("feetech" in link) {
-    const alone = "these servos check nothing and go on holding when this program ends";
-    return [`one protection layer: ${gate};`, `${alone};`, seeSafety];
-  }
-  if (!("dynamixel" in link)) return [];
-  const both = [`two protection layers: ${gate};`, `${watchdog}, and judges no goal;`];
-  return [...both, seeSafety];
+/** What to know before anything moves that has no firmware of ours; nothing where it has. */
+function warningsOf({ gates, silence }: Protection): string[] {
+  if (gates.length > 1) return [];
+  return [`one protection layer: ${gates[0]};`, `${silence};`, seeSafety];
 }
 
 /** `sinew run`. */
@@ -53,12 +47,12 @@ Example:
 
 async function act(path: string, options: Options): Promise<void> {
   const { runPolicy } = await import("../edge/run.ts");
-  const { protectionLayersOf } = await import("../link/link.ts");
+  const { protectionOf } = await import("../link/link.ts");
   const terminal = new Terminal(options);
   const robot = await readRobotFile(path);
   const file = chosenPolicy(options.policy, robot, path);
   const policy = { bytes: readPolicyFile(file), path: file };
-  for (const line of warningsOf(robot.link, protectionLayersOf(robot.link))) terminal.line(line);
+  for (const line of warningsOf(protectionOf(robot.link))) terminal.line(line);
   const abort = new AbortController();
   void interrupted().then(() => abort.abort());
   let startUs = Number.NaN;

@@ -8,6 +8,7 @@ import { servoIdMax as feetechIdMax } from "../link/feetech-packet.ts";
 import type { LinkChoice } from "../link/link.ts";
 import type { DynamixelLine, ServoLine } from "../link/servo-joints.ts";
 import { type Limits, limitsOf } from "../safety/limits.ts";
+import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
 
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
@@ -87,6 +88,8 @@ const linkSchema = v.strictObject({
   mqtt: v.optional(mqttSchema),
   feetech: v.optional(feetechSchema),
   dynamixel: v.optional(dynamixelSchema),
+  odrive: v.optional(odriveSchema),
+  moteus: v.optional(moteusSchema),
 });
 
 const robotSchema = v.strictObject({
@@ -133,23 +136,32 @@ export function parseRobot(source: string, path: string): Robot {
   }
   const { robot, link, policy, limits, stops, commandTtlMs, observationAgeMs, log } = result.output;
   if (Object.keys(link).length !== 1) {
-    return fail(["link"], "link: give either serial, mqtt, feetech or dynamixel");
+    const known = Object.keys(linkSchema.entries).join(", ");
+    return fail(["link"], `link: give exactly one of ${known}`);
   }
   const line = link.feetech ?? link.dynamixel;
   if (line !== undefined && stops !== undefined) {
     return fail(["stops"], "stops: servos hold their place on a stop: leave it out");
   }
-  if (line !== undefined) checkServos(link, line, limits as Robot["limits"], fail);
-  const choice = choiceOf(link, robot);
   const choices = limits as Robot["limits"];
+  if (line !== undefined) checkServos(link, line, choices, fail);
+  if (link.odrive !== undefined) {
+    checkMotors(["link", "odrive", "axes"], "axis", link.odrive, choices, fail);
+  }
+  if (link.moteus !== undefined) {
+    checkMotors(["link", "moteus", "motors"], "id", link.moteus, choices, fail);
+  }
+  const choice = choiceOf(link, robot);
   const times = { commandTtlMs, observationAgeMs };
   return { robot, link: choice, policy, limits: choices, stops, ...times, log };
 }
 
 function choiceOf(link: v.InferOutput<typeof linkSchema>, robot: string): LinkChoice {
-  const { serial, mqtt, feetech, dynamixel } = link;
+  const { serial, mqtt, feetech, dynamixel, odrive, moteus } = link;
   if (feetech !== undefined) return { feetech: feetech as ServoLine };
   if (dynamixel !== undefined) return { dynamixel: dynamixel as DynamixelLine };
+  if (odrive !== undefined) return { odrive };
+  if (moteus !== undefined) return { moteus };
   return mqtt === undefined ? { serial: serial! } : { mqtt: { ...mqtt, robot } };
 }
 

@@ -3,7 +3,7 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { Mode, nameOfMode, namesOfReasons } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
-import { type Link, openLink, protectionLayersOf } from "../link/link.ts";
+import { type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { readPolicyFile } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
@@ -34,7 +34,7 @@ export interface RunReport {
   /** Cycles that asked the device and got no whole answer. */
   readonly failedReads: number;
   /** What stands between the policy and the motors, one a line, in words for a person. */
-  readonly protectionLayers: readonly string[];
+  readonly protection: Protection;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
   readonly transitions: readonly Transition[];
   readonly linkLost: boolean;
@@ -141,7 +141,7 @@ export class Run {
       refused: this.status.count(Count.refused),
       droppedCommands: this.status.count(Count.droppedCommands),
       failedReads: this.status.count(Count.failedReads),
-      protectionLayers: protectionLayersOf(this.#link.door),
+      protection: protectionOf(this.#link.door),
       times,
       transitions: this.status.transitions(),
       linkLost,

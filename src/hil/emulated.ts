@@ -19,5 +19,5 @@ export interface Emulated {
 /** Room of an `output`. */
 export const outputBytesMax = 16_384;
 
-/** What a board's firmware speaks: ours, or that of a bus of servos. */
-export type Protocol = "bridge" | ServoFamily["name"];
+/** What a board's firmware speaks: ours, or that of a bus of servos or of a motor drive. */
+export type Protocol = "bridge" | ServoFamily["name"] | "odrive" | "moteus";

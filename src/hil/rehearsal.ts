@@ -4,6 +4,8 @@ import { feetech } from "../link/feetech-family.ts";
 import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "../wire/frame.ts";
 import { Layout, MessageType, protocolHash } from "../wire/messages.ts";
 import type { Emulated, Protocol } from "./emulated.ts";
+import { MoteusRehearsal } from "./moteus-rehearsal.ts";
+import { OdriveRehearsal } from "./odrive-rehearsal.ts";
 import { ServoRehearsal } from "./servo-rehearsal.ts";
 
 const stepMs = 1;
@@ -22,16 +24,26 @@ const hostUsMax = 3_000_000;
  * silicon does.
  */
 export function rehearse(board: Emulated, clock: Clock, protocol: Protocol): void {
-  const host =
-    protocol === "bridge"
-      ? new RehearsalHost(board)
-      : new ServoRehearsal(board, protocol === "feetech" ? feetech : dynamixel);
+  const host = rehearsalOf(board, protocol);
   const endUs = clock.now() + hostUsMax;
   for (let ms = 0; ms < lengthMs && clock.now() < endUs; ms += stepMs) {
     host.speak(ms);
     // A step may need several slices while the emulator is still cold.
     for (let slice = 0; slice < 4; slice++) board.run((ms + stepMs) * 1e6);
     host.listen();
+  }
+}
+
+function rehearsalOf(board: Emulated, protocol: Protocol): Pick<RehearsalHost, "speak" | "listen"> {
+  switch (protocol) {
+    case "bridge":
+      return new RehearsalHost(board);
+    case "moteus":
+      return new MoteusRehearsal(board);
+    case "odrive":
+      return new OdriveRehearsal(board);
+    default:
+      return new ServoRehearsal(board, protocol === "feetech" ? feetech : dynamixel);
   }
 }
 

@@ -9,7 +9,10 @@ import { BridgeDevice, type RobotDevice } from "./device.ts";
 import { dynamixel } from "./dynamixel-family.ts";
 import { feetech } from "./feetech-family.ts";
 import { RingPort } from "./memory.ts";
+import type { MotorChoice } from "./motor-joints.ts";
 import { carryRings, type MqttPlace } from "./mqtt.ts";
+import { type MoteusChoice, openMoteus } from "./open-moteus.ts";
+import { openOdrive } from "./open-odrive.ts";
 import type { Port } from "./port.ts";
 import { lockSerialLine, openSerialPort } from "./serial.ts";
 import { aheadMax, ServoBus, syncReadUs } from "./servo-bus.ts";
@@ -22,14 +25,18 @@ export type LinkChoice =
   | { readonly serial: { readonly path: string; readonly baud: number } }
   | { readonly mqtt: MqttPlace }
   | { readonly feetech: ServoLine }
-  | { readonly dynamixel: DynamixelLine };
+  | { readonly dynamixel: DynamixelLine }
+  | { readonly odrive: MotorChoice }
+  | { readonly moteus: MoteusChoice };
 
 /** What the control thread needs to open its port; can be sent between threads. */
 export type Door =
   | { readonly serialPath: string }
   | { readonly rings: RingPair }
   | { readonly feetech: ServoLine }
-  | { readonly dynamixel: DynamixelLine };
+  | { readonly dynamixel: DynamixelLine }
+  | { readonly odrive: MotorChoice }
+  | { readonly moteus: MoteusChoice };
 
 /** A link that the main thread holds open for the control thread. */
 export interface Link {
@@ -39,16 +46,36 @@ export interface Link {
   close(): Promise<void>;
 }
 
-const gateLayer = "this program's gate judges every command";
+/** What stands between a policy and the motors, in words for a person. */
+export interface Protection {
+  /** Who judges each command, from here outwards: this many layers. */
+  readonly gates: readonly string[];
+  /** What the motors do when nothing comes any more. */
+  readonly silence: string;
+}
 
-/** What stands between a policy and the motors, from here outwards, in words for a person. */
-export function protectionLayersOf(link: LinkChoice | Door): string[] {
-  if ("feetech" in link) return [gateLayer];
+const ownGate = "this program's gate judges every command";
+
+/** Of a robot behind a link. */
+export function protectionOf(link: LinkChoice | Door): Protection {
+  if ("feetech" in link) {
+    const silence = "these servos check nothing and go on holding when this program ends";
+    return { gates: [ownGate], silence };
+  }
   if ("dynamixel" in link) {
     const { watchdogMs } = link.dynamixel;
-    return [gateLayer, `the servos' Bus Watchdog stops them after ${watchdogMs} ms of silence`];
+    const silence = `these servos judge no goal, and stop after ${watchdogMs} ms of silence`;
+    return { gates: [ownGate], silence };
   }
-  return [gateLayer, "the device's firmware judges it again and stops by itself"];
+  if ("odrive" in link || "moteus" in link) {
+    const { watchdogMs } = "odrive" in link ? link.odrive : link.moteus;
+    const alone = "go on to the last one when this program ends";
+    const end =
+      watchdogMs === undefined ? alone : `end their drive ${watchdogMs} ms after the last`;
+    return { gates: [ownGate], silence: `these drives judge no order, and ${end}` };
+  }
+  const gates = [ownGate, "the device's firmware judges it again"];
+  return { gates, silence: "the device stops by itself when commands stay away" };
 }
 
 /** Opens a link on the main thread. Throws `SinewError` "port" or "broker". */
@@ -66,6 +93,16 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
     const line = await lockSerialLine(servos.path, servos.baud, true);
     return { name: `${family.name} ${line.path}`, door: choice, close: () => line.close() };
   }
+  if ("odrive" in choice) {
+    const { odrive } = choice;
+    const line = await lockSerialLine(odrive.path, odrive.baud, true);
+    return { name: `odrive ${line.path}`, door: { odrive }, close: () => line.close() };
+  }
+  if ("moteus" in choice) {
+    const { moteus } = choice;
+    const line = await lockSerialLine(moteus.path, moteus.baud, true);
+    return { name: `moteus ${line.path}`, door: { moteus }, close: () => line.close() };
+  }
   const rings = makeRingPair();
   const close = await carryRings(choice.mqtt, rings);
   const { url, prefix, robot } = choice.mqtt;
@@ -76,6 +113,8 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
 export function openPort(door: Door): Port {
   if ("serialPath" in door) return openSerialPort(door.serialPath);
   if ("rings" in door) return new RingPort(door.rings.toDevice, door.rings.fromDevice);
+  if ("odrive" in door) return openSerialPort(door.odrive.path);
+  if ("moteus" in door) return openSerialPort(door.moteus.path);
   return openSerialPort(servosBehind(door).servos.path);
 }
 
@@ -97,8 +136,8 @@ const silentPeriodsMin = 2;
 
 /**
  * The device behind a door, from the control thread. Where `stops` are given, a bridge's own must
- * be these. Throws `SinewError("contract-mismatch")` where servos do not fit `spec` or the line is
- * too slow for its period, and `SinewError("robot-file")`, see `stopRulesOf`.
+ * be these. Throws `SinewError("contract-mismatch")` where servos or motor drives do not fit `spec`
+ * or the line is too slow for its period, and `SinewError("robot-file")`, see `stopRulesOf`.
  */
 export function openDevice(
   spec: Spec,
@@ -106,6 +145,8 @@ export function openDevice(
   clock: Pick<Clock, "now">,
   stops: Readonly<Record<string, StopChoice>> | undefined,
 ): RobotDevice {
+  if ("odrive" in door) return openOdrive(spec, door.odrive, () => openPort(door), clock, stops);
+  if ("moteus" in door) return openMoteus(spec, door.moteus, () => openPort(door), clock, stops);
   if ("serialPath" in door || "rings" in door) {
     const rules = stops === undefined ? null : stopRulesOf(spec, stops);
     return new BridgeDevice(spec, openPort(door), new Session(spec, rules));

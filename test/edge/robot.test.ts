@@ -136,13 +136,89 @@ test("robot: Dynamixel servos have ids, speeds and a watchdog of their own", () 
   );
 });
 
+const axes = `robot: pole
+link:
+  odrive:
+    path: /dev/ttyACM0
+    watchdogMs: 100
+    axes:
+      - { axis: 0, joint: pan }
+      - { axis: 1, joint: lift, sign: -1, gear: 8, zeroTurns: -0.5, maxSpeed: 2 }
+`;
+
+test("robot: the axes of an ODrive, with defaults that are slow", () => {
+  const { link } = parseRobot(`${axes}stops: { pan_position: off }\n`, "robot.yaml");
+  const motors = [
+    { id: 0, joint: "pan", sign: 1, gear: 1, zeroTurns: 0, maxSpeed: 1 },
+    { id: 1, joint: "lift", sign: -1, gear: 8, zeroTurns: -0.5, maxSpeed: 2 },
+  ];
+  const odrive = { path: "/dev/ttyACM0", baud: 115_200, watchdogMs: 100, motors };
+  assert.deepEqual(link, { odrive });
+  const unwatched = parseRobot(axes.replace("    watchdogMs: 100\n", ""), "robot.yaml").link;
+  assert.deepEqual(unwatched, { odrive: { ...odrive, watchdogMs: undefined } });
+});
+
+test("robot: every mistake about an axis gives line and column", () => {
+  const instead = (from: string, to: string, line: RegExp): void => {
+    assert.ok(axes.includes(from));
+    refuses(axes.replace(from, to), line);
+  };
+  instead("axis: 1", "axis: 0", /:8:\d+: "link.odrive.axes.1.axis": 0 is given twice/);
+  instead("axis: 1", "axis: 2", /:8:\d+: "link.odrive.axes.1.axis"/);
+  instead("joint: lift", "joint: pan", /:8:\d+: "link.odrive.axes.1.joint": pan is given twice/);
+  instead("gear: 8", "gear: 0", /:8:\d+: "link.odrive.axes.1.gear"/);
+  instead("maxSpeed: 2", "maxSpeed: 101", /:8:\d+: "link.odrive.axes.1.maxSpeed"/);
+  instead("zeroTurns: -0.5", "zeroTurns: .nan", /:8:\d+: "link.odrive.axes.1.zeroTurns"/);
+  instead("watchdogMs: 100", "watchdogMs: 5000", /:5:\d+: "link.odrive.watchdogMs"/);
+  instead("watchdogMs: 100", "watchdog: 100", /:5:\d+: unknown key "link.odrive.watchdog"/);
+  refuses("robot: a\nlink: { odrive: { path: p, axes: [] } }\n", /:2:\d+: .*at least one axis/);
+  refuses(
+    `${axes}limits: { lift_position: { rateMax: 2 } }\n`,
+    /:9:\d+: "limits.lift_position.rateMax": a position has no rateMax: give maxSpeed/,
+  );
+  parseRobot(`${axes}limits: { lift_torque: { rateMax: 2 } }\n`, "robot.yaml");
+});
+
+const moteus = `robot: leg
+link:
+  moteus:
+    path: /dev/ttyACM0
+    adapter: fdcanusb
+    motors:
+      - { id: 1, joint: hip }
+      - { id: 2, joint: knee, sign: -1, zeroTurns: 0.25, maxSpeed: 4 }
+`;
+
+test("robot: moteus drives, which are always watched", () => {
+  const { link } = parseRobot(moteus, "robot.yaml");
+  const motors = [
+    { id: 1, joint: "hip", sign: 1, gear: 1, zeroTurns: 0, maxSpeed: 1 },
+    { id: 2, joint: "knee", sign: -1, gear: 1, zeroTurns: 0.25, maxSpeed: 4 },
+  ];
+  const line = { path: "/dev/ttyACM0", baud: 921_600, adapter: "fdcanusb", watchdogMs: 100 };
+  assert.deepEqual(link, { moteus: { ...line, motors } });
+});
+
+test("robot: every mistake about a moteus gives line and column", () => {
+  const instead = (from: string, to: string, line: RegExp): void => {
+    assert.ok(moteus.includes(from));
+    refuses(moteus.replace(from, to), line);
+  };
+  instead("id: 2", "id: 1", /:8:\d+: "link.moteus.motors.1.id": 1 is given twice/);
+  instead("id: 2", "id: 127", /:8:\d+: "link.moteus.motors.1.id"/);
+  instead("joint: knee", "joint: hip", /:8:\d+: "link.moteus.motors.1.joint": hip is given twice/);
+  instead("adapter: fdcanusb", "adapter: can", /:5:\d+: "link.moteus.adapter": give fdcanusb or/);
+  instead("    adapter: fdcanusb\n", "", /"link.moteus.adapter" is missing/);
+  instead("adapter: fdcanusb", "adapter: uart", /:4:\d+: "link.moteus": a UART has one moteus/);
+});
+
 test("robot: every error gives line and column", () => {
   refuses("robot: a\nlink: { serial: { path: /dev/x }\n", /^robot\.yaml:3:1: /);
   refuses("robot: a\nrobot: b\n", /^robot\.yaml:2:1: .*unique/);
   refuses("robot: a\nlink:\n  serial: { path: /dev/x, boud: 9600 }\n", /:3:\d+: unknown key "link/);
   refuses("robot: a\nlink:\n  serial: { path: /dev/x, baud: fast }\n", /:3:33: "link.serial.baud"/);
   refuses("robot: a\n", /^robot\.yaml:1:1: "link" is missing/);
-  refuses("robot: a\nlink: {}\n", /:2:7: link: give either serial, mqtt, feetech or dynamixel/);
+  refuses("robot: a\nlink: {}\n", /:2:7: link: give exactly one of serial, mqtt/);
   refuses("robot: Arm 1\nlink: {serial: {path: a}}\n", /:1:8: "robot": give a name like/);
   refuses("robot: a\nlink: {mqtt: {url: 'http://h'}}\n", /:2:20: "link.mqtt.url": give mqtt:/);
   refuses("robot: a\nlink: {serial: {path: a}}\ncommandTtlMs: .nan\n", /:3:15: "commandTtlMs"/);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeRingPair } from "../../src/link/byte-ring.ts";
 import { Table } from "../../src/link/dynamixel-table.ts";
-import { openDevice, protectionLayersOf } from "../../src/link/link.ts";
+import { openDevice, protectionOf } from "../../src/link/link.ts";
 import { deskDynamixel } from "./desk-servo.ts";
 import { armServos, armSpec, ServoBench } from "./servo-bench.ts";
 
@@ -92,10 +92,9 @@ test("dynamixel: layers are told, and a watchdog shorter than two periods is ref
     () => openDevice(armSpec(2), choice, { now: () => 0 }, undefined),
     /watchdogMs 20 is less than two periods: give at least 40/,
   );
-  assert.equal(protectionLayersOf({ feetech: line }).length, 1);
-  assert.equal(protectionLayersOf({ rings: makeRingPair() }).length, 2);
-  const layers = protectionLayersOf(choice);
-  assert.match(layers[1], /Bus Watchdog stops them after 20 ms of silence/);
+  assert.equal(protectionOf({ feetech: line }).gates.length, 1);
+  assert.equal(protectionOf({ rings: makeRingPair() }).gates.length, 2);
+  assert.match(protectionOf(choice).silence, /stop after 20 ms of silence/);
   const slow = { dynamixel: { ...line, baud: 57_600, watchdogMs: 100 } };
   assert.throws(
     () => openDevice(armSpec(2), slow, { now: () => 0 }, undefined),

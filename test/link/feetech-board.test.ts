@@ -32,7 +32,7 @@ test("feetech board: nothing is under torque because a loop runs", () => staysLi
 
 test("feetech board: the loop drives six servos within their steps and holds them", async () => {
   const report = await drivesWithinSteps(arm, slack);
-  assert.equal(report.protectionLayers.length, 1);
+  assert.equal(report.protection.gates.length, 1);
 });
 
 test("feetech board: what holds from an earlier run is not armed unasked", async () => {

@@ -7,6 +7,7 @@ import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { Session } from "../../src/wire/session.ts";
 import { DeskDevice } from "./desk-device.ts";
 import { type DeskFamily, deskDynamixel, deskFeetech } from "./desk-servo.ts";
+import { MoteusBench, type MotorBench, OdriveBench } from "./motor-bench.ts";
 import { ServoBench } from "./servo-bench.ts";
 
 /** A device, and its far end in simulated time. */
@@ -60,10 +61,25 @@ function servoRig(desk: DeskFamily): Rig {
   };
 }
 
+function motorRig(bench: MotorBench): Rig {
+  const { desk, device } = bench;
+  return {
+    device,
+    get nowUs() {
+      return desk.nowUs;
+    },
+    pass: (cycles, action) => bench.cycles(cycles, action),
+    driven: () => desk.motors.map(({ driven, value }) => (driven ? value : 0)),
+    unplug: () => desk.close(),
+  };
+}
+
 for (const [name, makeRig] of [
   ["bridge", bridgeRig],
   ["feetech", () => servoRig(deskFeetech)],
   ["dynamixel", () => servoRig(deskDynamixel)],
+  ["odrive", () => motorRig(new OdriveBench({ kinds: ["position", "torque"] }))],
+  ["moteus", () => motorRig(new MoteusBench({ kinds: ["position", "torque"] }))],
 ] as const) {
   const ready = (): Rig => {
     const rig = makeRig();

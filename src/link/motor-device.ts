@@ -1,0 +1,340 @@
+import type { Clock } from "../core/clock.ts";
+import type { Spec } from "../core/spec.ts";
+import { DeviceMode, DeviceReason } from "../wire/messages.ts";
+import type { Phase } from "../wire/session.ts";
+import type { RobotDevice, StopReason } from "./device.ts";
+import { type MotorJoint, turnsMost } from "./motor-joints.ts";
+import { type MotorLine, Order, Seen } from "./motor-line.ts";
+
+/** So many cycles in a row may pass without an answer from every drive. */
+const failuresMax = 5;
+/** From seeing where the motors are to giving them power there. */
+const armWithinUs = 60_000;
+/** How long drives may take from being given power to following orders. */
+const powerWithinUs = 60_000;
+/** What a motor may move by while it is armed, rad of its joint. */
+const sinkRad = 0.025;
+/** Slower than this a joint is at rest, rad/s. */
+const restSpeed = 0.05;
+const repeatUs = 20_000;
+
+/**
+ * Motor drives that have firmware of their own and none of ours. Nothing behind this program judges
+ * an order, so: a position's goal moves by a bounded step from the last one sent; velocity and
+ * effort only with a drive's own watchdog, which its line has seen expire; power only by arming, at
+ * the place where the motors are; an order only in a cycle in which each was seen to follow them.
+ */
+export class MotorDevice implements RobotDevice {
+  readonly spec: Spec;
+  mode: number = DeviceMode.disarmed;
+  reason: number = DeviceReason.none;
+  droppedCount = 0;
+  failedReads = 0;
+  roundTripUs: number = Number.NaN;
+  readonly #joints: readonly MotorJoint[];
+  readonly #line: MotorLine;
+  readonly #clock: Pick<Clock, "now">;
+  readonly #observation: Float32Array;
+  /** What each motor does while it is armed. */
+  readonly #orders: Uint8Array;
+  /** What was sent last, and what is to be sent, as the drives take it. */
+  readonly #sent: Float64Array;
+  readonly #next: Float64Array;
+  /** What each motor does in a stop; `position` where it holds. */
+  readonly #rest: Uint8Array;
+  readonly #place: Float64Array;
+  #ready = false;
+  #sampledUs: number = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+  #resetting = false;
+  #repeatAtUs: number = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    spec: Spec,
+    joints: readonly MotorJoint[],
+    line: MotorLine,
+    clock: Pick<Clock, "now">,
+  ) {
+    this.spec = spec;
+    this.#joints = joints;
+    this.#line = line;
+    this.#clock = clock;
+    this.#observation = new Float32Array(spec.observation.length);
+    this.#orders = Uint8Array.from(joints, ({ order }) => order);
+    this.#sent = new Float64Array(joints.length);
+    this.#next = new Float64Array(joints.length);
+    this.#rest = new Uint8Array(joints.length);
+    this.#place = new Float64Array(joints.length);
+  }
+
+  get lost(): boolean {
+    return this.#line.lost;
+  }
+
+  get phase(): Phase {
+    if (this.refusal !== null) return "refused";
+    return this.#ready ? "ready" : "greeting";
+  }
+
+  get refusal(): string | null {
+    return this.#line.greeting.refusal;
+  }
+
+  get silence(): string {
+    return this.#line.greeting.silence;
+  }
+
+  get armed(): boolean {
+    return this.mode === DeviceMode.armed;
+  }
+
+  get disarmed(): boolean {
+    return this.mode === DeviceMode.disarmed;
+  }
+
+  get stopped(): boolean {
+    return this.mode === DeviceMode.stopped;
+  }
+
+  get stopping(): boolean {
+    return this.mode === DeviceMode.stopping;
+  }
+
+  get resetting(): boolean {
+    return this.#resetting;
+  }
+
+  poll(nowUs: number): void {
+    if (!this.#ready) {
+      this.#greet();
+      return;
+    }
+    if (this.#resetting && this.stopped) this.#leaveStop();
+    if (this.armed || nowUs < this.#repeatAtUs) return;
+    this.#repeatAtUs = nowUs + repeatUs;
+    this.#keepStopped(nowUs);
+  }
+
+  read(observation: Float32Array, nowUs: number): number {
+    if (this.#ready) this.#look(nowUs);
+    observation.set(this.#observation);
+    return this.#failures > failuresMax ? Number.POSITIVE_INFINITY : nowUs - this.#sampledUs;
+  }
+
+  write(action: Float32Array, validUntilUs: number): boolean {
+    if (!this.armed) return false;
+    // A drive that started anew since it was seen might take an order for the wish to be powered.
+    const seen = this.#failures === 0;
+    const inTime = this.#clock.now() <= validUntilUs;
+    if (!seen || !inTime || !this.#aim(action) || !this.#line.command(this.#orders, this.#next)) {
+      this.droppedCount++;
+      return false;
+    }
+    this.#sent.set(this.#next);
+    return true;
+  }
+
+  /**
+   * Before there is power the drives have orders to stay where they are, and say so; after it each
+   * is seen to follow them.
+   */
+  arm(nowUs: number): void {
+    if (!this.disarmed || this.phase !== "ready") return;
+    if (!this.#look(nowUs) || !this.#sound()) return;
+    for (let at = 0; at < this.#joints.length; at++) {
+      this.#place[at] = this.#line.turns[at];
+      this.#next[at] = this.#orders[at] === Order.position ? this.#place[at] : 0;
+    }
+    if (!this.#line.prepare(this.#orders, this.#next)) return;
+    if (!this.#look(nowUs) || !this.#sound() || !this.#stayed()) return;
+    if (this.#clock.now() - nowUs > armWithinUs) return;
+    this.#sent.set(this.#next);
+    if (this.#line.power(this.#orders, this.#next) && this.#follow(nowUs)) {
+      this.mode = DeviceMode.armed;
+      this.reason = DeviceReason.none;
+    } else {
+      // Also what an earlier stop held: it is not known what it follows now.
+      this.#rest.fill(Order.off);
+      this.#line.command(this.#rest, this.#next);
+    }
+  }
+
+  stop(reason: StopReason): void {
+    this.#resetting = false;
+    if (!this.stopping && !this.stopped) this.#stop(reason);
+  }
+
+  reset(): void {
+    // One that was asked for before a stop must not leave it.
+    this.#resetting = this.stopped || this.stopping;
+  }
+
+  close(): void {
+    this.#line.close();
+  }
+
+  wait(timeoutUs: number): void {
+    this.#line.wait(timeoutUs);
+  }
+
+  #greet(): void {
+    const { greeting } = this.#line;
+    greeting.poll();
+    this.#ready = greeting.done;
+    if (!this.#ready || !greeting.latched) return;
+    // What stopped in an earlier run is a stop that nobody has left.
+    this.mode = DeviceMode.stopped;
+    this.reason = DeviceReason.expired;
+  }
+
+  /** Where the motors are now. Where one does not tell, all that was known stays, and grows old. */
+  #look(nowUs: number): boolean {
+    const startUs = this.#clock.now();
+    if (!this.#line.look()) {
+      this.#failures++;
+      this.failedReads++;
+      return false;
+    }
+    this.roundTripUs = this.#clock.now() - startUs;
+    this.#sampledUs = nowUs;
+    this.#failures = 0;
+    const { turns, speeds } = this.#line;
+    for (let at = 0; at < this.#joints.length; at++) {
+      const { motor, positionAt, velocityAt, turnsPerRad } = this.#joints[at];
+      if (positionAt >= 0) {
+        this.#observation[positionAt] = (turns[at] - motor.zeroTurns) / turnsPerRad;
+      }
+      if (velocityAt >= 0) this.#observation[velocityAt] = speeds[at] / turnsPerRad;
+    }
+    if (this.armed && !this.#allDriven()) this.#stop(this.#whyNotDriven());
+    return true;
+  }
+
+  #allDriven(): boolean {
+    const { seen } = this.#line;
+    for (let at = 0; at < seen.length; at++) if (seen[at] !== Seen.driven) return false;
+    return true;
+  }
+
+  #whyNotDriven(): number {
+    const { expired, seen } = this.#line;
+    for (let at = 0; at < seen.length; at++) {
+      if (seen[at] !== Seen.driven && expired[at] === 1) return DeviceReason.expired;
+    }
+    return DeviceReason.fault;
+  }
+
+  /** No drive reports an error or is busy, and each is where its orders can be told well. */
+  #sound(): boolean {
+    const { seen, turns } = this.#line;
+    for (let at = 0; at < seen.length; at++) {
+      if (seen[at] !== Seen.idle && seen[at] !== Seen.driven) return false;
+      if (!(Math.abs(turns[at]) <= turnsMost)) return false;
+    }
+    return true;
+  }
+
+  #stayed(): boolean {
+    for (let at = 0; at < this.#joints.length; at++) {
+      const moved = Math.abs(this.#line.turns[at] - this.#place[at]);
+      if (moved > sinkRad * Math.abs(this.#joints[at].turnsPerRad)) return false;
+    }
+    return true;
+  }
+
+  /** Waits until all drives follow their orders. */
+  #follow(nowUs: number): boolean {
+    const untilUs = this.#clock.now() + powerWithinUs;
+    while (this.#clock.now() <= untilUs && !this.lost) {
+      if (this.#look(nowUs) && this.#allDriven()) return true;
+      if (this.#failures === 0 && this.#line.seen.includes(Seen.failed)) return false;
+      this.#line.wait(1000);
+    }
+    return false;
+  }
+
+  /** The next orders; false where `action` is beyond the contract. */
+  #aim(action: Float32Array): boolean {
+    for (let at = 0; at < this.#joints.length; at++) {
+      const { motor, order, perUnit, stepTurns, leadTurns, actionAt } = this.#joints[at];
+      const { low, high } = this.spec.action[actionAt];
+      const value = action[actionAt];
+      // Written so that NaN fails it.
+      const permitted = value >= Math.fround(low) && value <= Math.fround(high);
+      if (!permitted) return false;
+      if (order === Order.position) {
+        const wanted = motor.zeroTurns + value * perUnit;
+        const way = around(wanted, this.#line.turns[at], leadTurns) - this.#sent[at];
+        this.#next[at] = this.#sent[at] + around(way, 0, stepTurns);
+      } else {
+        this.#next[at] = value * perUnit;
+      }
+    }
+    return true;
+  }
+
+  /** What follows orders holds its place, where it is to; all else is let go. */
+  #stop(reason: number): void {
+    this.reason = reason;
+    this.mode = DeviceMode.stopping;
+    const { seen, turns } = this.#line;
+    for (let at = 0; at < this.#joints.length; at++) {
+      const { holds, leadTurns } = this.#joints[at];
+      const held = holds && seen[at] === Seen.driven;
+      this.#rest[at] = held ? Order.position : Order.off;
+      // No further than a goal ever is from it: one reading may be wrong.
+      const place = this.#failures === 0 ? turns[at] : this.#sent[at];
+      this.#next[at] = held ? around(place, this.#sent[at], 2 * leadTurns) : 0;
+    }
+    this.#line.command(this.#rest, this.#next);
+    this.#repeatAtUs = Number.NEGATIVE_INFINITY;
+    if (!this.#anyDriven()) this.mode = DeviceMode.stopped;
+  }
+
+  /**
+   * Says again what a stop said, as long as a motor has power: until it has none, or for ever where
+   * it holds, since its watchdog wants to be told. What was given power by anybody else is let go.
+   */
+  #keepStopped(nowUs: number): void {
+    if (!this.stopping && !this.#anyDriven()) return;
+    if (!this.#look(nowUs)) return;
+    const { seen } = this.#line;
+    for (let at = 0; at < seen.length; at++) {
+      // What lost its power is not given it again unasked.
+      if (seen[at] !== Seen.driven) this.#rest[at] = Order.off;
+    }
+    if (this.#anyDriven()) this.#line.command(this.#rest, this.#next);
+    if (this.stopping && this.#resting()) this.mode = DeviceMode.stopped;
+  }
+
+  #anyDriven(): boolean {
+    const { seen } = this.#line;
+    for (let at = 0; at < seen.length; at++) {
+      if (seen[at] === Seen.driven || seen[at] === Seen.busy) return true;
+    }
+    return false;
+  }
+
+  /** Each motor has no power, or holds and does not move. */
+  #resting(): boolean {
+    const { seen, speeds } = this.#line;
+    for (let at = 0; at < seen.length; at++) {
+      if (seen[at] === Seen.busy) return false;
+      if (seen[at] !== Seen.driven) continue;
+      const restTurns = restSpeed * Math.abs(this.#joints[at].turnsPerRad);
+      if (this.#rest[at] !== Order.position || !(Math.abs(speeds[at]) <= restTurns)) return false;
+    }
+    return true;
+  }
+
+  #leaveStop(): void {
+    this.#resetting = false;
+    this.mode = DeviceMode.disarmed;
+    this.reason = DeviceReason.none;
+  }
+}
+
+/** `value`, or what is nearest to it within `reach` of `middle`. */
+function around(value: number, middle: number, reach: number): number {
+  return Math.min(middle + reach, Math.max(middle - reach, value));
+}

@@ -1,0 +1,389 @@
+// What holds for every driver of motor drives with firmware of their own, in simulated time.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { StopReason } from "../../src/link/device.ts";
+import { DeviceReason } from "../../src/wire/messages.ts";
+import {
+  type BenchOptions,
+  MoteusBench,
+  type MotorBench,
+  OdriveBench,
+  periodUs,
+} from "./motor-bench.ts";
+
+/** 1 rad/s in a period of 20 ms; a turn is a radian here. */
+const step = 0.02;
+
+for (const [name, Bench] of [
+  ["odrive", OdriveBench],
+  ["moteus", MoteusBench],
+] as const) {
+  const make = (options: BenchOptions = {}): MotorBench => new Bench(options);
+  const armed = (options: BenchOptions = {}): MotorBench => {
+    const bench = make(options);
+    bench.arm();
+    return bench;
+  };
+  const near = (value: number, expected: number, within = 1e-3): void => {
+    assert.ok(Math.abs(value - expected) <= within, `${value} is not ${expected}`);
+  };
+
+  test(`${name}: the greeting gives no motor power, nor does a loop that runs`, () => {
+    const bench = make({ kinds: ["position", "torque"] });
+    bench.desk.motors[0].turns = 3;
+    bench.greet();
+    assert.equal(bench.device.phase, "ready", bench.device.silence);
+    bench.cycles(20, 0.5);
+    assert.ok(
+      bench.desk.motors.every(
+        ({ driven, turns, speed }) => !driven && turns % 3 === 0 && speed === 0,
+      ),
+    );
+    assert.ok(bench.device.disarmed && bench.ageUs === 0);
+  });
+
+  test(`${name}: radians, rad/s and N*m by gear, sign and zero`, () => {
+    const bench = make({ kinds: ["position", "torque"], change: { zeroTurns: 2, gear: 10 } });
+    bench.greet();
+    const [a, b] = bench.desk.motors;
+    [a.turns, b.turns] = [2 + 10 / 4, 2 + 10 / 4];
+    [a.speed, b.speed] = [5, 5];
+    bench.device.read(bench.observation, bench.desk.nowUs);
+    near(bench.observation[0], Math.PI / 2, 1e-2);
+    near(bench.observation[1], -Math.PI / 2, 1e-2);
+    near(bench.observation[2], Math.PI, 0.1);
+    near(bench.observation[3], -Math.PI, 0.1);
+    [a.speed, b.speed] = [0, 0];
+    bench.cycle();
+    bench.device.arm(bench.desk.nowUs);
+    assert.ok(bench.device.armed);
+    bench.cycles(2, [0, 0.5]);
+    near(b.value, -0.05, 1e-4);
+  });
+
+  test(`${name}: power comes at the place where the motors are`, () => {
+    const bench = make({ kinds: ["position", "velocity"] });
+    bench.greet();
+    const [a, b] = bench.desk.motors;
+    [a.turns, b.turns] = [2.5, -1.25];
+    bench.cycle();
+    bench.device.arm(bench.desk.nowUs);
+    assert.ok(bench.device.armed);
+    assert.ok(a.driven && b.driven);
+    bench.desk.until(bench.desk.nowUs + 30_000);
+    near(a.turns, 2.5);
+    near(b.turns, -1.25);
+    assert.equal(b.value, 0);
+  });
+
+  test(`${name}: a goal moves by one step a cycle from the last one sent`, () => {
+    const bench = armed({ kinds: ["position", "position"] });
+    const [a, b] = bench.desk.motors;
+    for (let cycle = 1; cycle <= 30; cycle++) {
+      bench.cycle([1.4, -1.4]);
+      near(a.value, step * cycle);
+      near(b.value, step * cycle);
+    }
+    bench.cycles(60, [1.4, -1.4]);
+    near(a.value, 1.4);
+    near(b.value, 1.4);
+  });
+
+  test(`${name}: a goal waits for a motor that is held back`, () => {
+    const bench = armed();
+    bench.desk.motors[0].jammed = true;
+    bench.cycles(60, 1.4);
+    near(bench.desk.motors[0].value, 0.4);
+    bench.desk.motors[0].jammed = false;
+    bench.cycles(60, 1.4);
+    assert.ok(bench.desk.motors[0].value > 1.3);
+  });
+
+  test(`${name}: velocity and effort reach the motor as they are`, () => {
+    const bench = armed({ kinds: ["velocity", "torque"] });
+    bench.cycle([1.25, -0.75]);
+    near(bench.desk.motors[0].value, 1.25);
+    near(bench.desk.motors[1].value, 0.75 / (2 * Math.PI));
+  });
+
+  test(`${name}: what is beyond the contract, too late or without a place is not sent`, () => {
+    const bench = armed({ kinds: ["torque"] });
+    const { desk, device } = bench;
+    bench.cycle(0.5);
+    const told = desk.told.length;
+    for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, 1.51, -1.51]) {
+      assert.equal(device.write(Float32Array.of(wrong), desk.nowUs + periodUs), false);
+    }
+    assert.equal(device.write(Float32Array.of(0.1), desk.nowUs - 1), false);
+    assert.equal(desk.told.length, told);
+    // The drive did not answer in this cycle: it may have started anew.
+    desk.losesAnswer = () => true;
+    device.read(bench.observation, desk.nowUs);
+    assert.equal(device.write(Float32Array.of(0.1), desk.nowUs + periodUs), false);
+    desk.losesAnswer = () => false;
+    device.read(bench.observation, desk.nowUs);
+    desk.full = true;
+    assert.equal(device.write(Float32Array.of(0.1), desk.nowUs + periodUs), false);
+    desk.full = false;
+    assert.equal(device.droppedCount, 7);
+    assert.ok(device.write(Float32Array.of(0.1), desk.nowUs + periodUs));
+  });
+
+  test(`${name}: a goal that the port did not take is not where the next step begins`, () => {
+    const bench = armed();
+    bench.cycles(3, 1);
+    bench.desk.full = true;
+    bench.device.write(Float32Array.of(1), bench.desk.nowUs + periodUs);
+    bench.desk.full = false;
+    bench.cycle(1);
+    near(bench.desk.motors[0].value, 4 * step);
+  });
+
+  test(`${name}: a stop holds a position under power, and it goes on being told`, () => {
+    const bench = armed();
+    const { desk, device } = bench;
+    bench.cycles(20, 1);
+    device.stop(StopReason.fault);
+    const place = desk.motors[0].turns;
+    assert.ok(device.stopping || device.stopped);
+    bench.cycles(50, 1);
+    assert.ok(device.stopped && desk.motors[0].driven, "longer than the watchdog waits");
+    near(desk.motors[0].turns, place, 0.03);
+    assert.equal(device.reason, DeviceReason.gate);
+    device.arm(desk.nowUs);
+    assert.ok(!device.armed, "it takes reset");
+    device.reset();
+    bench.cycles(10);
+    assert.ok(device.disarmed && desk.motors[0].driven, "and it is not let go");
+    device.arm(desk.nowUs);
+    assert.ok(device.armed && desk.motors[0].driven);
+    bench.cycles(3, 1);
+    assert.ok(desk.motors[0].turns > place);
+  });
+
+  test(`${name}: a stop holds where the motor is, not where it was sent`, () => {
+    const bench = armed();
+    bench.desk.motors[0].jammed = true;
+    bench.cycles(30, 1);
+    near(bench.desk.motors[0].value, 0.4);
+    bench.device.stop(StopReason.request);
+    bench.cycles(2);
+    near(bench.desk.motors[0].value, bench.desk.motors[0].turns);
+  });
+
+  test(`${name}: a stop lets go of what has no place to hold, or is said to`, () => {
+    for (const options of [
+      { kinds: ["velocity"], stops: {} },
+      { kinds: ["torque"], stops: {} },
+      { kinds: ["position"], stops: { a_position: "off" } },
+    ] as const) {
+      const bench = armed(options);
+      bench.cycles(3, 0.5);
+      bench.device.stop(StopReason.request);
+      bench.cycles(3, 0.5);
+      assert.ok(bench.device.stopped, options.kinds[0]);
+      assert.ok(!bench.desk.motors[0].driven, options.kinds[0]);
+    }
+  });
+
+  test(`${name}: a stop is said again until each motor has it`, () => {
+    const bench = armed({ kinds: ["torque"], watchdogMs: 1000 });
+    bench.cycles(3, 0.5);
+    bench.desk.losesLine = () => true;
+    bench.device.stop(StopReason.request);
+    bench.cycles(5);
+    assert.ok(bench.device.stopping && bench.desk.motors[0].driven);
+    bench.desk.losesLine = () => false;
+    bench.cycles(3);
+    assert.ok(bench.device.stopped && !bench.desk.motors[0].driven);
+  });
+
+  test(`${name}: a stop is not over while a held motor moves`, () => {
+    const bench = armed();
+    bench.cycles(3, 0.5);
+    bench.desk.motors[0].tick = function (): void {
+      this.speed = 2;
+    };
+    bench.cycle();
+    bench.device.stop(StopReason.request);
+    bench.cycles(5);
+    assert.ok(bench.device.stopping);
+  });
+
+  test(`${name}: a stop gives no motor power`, () => {
+    const bench = make();
+    bench.greet();
+    bench.cycle();
+    bench.device.stop(StopReason.request);
+    bench.cycles(3);
+    assert.ok(bench.device.stopped && !bench.desk.motors[0].driven);
+  });
+
+  test(`${name}: a drive without orders stops by itself, which is told and latches`, () => {
+    const bench = armed({ kinds: ["torque", "position"] });
+    bench.cycles(3, 0.2);
+    const { desk, device } = bench;
+    desk.until(desk.nowUs + 150_000);
+    assert.ok(desk.motors.every(({ driven }) => !driven));
+    bench.cycle(0.2);
+    assert.ok(device.stopped);
+    assert.equal(device.reason, DeviceReason.expired);
+    bench.cycles(5, 0.2);
+    assert.ok(
+      desk.motors.every(({ driven }) => !driven),
+      "and is not driven on",
+    );
+    device.reset();
+    bench.cycle();
+    device.arm(desk.nowUs);
+    assert.ok(device.armed);
+  });
+
+  test(`${name}: a reset that came before a stop does not leave it`, () => {
+    const bench = armed();
+    bench.device.reset();
+    bench.cycles(3, 0.5);
+    bench.fail(0);
+    bench.cycles(5, 0.5);
+    assert.ok(bench.device.stopped && !bench.device.resetting);
+  });
+
+  test(`${name}: a drive that reports an error stops the others, and is not armed`, () => {
+    const bench = armed({ kinds: ["torque", "torque"] });
+    bench.cycles(3, 0.2);
+    bench.fail(1);
+    bench.cycles(3, 0.2);
+    assert.ok(bench.device.stopped);
+    assert.equal(bench.device.reason, DeviceReason.fault);
+    assert.ok(bench.desk.motors.every(({ driven }) => !driven));
+    bench.device.reset();
+    bench.cycle();
+    bench.fail(1);
+    bench.device.arm(bench.desk.nowUs);
+    assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
+  });
+
+  test(`${name}: a drive that started anew is not driven on`, () => {
+    const bench = armed();
+    bench.cycles(10, 1);
+    bench.restart(0);
+    bench.desk.motors[0].turns = -3;
+    bench.cycles(10, 1);
+    assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
+    assert.equal(bench.device.reason, DeviceReason.fault);
+    near(bench.desk.motors[0].turns, -3);
+  });
+
+  test(`${name}: what somebody else gave power is let go`, () => {
+    const bench = make();
+    bench.greet();
+    bench.cycle();
+    bench.driveFromElsewhere(0);
+    bench.cycles(5);
+    assert.ok(bench.device.disarmed && !bench.desk.motors[0].driven);
+  });
+
+  test(`${name}: a motor that moves by itself is not armed`, () => {
+    const bench = make();
+    bench.greet();
+    bench.desk.motors[0].tick = function (): void {
+      this.turns += 0.05;
+      this.speed = 50;
+    };
+    bench.cycle();
+    bench.desk.answerUs = 2000;
+    bench.device.arm(bench.desk.nowUs);
+    assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
+  });
+
+  test(`${name}: no power at a place that was seen too long ago, or too far away`, () => {
+    const bench = make();
+    bench.greet();
+    bench.cycle();
+    bench.device.arm(bench.desk.nowUs - 61_000);
+    assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
+    bench.desk.motors[0].turns = 1001;
+    bench.device.arm(bench.desk.nowUs);
+    assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
+  });
+
+  test(`${name}: a failed read keeps the last observation and its age, in bounded time`, () => {
+    const bench = armed();
+    bench.cycles(3, 0.2);
+    const kept = [...bench.observation];
+    const { desk, device } = bench;
+    desk.losesAnswer = () => true;
+    const startUs = desk.nowUs;
+    bench.ageUs = device.read(bench.observation, startUs);
+    assert.ok(desk.nowUs - startUs <= periodUs / 2 + 200, `${desk.nowUs - startUs} us`);
+    assert.deepEqual([...bench.observation], kept);
+    assert.equal(bench.ageUs, periodUs);
+    assert.equal(device.failedReads, 1);
+    desk.until(startUs + periodUs);
+    for (let failed = 2; failed <= 5; failed++) {
+      bench.cycle();
+      assert.equal(bench.ageUs, failed * periodUs);
+    }
+    bench.cycle();
+    assert.equal(bench.ageUs, Number.POSITIVE_INFINITY);
+  });
+
+  test(`${name}: an answer that was lost is asked for once more in the same cycle`, () => {
+    const bench = make();
+    bench.greet();
+    let lost = 0;
+    bench.desk.losesAnswer = () => lost++ === 0;
+    bench.cycle();
+    assert.equal(bench.ageUs, 0);
+    assert.equal(bench.device.failedReads, 0);
+  });
+
+  test(`${name}: an answer that comes after its cycle is not taken for a new one`, () => {
+    const bench = make();
+    bench.greet();
+    bench.cycle();
+    bench.desk.answerUs = periodUs + 3000;
+    bench.desk.motors[0].turns = 1;
+    bench.cycle();
+    bench.desk.motors[0].turns = 2;
+    bench.desk.answerUs = 200;
+    // It is on its way while the next question is asked, and comes before the answer to that.
+    bench.cycle();
+    near(bench.observation[0], 2);
+    assert.equal(bench.ageUs, 0);
+  });
+
+  test(`${name}: garbage around an answer does no harm, and a wrong sum is no answer`, () => {
+    const bench = make();
+    bench.greet();
+    bench.cycle();
+    bench.desk.say(Uint8Array.from({ length: 90 }, (_, at) => (at * 37) % 256));
+    bench.cycle();
+    assert.equal(bench.ageUs, 0);
+    bench.desk.motors[0].turns = 5;
+    bench.desk.mangle = (answer) => answer.map((byte, at) => (at === 2 ? byte ^ 1 : byte));
+    bench.cycle();
+    assert.equal(bench.ageUs, periodUs);
+    near(bench.observation[0], 0);
+  });
+
+  test(`${name}: a drive that does not answer is waited for, and told`, () => {
+    const bench = make();
+    bench.desk.dead = true;
+    bench.greet();
+    assert.equal(bench.device.phase, "greeting");
+    assert.match(bench.device.silence, /does not answer/);
+    bench.device.arm(bench.desk.nowUs);
+    bench.cycle(0.5);
+    assert.ok(bench.device.disarmed);
+  });
+
+  test(`${name}: a lost port is a value`, () => {
+    const bench = armed();
+    bench.cycle(0);
+    bench.desk.close();
+    bench.cycle(0.1);
+    assert.ok(bench.device.lost);
+    assert.equal(bench.ageUs, periodUs);
+  });
+}
