@@ -97,9 +97,10 @@ static void take(struct sinew_dxl_bus *bus, uint8_t id, uint8_t instruction,
   struct sinew_dxl_servo *servo = call(bus, id, now_us);
   if (servo == NULL) return;
   if (instruction == PING && count == 0) {
-    /* It tells 3 bytes: model and firmware; the model's information is not among them. */
-    servo->table[SINEW_DXL_MODEL + 2] = servo->table[SINEW_DXL_FIRMWARE];
-    answer(bus, servo, 0, SINEW_DXL_MODEL, 3, now_us);
+    const struct sinew_servo_answer one = {.servo = (uint8_t)(servo - bus->servos),
+                                           .address = SINEW_DXL_PING,
+                                           .count = SINEW_DXL_PING_BYTES};
+    sinew_servo_line_add(&bus->line, one, now_us + delay_us(servo));
   } else if (instruction == READ && count == 4) {
     answer(bus, servo, 0, word_at(parameters), word_at(parameters + 2), now_us);
   } else if (instruction == WRITE && count >= 3) {

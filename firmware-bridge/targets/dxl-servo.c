@@ -37,8 +37,11 @@ void sinew_dxl_start(struct sinew_dxl_servo *servo, uint8_t id, uint16_t positio
   servo->table[SINEW_DXL_ID] = id;
   servo->table[SINEW_DXL_RETURN_DELAY] = 250;
   servo->table[SINEW_DXL_MODE] = 3;
+  servo->table[SINEW_DXL_SECOND_ID] = 255;
   put_long(servo, SINEW_DXL_POSITION_MAX, SINEW_SERVO_TURN_COUNTS - 1);
   servo->table[SINEW_DXL_STATUS_LEVEL] = 2;
+  memcpy(servo->table + SINEW_DXL_PING, servo->table + SINEW_DXL_MODEL, 2);
+  servo->table[SINEW_DXL_PING + 2] = servo->table[SINEW_DXL_FIRMWARE];
   servo->motor.position = (int32_t)position << 16;
   sinew_dxl_tell(servo);
 }
@@ -67,6 +70,31 @@ void sinew_dxl_tick(struct sinew_dxl_servo *servo, uint32_t now_us) {
   sinew_servo_motor_tick(&servo->motor, &law, driven, goal);
 }
 
+/* A part of the table that is to be set. */
+struct part {
+  uint32_t address;
+  uint32_t end;
+  const uint8_t *data;
+};
+
+static bool reaches(struct part part, uint32_t address, uint32_t count) {
+  return part.address < address + count && part.end > address;
+}
+
+/* What will be at `address` with it. */
+static uint8_t after(const struct sinew_dxl_servo *servo, struct part part, uint32_t address) {
+  return reaches(part, address, 1) ? part.data[address - part.address] : servo->table[address];
+}
+
+/* Whether a goal that it changes, if by one byte only, stays within the limits. */
+static bool permits(const struct sinew_dxl_servo *servo, struct part part) {
+  uint8_t bytes[4];
+  for (uint32_t at = 0; at < 4u; at++) bytes[at] = after(servo, part, SINEW_DXL_GOAL + at);
+  const int32_t goal = long_of(bytes);
+  return goal >= sinew_dxl_long(servo, SINEW_DXL_POSITION_MIN) &&
+         goal <= sinew_dxl_long(servo, SINEW_DXL_POSITION_MAX);
+}
+
 static uint8_t error_of(const struct sinew_dxl_servo *servo, uint32_t address, const uint8_t *data,
                         uint32_t end) {
   const bool kept = address < SINEW_DXL_TORQUE;
@@ -75,15 +103,13 @@ static uint8_t error_of(const struct sinew_dxl_servo *servo, uint32_t address, c
   if (tells || (kept && servo->table[SINEW_DXL_TORQUE] == 1)) return SINEW_DXL_ACCESS;
   const bool goals = address < SINEW_DXL_PRESENT && end > SINEW_DXL_GOALS;
   if (tripped(servo) && goals) return SINEW_DXL_RANGE;
-  if (address == SINEW_DXL_WATCHDOG && (tripped(servo) ? data[0] != 0 : data[0] > 127)) {
-    return SINEW_DXL_RANGE;
-  }
-  if (address == SINEW_DXL_TORQUE && data[0] > 1) return SINEW_DXL_RANGE;
-  if (address != SINEW_DXL_GOAL || end < SINEW_DXL_GOAL + 4u) return 0;
-  const int32_t goal = long_of(data);
-  const bool within = goal >= sinew_dxl_long(servo, SINEW_DXL_POSITION_MIN) &&
-                      goal <= sinew_dxl_long(servo, SINEW_DXL_POSITION_MAX);
-  return within ? 0 : SINEW_DXL_LIMIT;
+  const struct part part = {address, end, data};
+  const uint8_t watchdog = after(servo, part, SINEW_DXL_WATCHDOG);
+  const bool watches = reaches(part, SINEW_DXL_WATCHDOG, 1);
+  if (watches && (tripped(servo) ? watchdog != 0 : watchdog > 127)) return SINEW_DXL_RANGE;
+  if (after(servo, part, SINEW_DXL_TORQUE) > 1) return SINEW_DXL_RANGE;
+  if (!reaches(part, SINEW_DXL_GOAL, 4) || permits(servo, part)) return 0;
+  return SINEW_DXL_LIMIT;
 }
 
 uint8_t sinew_dxl_set(struct sinew_dxl_servo *servo, uint32_t address, const uint8_t *data,

@@ -9,6 +9,9 @@
 #include "servo-motor.h"
 
 #define SINEW_DXL_TABLE 232u
+/* Behind the table, where no read comes: what an answer to a PING tells, model and firmware. */
+#define SINEW_DXL_PING SINEW_DXL_TABLE
+#define SINEW_DXL_PING_BYTES 3u
 
 /* Addresses; numbers have the low byte first. */
 enum {
@@ -17,6 +20,7 @@ enum {
   SINEW_DXL_ID = 7,
   SINEW_DXL_RETURN_DELAY = 9, /* in units of 2 us */
   SINEW_DXL_MODE = 11,
+  SINEW_DXL_SECOND_ID = 12, /* 255 is none */
   SINEW_DXL_POSITION_MAX = 48,
   SINEW_DXL_POSITION_MIN = 52,
   SINEW_DXL_TORQUE = 64,
@@ -36,7 +40,7 @@ enum {
 enum { SINEW_DXL_RANGE = 4, SINEW_DXL_LIMIT = 6, SINEW_DXL_ACCESS = 7 };
 
 struct sinew_dxl_servo {
-  uint8_t table[SINEW_DXL_TABLE];
+  uint8_t table[SINEW_DXL_TABLE + SINEW_DXL_PING_BYTES];
   struct sinew_servo_motor motor;
   /* When it was last spoken to. */
   uint32_t heard_us;

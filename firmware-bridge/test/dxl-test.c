@@ -63,7 +63,12 @@ static void the_manuals_packets(void) {
   const uint8_t ping[] = {0xff, 0xff, 0xfd, 0x00, 0x01, 0x03, 0x00, 0x01, 0x19, 0x4e};
   hear(ping, sizeof ping);
   pass(1000);
-  CHECK(said_length == 14 && said[9] == (1200 & 0xff) && said[10] == 1200 >> 8);
+  CHECK(said_length == 14 && said[9] == (1200 & 0xff) && said[10] == 1200 >> 8 && said[11] == 53);
+  TELL(1, 2, 2, 0, 4, 0); /* the model's information stays */
+  pass(1000);
+  CHECK(said_length == 15 && memcmp(said + 9, "\0\0\0\0", 4) == 0);
+  TELL(1, 2, 232, 0, 3, 0);
+  CHECK(refusal() == SINEW_DXL_ACCESS);
   const uint8_t goal[] = {0xff, 0xff, 0xfd, 0x00, 0x01, 0x09, 0x00, 0x03,
                           0x74, 0x00, 0x00, 0x02, 0x00, 0x00, 0xca, 0x89};
   hear(goal, sizeof goal);
@@ -118,6 +123,16 @@ static void what_must_not_be_set_is_refused(void) {
   CHECK(refusal() == SINEW_DXL_LIMIT);
   TELL(1, 3, 98, 0, 128);
   CHECK(refusal() == SINEW_DXL_RANGE);
+  /* Wherever a write begins. */
+  TELL(1, 3, 97, 0, 0, 128);
+  CHECK(refusal() == SINEW_DXL_RANGE);
+  TELL(1, 3, 63, 0, 0, 2);
+  CHECK(refusal() == SINEW_DXL_RANGE);
+  TELL(1, 3, 112, 0, 0, 0, 0, 0, 0, 16, 0, 0);
+  CHECK(refusal() == SINEW_DXL_LIMIT);
+  TELL(1, 3, 118, 0, 1);
+  CHECK(refusal() == SINEW_DXL_LIMIT);
+  CHECK(sinew_dxl_long(&bus.servos[0], SINEW_DXL_GOAL) == 0);
   TELL(1, 3, 9, 0, 1);
   CHECK(refusal() == 0);
   TELL(1, 3, 64, 0, 1);
@@ -164,6 +179,10 @@ static void a_silent_line_stops_it(void) {
   CHECK(sinew_dxl_long(servo, SINEW_DXL_GOAL) == 3000);
   TELL(2, 3, 98, 0, 5);
   CHECK(refusal() == SINEW_DXL_RANGE && servo->table[SINEW_DXL_WATCHDOG] == 255);
+  TELL(2, 3, 97, 0, 0, 5);
+  CHECK(refusal() == SINEW_DXL_RANGE && servo->table[SINEW_DXL_WATCHDOG] == 255);
+  TELL(2, 3, 119, 0, 0); /* the last byte of a goal */
+  CHECK(refusal() == SINEW_DXL_RANGE);
   TELL(2, 3, 98, 0, 0);
   CHECK(refusal() == 0);
   TELL(2, 3, 116, 0, 0, 8, 0, 0);
