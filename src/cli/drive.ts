@@ -68,7 +68,8 @@ export function reasonsOfStops(report: RunReport): string[] {
     if (to !== Mode.stopped) continue;
     if (happening === Happening.fault) reasons.push(namesOfReasons(reason).join(", "));
     if (happening === Happening.deviceStopped) {
-      reasons.push(`by the device itself (${nameOfDeviceReason(reason)})`);
+      const why = report.why === "" ? "" : `: ${report.why}`;
+      reasons.push(`by the device itself (${nameOfDeviceReason(reason)})${why}`);
     }
   }
   if (report.linkLost) reasons.push("the link was lost");

@@ -79,7 +79,7 @@ export class Loop {
       seq++;
       dueUs += periodUs;
     }
-    if (device.armed) device.stop(StopReason.request);
+    if (device.armed || device.arming) device.stop(StopReason.request);
     this.#attend(clock.now());
     this.#status.setState(State.ended);
   }
@@ -104,10 +104,12 @@ export class Loop {
     this.#obey(this.#status.takeRequests(), nowUs);
     if (this.#armUntilUs !== never) this.#arm(nowUs);
     if (supervisor.mode === Mode.armed && !device.armed) {
+      this.#status.setWhy(device.why);
       supervisor.tell(Happening.deviceStopped, nowUs, device.reason);
     }
     const unasked = supervisor.mode !== Mode.armed && this.#armUntilUs === never;
-    if (device.armed && unasked && !device.stopping) device.stop(StopReason.request);
+    if ((device.armed || device.arming) && unasked && !device.stopping)
+      device.stop(StopReason.request);
     this.#status.setModes(supervisor.mode, device.mode, device.reason);
     while (this.#transitionsShown < supervisor.transitionCount) {
       const transition = supervisor.transition(this.#transitionsShown);
@@ -145,8 +147,10 @@ export class Loop {
       return;
     }
     const latched = supervisor.mode !== Mode.disarmed || (device.stopped && !device.resetting);
-    if (nowUs > this.#armUntilUs || latched) {
+    // What is on its way to be armed says itself how that ends.
+    if (latched || (nowUs > this.#armUntilUs && !device.arming)) {
       this.#armUntilUs = never;
+      this.#status.setWhy(device.why);
       this.#status.add(Count.refusedRequests, 1);
       return;
     }

@@ -37,6 +37,8 @@ export interface RunReport {
   readonly protection: Protection;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
   readonly transitions: readonly Transition[];
+  /** Why the device was last not armed or stopped by itself; empty where it did not say. */
+  readonly why: string;
   readonly linkLost: boolean;
   /** What broke the control thread, on one line; null where nothing did. */
   readonly failure: string | null;
@@ -49,7 +51,8 @@ export interface RunReport {
   readonly logFailure: string | null;
 }
 
-const armMs = 1500;
+// Longer than the loop asks for, and then a device's trial of itself.
+const armMs = 2500;
 const stopMs = 1000;
 const lookMs = 5;
 
@@ -98,7 +101,12 @@ export class Run {
     await this.#until(settled, armMs);
     if (this.status.mode === Mode.armed) return;
     this.status.ask(Request.stop);
-    throw new SinewError("handshake", `${this.#link.name} did not arm: ${this.#situation()}`);
+    const { why } = this.status;
+    const reason = why === "" ? "" : `; ${why}`;
+    throw new SinewError(
+      "handshake",
+      `${this.#link.name} did not arm: ${this.#situation()}${reason}`,
+    );
   }
 
   /**
@@ -120,7 +128,7 @@ export class Run {
 
   /** Stops where it is armed, ends the loop and completes the log. */
   async close(): Promise<RunReport> {
-    if (this.status.mode === Mode.armed) await this.stop();
+    if (this.status.mode === Mode.armed || this.#deviceMode() === "arming") await this.stop();
     else if (this.running && this.#deviceMode() === "stopping") {
       await this.#until(() => this.#deviceMode() === "stopped", stopMs);
     }
@@ -144,6 +152,7 @@ export class Run {
       protection: protectionOf(this.#link.door),
       times,
       transitions: this.status.transitions(),
+      why: this.status.why,
       linkLost,
       failure,
       deviceAtRest:

@@ -56,10 +56,13 @@ const deviceMode = 4;
 const deviceReason = 5;
 const transitionCount = 6;
 const version = 7;
-const countsAt = 8;
+const whyLength = 8;
+const countsAt = 10;
 // An even number of words, for doubles follow; room for every counter.
 const headerWords: number = countsAt + 2 * Object.keys(Count).length;
 const transitionNumbers = 5;
+/** What is longer loses its end. */
+const whyBytes = 256;
 /** Until the device has told its mode. */
 const unknownMode = -1;
 
@@ -82,6 +85,7 @@ export class Status {
   readonly #times: Float64Array;
   readonly #observation: Float32Array;
   readonly #action: Float32Array;
+  readonly #why: Uint8Array;
   readonly #histograms: Histogram[];
 
   constructor(spec: Spec, shared: SharedArrayBuffer = makeStatus(spec)) {
@@ -100,6 +104,8 @@ export class Status {
     this.#observation = new Float32Array(shared, at, spec.observation.length);
     at += this.#observation.byteLength;
     this.#action = new Float32Array(shared, at, spec.action.length);
+    at += this.#action.byteLength;
+    this.#why = new Uint8Array(shared, at, whyBytes);
   }
 
   // The main thread's side.
@@ -127,6 +133,12 @@ export class Status {
 
   get deviceReason(): number {
     return Atomics.load(this.#words, deviceReason);
+  }
+
+  /** Why the device was last not armed or stopped, in its words; empty where it had none. */
+  get why(): string {
+    const length = Atomics.load(this.#words, whyLength);
+    return new TextDecoder().decode(this.#why.slice(0, length));
   }
 
   count(which: Count): number {
@@ -192,6 +204,12 @@ export class Status {
     Atomics.store(this.#words, deviceReason, reason);
   }
 
+  /** To be set before that of which it is the reason. */
+  setWhy(words: string): void {
+    const { written } = new TextEncoder().encodeInto(words, this.#why);
+    Atomics.store(this.#words, whyLength, written);
+  }
+
   addTransition(index: number, { timeUs, from, happening, to, reason }: Transition): void {
     const at = (index % transitionsKept) * transitionNumbers;
     this.#transitions[at] = timeUs;
@@ -218,7 +236,7 @@ function makeStatus(spec: Spec): SharedArrayBuffer {
   const floats = spec.observation.length + spec.action.length;
   const numbers = transitionsKept * transitionNumbers + 2;
   const shared = new SharedArrayBuffer(
-    headerWords * 4 + numbers * 8 + measureCount * histogramBytes + floats * 4,
+    headerWords * 4 + numbers * 8 + measureCount * histogramBytes + floats * 4 + whyBytes,
   );
   new Int32Array(shared)[deviceMode] = unknownMode;
   return shared;

@@ -14,9 +14,15 @@ export const StopReason: { readonly request: 2; readonly fault: 4 } = {
 };
 export type StopReason = (typeof StopReason)[keyof typeof StopReason];
 
+/**
+ * A mode that the protocol does not have: under torque, the device tries what protects it, and is
+ * armed after that, or stops.
+ */
+export const armingMode = 16;
+
 /** The device's word for the mode that it reports, such as `stopped`. */
 export function nameOfDeviceMode(mode: number): string {
-  return nameIn(DeviceMode, mode);
+  return mode === armingMode ? "arming" : nameIn(DeviceMode, mode);
 }
 
 /** The device's word for why it stopped, such as `expired`. */
@@ -57,17 +63,21 @@ export interface RobotDevice extends Device {
   readonly refusal: string | null;
   /** What to tell a person whose device did not become `ready`. */
   readonly silence: string;
-  /** `DeviceMode` and `DeviceReason` codes, as the device last reported them. */
+  /** `DeviceMode`, or `armingMode`, and `DeviceReason` codes, as it last reported them. */
   readonly mode: number;
   readonly reason: number;
   readonly armed: boolean;
   readonly disarmed: boolean;
+  /** It was told to arm, may be under torque, and will say by itself what came of it. */
+  readonly arming: boolean;
   /** The device's stop is over and latched. */
   readonly stopped: boolean;
   /** It was told to stop and has not yet said that it did. */
   readonly stopping: boolean;
   /** It was told to leave its stop and has not yet said that it did. */
   readonly resetting: boolean;
+  /** Why it did not arm or stopped, in words for a person; empty where it has none. */
+  readonly why: string;
   /** Commands that the link did not take. */
   readonly droppedCount: number;
   /** Cycles that wanted to read the device and got no whole answer. */
@@ -103,6 +113,10 @@ export class BridgeDevice implements RobotDevice {
   droppedCount = 0;
   /** It tells by itself: no cycle has to ask. */
   readonly failedReads = 0;
+  /** It is armed at once or not at all. */
+  readonly arming = false;
+  /** Its reason is a code. */
+  readonly why = "";
 
   constructor(spec: Spec, port: Port, session: Session) {
     this.spec = spec;

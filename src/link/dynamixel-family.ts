@@ -6,11 +6,19 @@ import {
   encodeWrite,
   Instruction,
   packetBytesMax,
+  servoIdMax,
 } from "./dynamixel-packet.ts";
-import { longAt, putLong, Table, velocityCountsPerS } from "./dynamixel-table.ts";
+import {
+  illBit,
+  longAt,
+  putLong,
+  StatusError,
+  Table,
+  velocityCountsPerS,
+} from "./dynamixel-table.ts";
 import type { ServoBus } from "./servo-bus.ts";
 import type { AnswerDecoder, Finding, ServoFamily } from "./servo-family.ts";
-import type { ServoJoint } from "./servo-joints.ts";
+import { countsPerTurn } from "./servo-joints.ts";
 
 /**
  * Model numbers of the X series with the control table of `dynamixel-table.ts`: XL330 and XC330,
@@ -22,7 +30,23 @@ const models: ReadonlySet<number> = new Set([
   ...[1200, 1210, 1220, 1230, 1240, 1270, 1280, 1310],
 ]);
 const positionMode = 3;
-const torqueByGoalBit = 8;
+/** Bits of Drive_Mode with which a servo does not do what is said to it alone. */
+const driveModes: readonly (readonly [bit: number, what: string])[] = [
+  [1, "follows another servo"],
+  [2, "takes a profile for a time"],
+  [3, "takes torque from a goal"],
+];
+/** Bits of Hardware_Error_Status. */
+const illnesses: readonly (readonly [bit: number, name: string, advice: string])[] = [
+  [0, "a supply out of its range", "mend the supply"],
+  [2, "overheating", "let it cool"],
+  [3, "an encoder that fails", "have it mended"],
+  [4, "an electrical shock", "see to its supply and wiring"],
+  [5, "an overload", "take the load off it"],
+];
+/** The first firmware with a Bus Watchdog, but for the 330 size, where each has one. */
+const watchdogFirmware = 38;
+const alwaysWatching: ReadonlySet<number> = new Set([1190, 1200, 1210, 1220, 1230, 1240]);
 const answersAll = 2;
 /** Model number to Min_Position_Limit and some more: no other question has an answer as long. */
 const keptBytes = 60;
@@ -97,41 +121,75 @@ export const dynamixel: ServoFamily = {
   torque: { address: Table.torqueEnable, count: 1 },
   goal: { address: Table.goalPosition, count: 4 },
   putGoal: putLong,
-  watchdog: { address: Table.busWatchdog, count: 1, unitUs: 20_000, tripped: 255 },
+  watchdog: {
+    address: Table.busWatchdog,
+    count: 1,
+    unitUs: 20_000,
+    tripped: 255,
+    refusal: StatusError.dataRange,
+  },
   examine,
+  illnessOf,
   // What is kept is not taken under torque; the greeting sees whether it was.
   answerAtOnce: (bus, at) => {
     bus.writeOne(at, Table.returnDelay, off);
   },
 };
 
-function examine(bus: ServoBus, at: number, joint: ServoJoint): Finding {
+function examine(bus: ServoBus, at: number): Finding {
   if (!bus.readOne(at, Table.model, keptBytes, registers)) return "silent";
-  const refusal = refusalOf(joint);
+  const refusal = refusalOfKept();
   if (refusal !== null) return { refusal };
   const error = bus.errors[at];
-  if (error !== 0) return { refusal: `reports the error 0x${error.toString(16)}` };
-  if (registers[Table.returnDelay] !== 0) return "slow";
+  const isSlow = registers[Table.returnDelay] !== 0;
   if (!bus.readOne(at, Table.torqueEnable, orderBytes, registers)) return "silent";
-  const level = registers[Table.statusReturnLevel - Table.torqueEnable];
-  if (level === answersAll) return "well";
-  return { refusal: `has a Status_Return_Level of ${level}: give it ${answersAll}` };
+  if (error !== 0) return { refusal: `reports ${illnessOf(error, registers)}` };
+  if (isSlow) return "slow";
+  const level = orderAt(registers, Table.statusReturnLevel);
+  if (level !== answersAll) {
+    return { refusal: `has a Status_Return_Level of ${level}: give it ${answersAll}` };
+  }
+  // It would lag behind its goals, also behind the one that stops it.
+  const velocity = longAt(registers, Table.profileVelocity - Table.torqueEnable);
+  const acceleration = longAt(registers, Table.profileAcceleration - Table.torqueEnable);
+  if (velocity === 0 && acceleration === 0) return "well";
+  const profile = `Profile_Velocity ${velocity} and Profile_Acceleration ${acceleration}`;
+  return { refusal: `follows goals by ${profile}: give it 0 and 0` };
 }
 
 /** What is wrong with what a servo keeps; null where nothing is. */
-function refusalOf({ lowCounts, highCounts }: ServoJoint): string | null {
+function refusalOfKept(): string | null {
   const model = registers[Table.model] | (registers[Table.model + 1] << 8);
   if (!models.has(model)) return `is model ${model}, which is none of the X series`;
+  const firmware = registers[Table.firmware];
+  if (firmware < watchdogFirmware && !alwaysWatching.has(model)) {
+    return `has firmware ${firmware}, without a Bus Watchdog: give it ${watchdogFirmware} or later`;
+  }
   const mode = registers[Table.operatingMode];
   if (mode !== positionMode) return `is in operating mode ${mode}: give it 3, position`;
-  if ((registers[Table.driveMode] & torqueByGoalBit) !== 0) {
-    return "takes torque from a goal: clear bit 3 of its Drive_Mode";
+  for (const [bit, what] of driveModes) {
+    if ((registers[Table.driveMode] & (1 << bit)) === 0) continue;
+    return `${what}: clear bit ${bit} of its Drive_Mode`;
   }
+  const second = registers[Table.secondaryId];
+  if (second <= servoIdMax) return `obeys id ${second} too: give it a Secondary_ID of 255`;
   // With torque it may tell another turn than without, and the arm would go there.
   const offset = longAt(registers, Table.homingOffset);
   if (offset !== 0) return `has a Homing_Offset of ${offset}: give it 0, and zeroCounts here`;
+  // Outside of its own limits it would refuse the goal that stops it, the place where it is.
   const [low, high] = [longAt(registers, Table.positionMin), longAt(registers, Table.positionMax)];
-  if (low <= lowCounts && high >= highCounts) return null;
-  const range = `${lowCounts} to ${highCounts}`;
-  return `keeps its goals within ${low} to ${high} counts, the policy asks for ${range}`;
+  if (low <= 0 && high >= countsPerTurn - 1) return null;
+  return `keeps its goals within ${low} to ${high} counts: give it 0 to 4095, and limits here`;
+}
+
+function illnessOf(code: number, orders: Uint8Array): string {
+  const status = orderAt(orders, Table.hardwareError);
+  const ills = illnesses.filter(([bit]) => (status & (1 << bit)) !== 0);
+  if ((code & illBit) === 0 || ills.length === 0) return `the error 0x${code.toString(16)}`;
+  const [names, advice] = [ills.map(([, name]) => name), ills.map(([, , advice]) => advice)];
+  return `${names.join(" and ")}: ${advice.join(", ")}, then cut its power for a moment`;
+}
+
+function orderAt(orders: Uint8Array, address: number): number {
+  return orders[address - Table.torqueEnable];
 }

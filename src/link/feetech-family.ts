@@ -53,12 +53,17 @@ export const feetech: ServoFamily = {
   putGoal: (bytes, from, counts) => putWord(bytes, from, counts, sts),
   watchdog: null,
   examine,
+  illnessOf,
   answerAtOnce: (bus, at) => {
     const unlocked = bus.writeOne(at, Register.lock, off);
     if (unlocked) bus.writeOne(at, Register.returnDelay, off);
     bus.writeOne(at, Register.lock, on);
   },
 };
+
+function illnessOf(code: number): string {
+  return `the error 0x${code.toString(16)}`;
+}
 
 function examine(bus: ServoBus, at: number): Finding {
   if (!bus.readOne(at, Register.model, 5, registers)) return "silent";
@@ -67,7 +72,7 @@ function examine(bus: ServoBus, at: number): Finding {
   if (model !== modelSts3215) {
     return { refusal: `is model ${model}, not an STS3215 (${modelSts3215})` };
   }
-  if (error !== 0) return { refusal: `reports the error 0x${error.toString(16)}` };
+  if (error !== 0) return { refusal: `reports ${illnessOf(error)}` };
   if (registers[Register.returnDelay - Register.model] !== 0) return "slow";
   if (!bus.readOne(at, Register.operatingMode, 1, registers)) return "silent";
   if (registers[0] !== positionMode) {

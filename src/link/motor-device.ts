@@ -31,6 +31,9 @@ export class MotorDevice implements RobotDevice {
   droppedCount = 0;
   failedReads = 0;
   roundTripUs: number = Number.NaN;
+  /** `arm` waits for all that it takes. */
+  readonly arming = false;
+  readonly why = "";
   readonly #joints: readonly MotorJoint[];
   readonly #line: MotorLine;
   readonly #clock: Pick<Clock, "now">;

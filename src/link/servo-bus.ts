@@ -11,6 +11,8 @@ const silenceUs = 1_000_000;
 const napUs = 100;
 /** A question is asked again once. */
 const attemptsMax = 2;
+/** So many packets are sent in one write. */
+const stagedMax = 3;
 
 /** How long the line carries a sync read of `count` registers and its answers, microseconds. */
 export function syncReadUs(
@@ -42,6 +44,9 @@ export class ServoBus {
   readonly #decoder: AnswerDecoder;
   readonly #in: Uint8Array = new Uint8Array(1024);
   readonly #out: Uint8Array;
+  /** Packets that are to be sent in one write. */
+  readonly #batch: Uint8Array;
+  #staged = 0;
   /** 1 for a servo whose answer is still to come. */
   readonly #waiting: Uint8Array;
   readonly #asked: Uint8Array;
@@ -62,6 +67,7 @@ export class ServoBus {
     this.#packets = packets;
     this.#decoder = packets.makeDecoder(countMax);
     this.#out = new Uint8Array(packets.packetBytesMax);
+    this.#batch = new Uint8Array(stagedMax * packets.packetBytesMax);
     this.#port = port;
     this.#clock = clock;
     this.#ids = ids;
@@ -133,8 +139,31 @@ export class ServoBus {
    * not take it.
    */
   writeEach(address: number, count: number, data: Uint8Array): boolean {
+    return this.stage(address, count, data) && this.flush();
+  }
+
+  /**
+   * Keeps what `writeEach` would send for `flush`, which sends up to three of these in one write.
+   * False where there is no room; then none of them is sent.
+   */
+  stage(address: number, count: number, data: Uint8Array): boolean {
     const length = this.#packets.encodeSyncWrite(this.#ids, address, count, data, this.#out);
-    return this.#port.write(this.#out, length);
+    const fits = length > 0 && this.#staged + length <= this.#batch.length;
+    for (let at = 0; fits && at < length; at++) this.#batch[this.#staged + at] = this.#out[at];
+    this.#staged = fits ? this.#staged + length : 0;
+    return fits;
+  }
+
+  /** Sends what was staged; false where the port did not take it. */
+  flush(): boolean {
+    const length = this.#staged;
+    this.#staged = 0;
+    return this.#port.write(this.#batch, length);
+  }
+
+  /** The first servo whose answer is still missing, -1 where none is. */
+  get missing(): number {
+    return this.#waiting.indexOf(1);
   }
 
   /** Blocks until bytes may have come, for at most `timeoutUs`. */

@@ -2,13 +2,14 @@ import type { Clock } from "../core/clock.ts";
 import type { Spec } from "../core/spec.ts";
 import { DeviceMode, DeviceReason } from "../wire/messages.ts";
 import type { Phase } from "../wire/session.ts";
-import type { RobotDevice, StopReason } from "./device.ts";
+import { armingMode, type RobotDevice, type StopReason } from "./device.ts";
 import type { ServoBus } from "./servo-bus.ts";
 import type { ServoFamily } from "./servo-family.ts";
 import { ServoGreeting } from "./servo-greeting.ts";
 import { countsAt, type ServoJoint } from "./servo-joints.ts";
-import { ServoOrders } from "./servo-orders.ts";
+import { portFull, ServoOrders, unheard } from "./servo-orders.ts";
 import { ServoPlaces } from "./servo-places.ts";
+import { ServoTrouble } from "./servo-trouble.ts";
 import { WatchdogTrial } from "./watchdog-trial.ts";
 
 /** So many cycles in a row may pass without an answer from every servo. */
@@ -21,6 +22,8 @@ const holdEveryUs = 20_000;
  * snap to its goal when it comes free, so the goal waits for it: 0.39 rad.
  */
 const leadMax = 256;
+const tripped = "heard nothing for so long that it stopped by itself";
+const forgot = "does not watch the line any more as it was told";
 
 /**
  * Servos straight on a serial line. They check no goal and know no expiry, so what protects is
@@ -47,8 +50,11 @@ export class ServoDevice implements RobotDevice {
   readonly #places: ServoPlaces;
   /** null where servos do not watch the line. */
   readonly #trial: WatchdogTrial | null;
+  readonly #trouble: ServoTrouble;
   /** The goals to be sent. */
   readonly #next: Int32Array;
+  /** `#next` is where servos are to stay whose watchdogs are being cleared. */
+  #clearing = false;
   #sampledUs: number = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #resetting = false;
@@ -70,14 +76,17 @@ export class ServoDevice implements RobotDevice {
     this.#joints = joints;
     this.#bus = bus;
     this.#clock = clock;
-    this.#orders = new ServoOrders(family, bus, joints.length);
+    this.#trouble = new ServoTrouble(joints);
+    this.#orders = new ServoOrders(family, bus, joints.length, this.#trouble);
     const { driven } = this.#orders;
     this.#greeting = new ServoGreeting(family, joints, bus, this.#orders);
-    this.#places = new ServoPlaces(family, joints, driven, spec.observation.length);
+    const observations = spec.observation.length;
+    this.#places = new ServoPlaces(family, joints, driven, observations, this.#trouble);
     this.#next = new Int32Array(joints.length);
     const { watchdog } = family;
     const units = watchdog === null ? 0 : Math.ceil(watchdogUs / watchdog.unitUs);
-    this.#trial = watchdog === null ? null : new WatchdogTrial(this.#orders, watchdog, units);
+    this.#trial =
+      watchdog === null ? null : new WatchdogTrial(this.#orders, watchdog, units, this.#trouble);
   }
 
   get lost(): boolean {
@@ -105,6 +114,10 @@ export class ServoDevice implements RobotDevice {
     return this.mode === DeviceMode.disarmed;
   }
 
+  get arming(): boolean {
+    return this.mode === armingMode;
+  }
+
   get stopped(): boolean {
     return this.mode === DeviceMode.stopped;
   }
@@ -117,12 +130,17 @@ export class ServoDevice implements RobotDevice {
     return this.#resetting;
   }
 
+  get why(): string {
+    const { at, code, words } = this.#trouble;
+    return code === 0 ? words : `${words} ${this.#family.illnessOf(code, this.#orders.told(at))}`;
+  }
+
   poll(nowUs: number): void {
     if (!this.#greeting.done) {
       this.#greet();
       return;
     }
-    if (this.#trial?.running === true) {
+    if (this.#trial !== null && this.arming) {
       this.#tryWatchdogs(this.#trial, nowUs);
       return;
     }
@@ -154,29 +172,36 @@ export class ServoDevice implements RobotDevice {
    * are seen there once more.
    */
   arm(nowUs: number): void {
-    if (!this.disarmed || this.phase !== "ready" || this.#trial?.running === true) return;
-    if (!this.#look(nowUs) || !this.#well() || !this.#places.clear()) return;
+    if (!this.disarmed || this.phase !== "ready") return;
+    // All else that may keep it from arming tells so itself.
+    this.#trouble.note(portFull);
+    if (!this.#sees(nowUs) || !this.#well() || !this.#places.clear()) return;
     if (this.#trial !== null && !this.#trial.set()) return;
     if (!this.#orders.send(this.#places.here)) return;
     if (!this.#orders.have(0)) {
       // The line was silent for too long since the last stop was left.
-      if (this.#orders.anyTripped()) this.#hold(DeviceReason.expired);
+      if (this.#orders.firstTripped >= 0)
+        this.#holdFor(DeviceReason.expired, tripped, this.#orders.firstTripped);
       return;
     }
-    if (!this.#look(nowUs) || !this.#places.at(this.#orders.sent)) return;
-    if (this.#clock.now() - nowUs > armWithinUs) return;
+    if (!this.#sees(nowUs) || !this.#places.at(this.#orders.sent)) return;
+    if (!this.#inTime(nowUs)) return;
     if (!this.#orders.enable() || !this.#orders.have(1)) return;
     if (this.#trial === null) this.#begin();
-    else this.#trial.begin(this.#clock.now());
+    else this.#try(this.#trial);
   }
 
   stop(reason: StopReason): void {
     this.#resetting = false;
-    if (!this.stopping && !this.stopped) this.#hold(reason);
+    // One whose watchdog is being cleared may be on its way to its old goal.
+    if ((this.stopping || this.stopped) && !this.#clearing) return;
+    this.#trouble.forget();
+    this.#hold(reason);
   }
 
   reset(): void {
-    this.#resetting = true;
+    // One that was asked for before a stop must not leave it.
+    this.#resetting = this.stopped || this.stopping;
   }
 
   close(): void {
@@ -190,18 +215,18 @@ export class ServoDevice implements RobotDevice {
   #greet(): void {
     this.#greeting.poll();
     if (!this.#greeting.done) return;
-    const tripped = this.#orders.anyTripped();
-    if (!this.#orders.driven.includes(1) && !tripped) return;
+    const expired = this.#orders.firstTripped >= 0;
+    if (!this.#orders.driven.includes(1) && !expired) return;
     // What an earlier run left holding is a stop that nobody has left.
     this.mode = DeviceMode.stopped;
-    this.reason = tripped ? DeviceReason.expired : DeviceReason.host;
+    this.reason = expired ? DeviceReason.expired : DeviceReason.host;
   }
 
   /** Where the servos are now. Where one does not tell, all that was known stays, and grows old. */
   #look(nowUs: number): boolean {
     const startUs = this.#clock.now();
     const { address, count } = this.#family.present;
-    const driven = this.armed || this.stopping;
+    const driven = this.armed || this.arming || this.stopping;
     if (
       !this.#bus.readFresh(address, count, this.#places.told) ||
       !this.#places.take(nowUs - this.#sampledUs, driven)
@@ -217,6 +242,18 @@ export class ServoDevice implements RobotDevice {
     return true;
   }
 
+  /** As `#look`; says why not. */
+  #sees(nowUs: number): boolean {
+    if (this.#look(nowUs)) return true;
+    const at = this.#bus.missing;
+    return this.#trouble.note(at < 0 ? "a servo tells a place where it cannot be" : unheard, at);
+  }
+
+  #inTime(startUs: number): boolean {
+    if (this.#clock.now() - startUs <= armWithinUs) return true;
+    return this.#trouble.note("it took too long to see where the servos are");
+  }
+
   /** No servo reports an error, and none has gone over the end of its turn. */
   #stillSound(): boolean {
     return this.#well() && this.#places.clear(0);
@@ -224,7 +261,8 @@ export class ServoDevice implements RobotDevice {
 
   #well(): boolean {
     for (let at = 0; at < this.#joints.length; at++) {
-      if (this.#bus.errors[at] !== 0) return false;
+      const error = this.#bus.errors[at];
+      if (error !== 0) return this.#trouble.note("reports", at, error);
     }
     return true;
   }
@@ -252,6 +290,14 @@ export class ServoDevice implements RobotDevice {
   #begin(): void {
     this.mode = DeviceMode.armed;
     this.reason = DeviceReason.none;
+    this.#trouble.forget();
+  }
+
+  /** There is torque from here on, so the end of it is to be armed, or a stop. */
+  #try(trial: WatchdogTrial): void {
+    this.mode = armingMode;
+    this.reason = DeviceReason.none;
+    trial.begin(this.#clock.now());
   }
 
   /** A servo whose watchdog does not do what it should is not driven. */
@@ -261,9 +307,16 @@ export class ServoDevice implements RobotDevice {
     else if (shown === false) this.#hold(DeviceReason.fault);
   }
 
+  #holdFor(reason: number, why: string, at?: number): void {
+    this.#trouble.note(why, at);
+    this.#hold(reason);
+  }
+
   /** Stops where the servos are, or where they were sent when that is not known. */
   #hold(reason: number): void {
     this.#trial?.end();
+    this.#resetting = false;
+    this.#clearing = false;
     this.reason = reason;
     this.mode = this.#orders.driven.includes(1) ? DeviceMode.stopping : DeviceMode.stopped;
     if (this.stopped) return;
@@ -285,19 +338,28 @@ export class ServoDevice implements RobotDevice {
   #leaveStop(nowUs: number): void {
     if (this.#trial !== null && !this.#clearWatchdogs(nowUs)) return;
     this.#resetting = false;
+    this.#clearing = false;
     this.mode = DeviceMode.disarmed;
     this.reason = DeviceReason.none;
+    this.#trouble.forget();
   }
 
   #clearWatchdogs(nowUs: number): boolean {
     this.#holdAgainUs = nowUs + holdEveryUs;
-    if (this.#failures > 0 || !this.#orders.readAll()) return false;
+    // One that was cleared and did not hear its goal is not where it is to stay any more.
+    if (!this.#clearing && !this.#chooseWhereToStay()) return false;
+    this.#clearing = true;
+    return this.#orders.clear(this.#next) && this.#orders.have(0);
+  }
+
+  #chooseWhereToStay(): boolean {
+    if (this.#failures > 0) return this.#trouble.note("it is not known where the servos are");
+    if (!this.#orders.readAll()) return this.#trouble.note(unheard, this.#bus.missing);
     for (let at = 0; at < this.#next.length; at++) {
       const stays = this.#orders.tripped(at);
       this.#next[at] = stays ? this.#places.here[at] : this.#orders.sent[at];
     }
-    // It takes no goal before, and would go on to its old one after: one follows at the other.
-    return this.#orders.setWatchdog(0) && this.#orders.send(this.#next) && this.#orders.have(0);
+    return true;
   }
 
   /**
@@ -312,9 +374,10 @@ export class ServoDevice implements RobotDevice {
     this.#checked = (at + 1) % this.#joints.length;
     if (!orders.readOne(at)) return;
     const goal = orders.goal(at);
+    if (orders.tripped(at)) this.#holdFor(DeviceReason.expired, tripped, at);
+    else if (orders.torque(at) !== 1) this.#holdFor(DeviceReason.fault, "lost its torque", at);
+    else if (!orders.watches(at)) this.#holdFor(DeviceReason.fault, forgot, at);
     // A goal must be read twice the same, as the next step counts from it.
-    if (orders.tripped(at)) this.#hold(DeviceReason.expired);
-    else if (orders.torque(at) !== 1 || !orders.watches(at)) this.#hold(DeviceReason.fault);
     else if (goal !== orders.sent[at] && orders.readOne(at) && orders.goal(at) === goal) {
       orders.sent[at] = goal;
       this.lostGoals++;

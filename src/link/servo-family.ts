@@ -1,5 +1,4 @@
 import type { ServoBus } from "./servo-bus.ts";
-import type { ServoJoint } from "./servo-joints.ts";
 
 /** Finds answers in a stream of bytes, and nothing else: see `FeetechDecoder`. */
 export interface AnswerDecoder {
@@ -56,6 +55,8 @@ export interface WatchdogRegister extends Registers {
   readonly unitUs: number;
   /** What it tells once it has tripped; goals are refused until 0 is written. */
   readonly tripped: number;
+  /** What an answer says then, of its own accord, to a goal: no other refusal is one of it. */
+  readonly refusal: number;
 }
 
 /**
@@ -94,7 +95,12 @@ export interface ServoFamily {
   /** null where a servo does not notice that the line is silent. */
   readonly watchdog: WatchdogRegister | null;
   /** Asks servo number `at` what it is; moves nothing. */
-  examine(bus: ServoBus, at: number, joint: ServoJoint): Finding;
+  examine(bus: ServoBus, at: number): Finding;
+  /**
+   * What a servo reports with an answer's `code`, and what to do, in words that go on after
+   * "reports". `orders` is what it told of them last.
+   */
+  illnessOf(code: number, orders: Uint8Array): string;
   /** Has servo number `at` answer without a delay, for good. */
   answerAtOnce(bus: ServoBus, at: number): void;
 }

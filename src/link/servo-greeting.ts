@@ -1,6 +1,6 @@
 import type { ServoBus } from "./servo-bus.ts";
 import type { ServoFamily } from "./servo-family.ts";
-import type { ServoJoint } from "./servo-joints.ts";
+import { nameOfServo, type ServoJoint } from "./servo-joints.ts";
 import type { ServoOrders } from "./servo-orders.ts";
 
 /** What a servo keeps it may take a moment to write down. */
@@ -38,14 +38,13 @@ export class ServoGreeting {
 
   /** Whose turn it is, for messages. */
   get servo(): string {
-    const { id, joint } = this.#joints[this.#at].servo;
-    return `servo ${id} (${joint})`;
+    return nameOfServo(this.#joints[this.#at].servo);
   }
 
   /** Asks one servo; it is asked again where it does not answer. */
   poll(): void {
     if (this.done || this.refusal !== null) return;
-    const finding = this.#family.examine(this.#bus, this.#at, this.#joints[this.#at]);
+    const finding = this.#family.examine(this.#bus, this.#at);
     if (finding === "slow") this.#answerAtOnce();
     else if (finding === "well") this.#hear();
     else if (finding !== "silent") this.refusal = `${this.servo} ${finding.refusal}`;
@@ -54,7 +53,9 @@ export class ServoGreeting {
   /** Sets the delay before its answers to 0, for good, and has it asked again. */
   #answerAtOnce(): void {
     if (this.#set++ === setAttemptsMax) {
-      this.refusal = `${this.servo} does not take a Return_Delay_Time of 0`;
+      const held = this.#orders.readOne(this.#at) && this.#orders.torque(this.#at) !== 0;
+      const advice = held ? " while it has torque: let it go first, by cutting its power" : "";
+      this.refusal = `${this.servo} does not take a Return_Delay_Time of 0${advice}`;
       return;
     }
     this.#family.answerAtOnce(this.#bus, this.#at);

@@ -32,9 +32,7 @@ export interface DynamixelLine extends ServoLine {
 /** A servo and its places in the policy's contract. */
 export interface ServoJoint {
   readonly servo: Servo;
-  /** The encoder's numbers at the ends of the action's range, and in its middle. */
-  readonly lowCounts: number;
-  readonly highCounts: number;
+  /** The encoder's number in the middle of the action's range. */
   readonly middleCounts: number;
   /** The goal moves by at most so many counts a cycle, at least 1. */
   readonly stepCounts: number;
@@ -52,6 +50,11 @@ export const radPerCount: number = (2 * Math.PI) / countsPerTurn;
  * stay free at both ends of its turn, 0.1 rad.
  */
 export const wrapMarginCounts = 64;
+
+/** For messages. */
+export function nameOfServo({ id, joint }: Servo): string {
+  return `servo ${id} (${joint})`;
+}
 
 /** The encoder's number at `rad`, not rounded. */
 export function countsAt({ sign, zeroCounts }: Servo, rad: number): number {
@@ -113,8 +116,6 @@ function jointOf(spec: Spec, servo: Servo): ServoJoint {
   }
   return {
     servo,
-    lowCounts: Math.round(low),
-    highCounts: Math.round(high),
     middleCounts: Math.round((low + high) / 2),
     stepCounts,
     actionAt,

@@ -1,8 +1,15 @@
 import type { ServoBus } from "./servo-bus.ts";
 import type { ServoFamily } from "./servo-family.ts";
+import type { ServoTrouble } from "./servo-trouble.ts";
 
-/** Of what a servo says with an answer: it did not do as it was told. */
+/** Of what a servo says with an answer: why it did not do as it was told. */
 const refusalBits = 0x7f;
+
+/** Also for others who send and ask. */
+export const portFull = "the port does not take what is sent";
+export const unheard = "does not answer in time";
+const noGoal = "does not say that it has the goal that it was sent";
+const noWatch = "does not say that it watches the line as it was told";
 
 /**
  * What servos are told to do, and what each says that it was told: torque, goal, and how long a
@@ -15,6 +22,7 @@ export class ServoOrders {
   readonly driven: Uint8Array;
   readonly #family: ServoFamily;
   readonly #bus: ServoBus;
+  readonly #trouble: ServoTrouble;
   /** What the servos said, and the part of each. */
   readonly #told: Uint8Array;
   readonly #toldOf: readonly Uint8Array[];
@@ -25,10 +33,11 @@ export class ServoOrders {
   /** What their watchdogs were set to last. */
   #watchdog = 0;
 
-  constructor(family: ServoFamily, bus: ServoBus, servos: number) {
+  constructor(family: ServoFamily, bus: ServoBus, servos: number, trouble: ServoTrouble) {
     const { count } = family.orders;
     this.#family = family;
     this.#bus = bus;
+    this.#trouble = trouble;
     this.sent = new Int32Array(servos);
     this.driven = new Uint8Array(servos);
     this.#told = new Uint8Array(servos * count);
@@ -52,22 +61,40 @@ export class ServoOrders {
   /** Sends goals to all; false where the port did not take them, which then were not sent. */
   send(goals: Int32Array): boolean {
     const { address, count } = this.#family.goal;
-    for (let at = 0; at < goals.length; at++) {
-      this.#family.putGoal(this.#goals, at * count, goals[at]);
-    }
+    this.#putGoals(goals);
     if (!this.#bus.writeEach(address, count, this.#goals)) return false;
     this.sent.set(goals);
     return true;
   }
 
   /**
-   * Sends a goal one count beside the one that counts to servo number `at`, which must refuse it.
-   * Whether it said so; null where it is silent.
+   * Clears all watchdogs, which turns them off, and says the goals behind that, in one write: one
+   * that has tripped takes no goal before, and goes on to the one that it had after. So it is said
+   * twice, as nothing says that it came.
    */
-  tempt(at: number): boolean | null {
+  clear(goals: Int32Array): boolean {
+    const { goal, watchdog } = this.#family;
+    if (watchdog === null) return this.send(goals);
+    this.#watchdog = 0;
+    this.#putGoals(goals);
+    const staged =
+      this.#bus.stage(watchdog.address, 1, this.#watchdogs.fill(0)) &&
+      this.#bus.stage(goal.address, goal.count, this.#goals) &&
+      this.#bus.stage(goal.address, goal.count, this.#goals);
+    if (!staged || !this.#bus.flush()) return this.#trouble.note(portFull);
+    this.sent.set(goals);
+    return true;
+  }
+
+  /**
+   * Sends a goal one count beside the one that counts to servo number `at`, which must refuse it as
+   * one that has tripped: that a goal is refused for another reason shows nothing. Whether it did;
+   * null where it is silent.
+   */
+  tempt(at: number, refusal: number): boolean | null {
     this.#family.putGoal(this.#bait, 0, this.sent[at] + 1);
     if (!this.#bus.writeOne(at, this.#family.goal.address, this.#bait)) return null;
-    return (this.#bus.errors[at] & refusalBits) !== 0;
+    return (this.#bus.errors[at] & refusalBits) === refusal;
   }
 
   /** Gives torque to all. */
@@ -90,13 +117,22 @@ export class ServoOrders {
     return this.#bus.readEach(address, count, this.#told);
   }
 
+  /** The first that did not answer the newest question; -1 where none is missing. */
+  get missing(): number {
+    return this.#bus.missing;
+  }
+
+  /** All that servo number `at` said when it was asked last. */
+  told(at: number): Uint8Array {
+    return this.#toldOf[at];
+  }
+
   /** Asks servo number `at`, once. */
   readOne(at: number): boolean {
     const { address, count } = this.#family.orders;
     return this.#bus.readOne(at, address, count, this.#toldOf[at], 1);
   }
 
-  /** What servo number `at` said when it was asked last. */
   torque(at: number): number {
     return this.#family.torqueOf(this.#toldOf[at], 0);
   }
@@ -111,11 +147,12 @@ export class ServoOrders {
     return watchdog !== null && this.#watchdogOf(at) === watchdog.tripped;
   }
 
-  anyTripped(): boolean {
+  /** -1 where none is. */
+  get firstTripped(): number {
     for (let at = 0; at < this.sent.length; at++) {
-      if (this.tripped(at)) return true;
+      if (this.tripped(at)) return at;
     }
-    return false;
+    return -1;
   }
 
   /** It bears a silence as long as it was told, and no other. */
@@ -125,10 +162,11 @@ export class ServoOrders {
 
   /** Every servo says that it has all that it was sent and, with `torque` 1, follows it. */
   have(torque: 0 | 1): boolean {
-    if (!this.readAll()) return false;
+    if (!this.readAll()) return this.#trouble.note(unheard, this.missing);
     for (let at = 0; at < this.sent.length; at++) {
-      if (this.goal(at) !== this.sent[at] || !this.watches(at)) return false;
-      if (torque === 1 && !this.#follows(at)) return false;
+      if (this.goal(at) !== this.sent[at]) return this.#trouble.note(noGoal, at);
+      if (!this.watches(at)) return this.#trouble.note(noWatch, at);
+      if (torque === 1 && !this.#follows(at)) return this.#trouble.note("gets no torque", at);
     }
     return true;
   }
@@ -141,6 +179,13 @@ export class ServoOrders {
       if (!this.#follows(at)) return false;
     }
     return true;
+  }
+
+  #putGoals(goals: Int32Array): void {
+    const { count } = this.#family.goal;
+    for (let at = 0; at < goals.length; at++) {
+      this.#family.putGoal(this.#goals, at * count, goals[at]);
+    }
   }
 
   #watchdogOf(at: number): number {

@@ -6,6 +6,7 @@ import {
   type ServoJoint,
   wrapMarginCounts,
 } from "./servo-joints.ts";
+import type { ServoTrouble } from "./servo-trouble.ts";
 
 /** What noise adds to one reading, counts. */
 const noiseMax = 64;
@@ -14,6 +15,9 @@ const sinkMax = 16;
 /** Slower than this a servo is at rest, counts/s: 0.05 rad/s. */
 const restSpeed = 33;
 const lastCount: number = countsPerTurn - 1;
+const sank = "moved before it got torque: hold the arm still";
+const atEnd = "is at the end of its encoder's turn: turn it away from there, or mount it otherwise";
+const otherTurn = "counts another turn than the one it is in: cut its power for a moment";
 
 /** Where servos are, as they were last heard, and what the policy observes of it. */
 export class ServoPlaces {
@@ -27,6 +31,7 @@ export class ServoPlaces {
   readonly #family: ServoFamily;
   readonly #joints: readonly ServoJoint[];
   readonly #held: Uint8Array;
+  readonly #trouble: ServoTrouble;
   readonly #speed: Float64Array;
 
   /** `held` has 1 for a servo that may be under torque. */
@@ -35,7 +40,9 @@ export class ServoPlaces {
     joints: readonly ServoJoint[],
     held: Uint8Array,
     observations: number,
+    trouble: ServoTrouble,
   ) {
+    this.#trouble = trouble;
     this.#held = held;
     this.#family = family;
     this.#joints = joints;
@@ -59,7 +66,7 @@ export class ServoPlaces {
   /** No servo has sunk away from its goal. */
   at(goals: Int32Array): boolean {
     for (let at = 0; at < goals.length; at++) {
-      if (Math.abs(this.here[at] - goals[at]) > sinkMax) return false;
+      if (Math.abs(this.here[at] - goals[at]) > sinkMax) return this.#trouble.note(sank, at);
     }
     return true;
   }
@@ -67,8 +74,9 @@ export class ServoPlaces {
   /** Each is so many counts or more from the end of its turn, in the turn that it knows. */
   clear(margin: number = wrapMarginCounts): boolean {
     for (let at = 0; at < this.counts.length; at++) {
-      if (this.counts[at] < margin || this.counts[at] > lastCount - margin) return false;
-      if (this.counts[at] !== this.here[at]) return false;
+      const inside = this.counts[at] >= margin && this.counts[at] <= lastCount - margin;
+      if (!inside) return this.#trouble.note(atEnd, at);
+      if (this.counts[at] !== this.here[at]) return this.#trouble.note(otherTurn, at);
     }
     return true;
   }

@@ -1,11 +1,14 @@
 import type { WatchdogRegister } from "./servo-family.ts";
-import type { ServoOrders } from "./servo-orders.ts";
+import { type ServoOrders, unheard } from "./servo-orders.ts";
+import type { ServoTrouble } from "./servo-trouble.ts";
 
 /** An adapter may send the last word so much later, and a servo sees its clock in steps. */
 const spareUs = 40_000;
 /** Questions of a trial that may stay without a whole answer. */
 const failuresMax = 5;
 const none = -1;
+const neverTrips = "did not stop though the line was silent: its watchdog does not work";
+const takesGoals = "does not refuse goals after its watchdog tripped";
 
 /**
  * Shows that the watchdog of every servo works, before a policy may drive: under torque, at rest,
@@ -15,17 +18,22 @@ const none = -1;
 export class WatchdogTrial {
   /** Nothing may be asked of the servos. */
   silent = false;
-  /** It has begun and not ended. */
-  running = false;
   readonly #orders: ServoOrders;
   readonly #register: WatchdogRegister;
   readonly #units: number;
+  readonly #trouble: ServoTrouble;
   #loudAtUs = 0;
   #tempted = none;
   #failures = 0;
 
   /** `units` is how long a silence the servos are to bear, in the watchdog's own unit. */
-  constructor(orders: ServoOrders, register: WatchdogRegister, units: number) {
+  constructor(
+    orders: ServoOrders,
+    register: WatchdogRegister,
+    units: number,
+    trouble: ServoTrouble,
+  ) {
+    this.#trouble = trouble;
     this.#orders = orders;
     this.#register = register;
     this.#units = units;
@@ -38,7 +46,6 @@ export class WatchdogTrial {
 
   /** Every servo is under torque and has been told how long a silence to bear. */
   begin(nowUs: number): void {
-    this.running = true;
     this.silent = true;
     this.#loudAtUs = nowUs + this.#units * this.#register.unitUs + spareUs;
     this.#tempted = none;
@@ -46,7 +53,6 @@ export class WatchdogTrial {
   }
 
   end(): void {
-    this.running = false;
     this.silent = false;
   }
 
@@ -56,31 +62,35 @@ export class WatchdogTrial {
     this.silent = false;
     const { sent } = this.#orders;
     if (this.#tempted === none) {
-      if (!this.#orders.readAll()) return this.#fail();
+      if (!this.#orders.readAll()) return this.#fail(this.#orders.missing);
       this.#tempted = 0;
       return this.#allTripped() ? null : false;
     }
     if (this.#tempted < sent.length) {
-      const refused = this.#orders.tempt(this.#tempted);
-      if (refused === null) return this.#fail();
+      const refused = this.#orders.tempt(this.#tempted, this.#register.refusal);
+      if (refused === null) return this.#fail(this.#tempted);
+      if (!refused) return this.#trouble.note(takesGoals, this.#tempted);
       this.#tempted++;
-      return refused ? null : false;
+      return null;
     }
     // What a servo has left to go it goes on with as soon as it is cleared, so its goal comes next.
-    const said = this.#orders.setWatchdog(0) && this.#orders.send(sent) && this.set();
-    if (!said || !this.#orders.have(1)) return this.#fail();
-    this.end();
-    return true;
+    const said = this.#orders.clear(sent) && this.set();
+    return (said && this.#orders.have(1)) || this.#again();
+  }
+
+  #fail(silent: number): null | false {
+    this.#trouble.note(unheard, silent);
+    return this.#again();
   }
 
   /** The line may lose a question. */
-  #fail(): null | false {
+  #again(): null | false {
     return ++this.#failures > failuresMax ? false : null;
   }
 
   #allTripped(): boolean {
     for (let at = 0; at < this.#orders.sent.length; at++) {
-      if (!this.#orders.tripped(at)) return false;
+      if (!this.#orders.tripped(at)) return this.#trouble.note(neverTrips, at);
     }
     return true;
   }

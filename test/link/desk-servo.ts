@@ -108,6 +108,8 @@ export class DeskX extends DeskServo {
   neverTrips = false;
   takesGoalsTripped = false;
   refusesGoals = false;
+  /** Its register says that it stopped, and its motor goes on. */
+  runsOn = false;
   /** When it tripped last; NaN before. */
   trippedUs: number = Number.NaN;
   #heardUs = 0;
@@ -117,7 +119,9 @@ export class DeskX extends DeskServo {
     super(dynamixel, 148, Table.id, id);
     putWord(this.registers, Table.model, 1200, sts);
     this.registers[Table.returnDelay] = 250;
+    this.registers[Table.firmware] = 53;
     this.registers[Table.operatingMode] = 3;
+    this.registers[Table.secondaryId] = 255;
     this.registers[Table.statusReturnLevel] = 2;
     putLong(this.registers, Table.positionMax, 4095);
   }
@@ -143,7 +147,7 @@ export class DeskX extends DeskServo {
   }
 
   protected override get target(): number {
-    return this.tripped ? this.#stays : this.goal;
+    return this.tripped && !this.runsOn ? this.#stays : this.goal;
   }
 
   set(address: number, data: Uint8Array): number {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeRingPair } from "../../src/link/byte-ring.ts";
+import { StopReason } from "../../src/link/device.ts";
 import { Table } from "../../src/link/dynamixel-table.ts";
 import { openDevice, protectionOf } from "../../src/link/link.ts";
 import { deskDynamixel } from "./desk-servo.ts";
@@ -16,14 +17,21 @@ test("dynamixel: every servo answers at once", () => {
 
 test("dynamixel: a servo of another model, or set otherwise, is told by name", () => {
   const set: readonly [address: number, bytes: readonly number[], refusal: RegExp][] = [
+    [Table.model, [1060 & 0xff, 1060 >> 8, 0, 0, 0, 0, 37], /has firmware 37, without a Bus Watch/],
     [Table.model, [350 & 0xff, 350 >> 8], /servo 3 \(elbow\) is model 350, which is none of the X/],
     [Table.operatingMode, [4], /servo 3 \(elbow\) is in operating mode 4: give it 3/],
-    [Table.driveMode, [0x0c], /servo 3 \(elbow\) takes torque from a goal: clear bit 3/],
+    [Table.driveMode, [8], /servo 3 \(elbow\) takes torque from a goal: clear bit 3/],
+    [Table.driveMode, [2], /servo 3 \(elbow\) follows another servo: clear bit 1/],
+    [Table.driveMode, [4], /servo 3 \(elbow\) takes a profile for a time: clear bit 2/],
+    [Table.secondaryId, [2], /servo 3 \(elbow\) obeys id 2 too: give it a Secondary_ID of 255/],
     [Table.homingOffset, [1], /servo 3 \(elbow\) has a Homing_Offset of 1: give it 0/],
     [Table.homingOffset, [0, 0xfc, 0xff, 0xff], /has a Homing_Offset of -1024/],
-    [Table.positionMin, [0x4c, 4], /keeps its goals within 1100 to 4095 .* asks for 1070 to 3026/],
-    [Table.positionMax, [0xb8, 0xb, 0, 0], /keeps its goals within 0 to 3000/],
+    // The range of the policy is 1070 to 3026.
+    [Table.positionMin, [0x2e, 4], /keeps its goals within 1070 to 4095 counts: give it 0 to 4095/],
+    [Table.positionMax, [0xd2, 0xb, 0, 0], /keeps its goals within 0 to 3026/],
     [Table.statusReturnLevel, [1], /servo 3 \(elbow\) has a Status_Return_Level of 1: give it 2/],
+    [Table.profileVelocity, [0, 1], /follows goals by Profile_Velocity 256 and .*: give it 0/],
+    [Table.profileAcceleration, [7], /follows goals by .* Profile_Acceleration 7: give it 0/],
   ];
   for (const [address, bytes, refusal] of set) {
     const bench = new ServoBench(deskDynamixel);
@@ -41,6 +49,44 @@ test("dynamixel: what a servo keeps under torque it cannot be given", () => {
   bench.bus.servos[0].torque = true;
   bench.greet();
   assert.match(bench.device.refusal!, /servo 1 \(pan\) does not take a Return_Delay_Time of 0/);
+  assert.match(bench.device.refusal!, /while it has torque: let it go first/);
+});
+
+test("dynamixel: what is wrong with an ill servo is told by name, and what to do", () => {
+  const bench = new ServoBench(deskDynamixel);
+  bench.bus.servos[1].error = 0x80;
+  bench.bus.servos[1].registers[Table.hardwareError] = 0x24;
+  bench.greet();
+  const line =
+    "servo 2 (lift) reports overheating and an overload: let it cool, take the load off it, " +
+    "then cut its power for a moment";
+  assert.equal(bench.device.refusal, line);
+});
+
+test("dynamixel: firmware of the 330 size always has a watchdog", () => {
+  const bench = new ServoBench(deskDynamixel);
+  for (const { registers } of bench.bus.servos) registers[Table.firmware] = 1;
+  bench.greet();
+  assert.equal(bench.device.phase, "ready");
+});
+
+test("dynamixel: outside of the policy's range a servo stops and is armed where it is", () => {
+  const bench = new ServoBench(deskDynamixel);
+  bench.arm();
+  bench.cycles(100, 1.5);
+  // Pushed on by its load.
+  const [pushed] = bench.bus.servos;
+  pushed.position += 30;
+  pushed.move = () => {};
+  bench.cycle(1.5);
+  bench.device.stop(StopReason.request);
+  bench.cycles(10);
+  assert.ok(bench.device.stopped);
+  assert.equal(pushed.goal, pushed.position);
+  bench.device.reset();
+  bench.cycles(2);
+  bench.ask();
+  assert.ok(bench.device.armed);
 });
 
 test("dynamixel: turns that a joint was turned while it was let go do not count", () => {

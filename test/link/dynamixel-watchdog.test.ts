@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
-import { StopReason } from "../../src/link/device.ts";
-import { Table } from "../../src/link/dynamixel-table.ts";
+import { nameOfDeviceMode, StopReason } from "../../src/link/device.ts";
+import { putLong, Table } from "../../src/link/dynamixel-table.ts";
 import { Instruction } from "../../src/link/feetech-packet.ts";
 import { DeviceReason } from "../../src/wire/messages.ts";
 import { DeskX, deskDynamixel } from "./desk-servo.ts";
@@ -50,6 +50,8 @@ test("dynamixel: the trial moves nothing, and no policy drives before it is over
   bench.cycles(4, 1.4);
   assert.equal(bench.bus.told.length, told, "nothing is said");
   assert.ok(!bench.device.armed && bench.bus.nowUs - startUs < watchdogUs);
+  assert.ok(bench.device.arming && !bench.device.disarmed, "there is torque");
+  assert.equal(nameOfDeviceMode(bench.device.mode), "arming");
   bench.cycles(8, 1.4);
   assert.ok(bench.device.armed);
   for (const [goal] of bench.bus.goals.slice(0, 2)) assert.equal(goal, 2500);
@@ -135,6 +137,7 @@ test("dynamixel: a servo whose watchdog does not trip is not driven", () => {
     assert.equal(bench.device.reason, DeviceReason.fault);
     bench.cycles(10, 1);
     assert.ok(!bench.device.armed);
+    assert.match(bench.device.why, /^servo 2 \(lift\) did not stop .* watchdog does not work/);
     for (const { position } of bench.bus.servos) {
       assert.ok(Math.abs(position - 2048) <= 1, "by the bait at most");
     }
@@ -142,14 +145,20 @@ test("dynamixel: a servo whose watchdog does not trip is not driven", () => {
 });
 
 test("dynamixel: a servo that takes goals after it tripped is not driven", () => {
-  const bench = new ServoBench(deskDynamixel);
-  bench.greet();
-  bench.cycle();
-  servosOf(bench)[2].takesGoalsTripped = true;
-  bench.ask();
-  assert.equal(bench.device.reason, DeviceReason.fault);
-  bench.cycles(10, 1);
-  assert.ok(!bench.device.armed);
+  for (const atLimit of [false, true]) {
+    const bench = new ServoBench(deskDynamixel);
+    bench.greet();
+    bench.cycle();
+    const [, , broken] = servosOf(bench);
+    broken.takesGoalsTripped = true;
+    // That it refuses the bait for being beyond its limit shows nothing.
+    if (atLimit) putLong(broken.registers, Table.positionMax, 2048);
+    bench.ask();
+    assert.equal(bench.device.reason, DeviceReason.fault);
+    bench.cycles(10, 1);
+    assert.ok(!bench.device.armed);
+    assert.match(bench.device.why, /^servo 3 \(elbow\) does not refuse goals/);
+  }
 });
 
 test("dynamixel: a servo that does not take its watchdog gets no torque", () => {
@@ -223,18 +232,32 @@ test("dynamixel: a loop that goes on never lets a watchdog trip, armed or stoppe
 
 test("dynamixel: a line that loses packets still shows a trial (seeds 0 to 39)", () => {
   let armed = 0;
+  let strayed = 0;
   for (let seed = 0; seed < 40; seed++) {
     const rng = new Rng(seed);
     const bench = new ServoBench(deskDynamixel);
     bench.greet();
     bench.cycle();
     bench.device.arm(bench.bus.nowUs);
+    // As of one that is held off its goal: cleared, it goes on to it.
+    for (const servo of servosOf(bench)) {
+      servo.goal = 2148;
+      servo.slewPerMs = 0;
+      servo.trip = function (nowUs): void {
+        DeskX.prototype.trip.call(this, nowUs);
+        this.slewPerMs = 3.4;
+      };
+    }
     bench.bus.losesAnswer = () => rng.below(12) === 0;
     bench.bus.losesPacket = (instruction) => instruction !== Instruction.ping && rng.below(8) === 0;
     bench.cycles(12);
     if (bench.device.armed) armed++;
-    // Armed or not, nothing has moved but by the bait, which is refused.
-    for (const { position } of bench.bus.servos) assert.equal(position, 2048, `seed ${seed}`);
+    // Armed or not, nothing has moved but where both goals behind a clearing were lost.
+    for (const { position } of bench.bus.servos) {
+      if (position !== 2048) strayed++;
+      assert.ok(Math.abs(position - 2048) <= 100, `seed ${seed}`);
+    }
   }
+  assert.ok(strayed <= 6, `${strayed} of 120 servos`);
   assert.ok(armed > 20, `${armed} of 40`);
 });

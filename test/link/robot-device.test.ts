@@ -143,6 +143,17 @@ for (const [name, makeRig] of [
     arm(rig);
   });
 
+  test(`${name}: a reset of what is not stopped does not wait for a stop`, () => {
+    const rig = ready();
+    rig.device.reset();
+    rig.pass(2);
+    assert.ok(rig.device.disarmed && !rig.device.resetting);
+    arm(rig);
+    rig.device.reset();
+    rig.pass(2, 0.5);
+    assert.ok(rig.device.armed && !rig.device.resetting);
+  });
+
   test(`${name}: an action that came too late moves nothing`, () => {
     const rig = armed();
     rig.pass(1, 0.5);

@@ -109,7 +109,7 @@ export class ServoBench {
   /** Asks the device to arm, and lets it try its servos where it does. */
   ask(): void {
     this.device.arm(this.bus.nowUs);
-    for (let turn = 0; turn < 12 && this.device.disarmed; turn++) this.cycle();
+    for (let turn = 0; turn < 12 && this.device.arming; turn++) this.cycle();
   }
 
   arm(): void {
