@@ -4,7 +4,7 @@ import { monotonicClock } from "../core/clock.ts";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { makeStep } from "../core/step.ts";
 import type { RobotDevice, StopChoice } from "../link/device.ts";
-import { type Door, openDevice } from "../link/link.ts";
+import { type Door, openDevice, silenceAdviceOf } from "../link/link.ts";
 import { RingProducer } from "../log/ring.ts";
 import { deployed } from "../policy/history-policy.ts";
 import { loadPolicy } from "../policy/policy.ts";
@@ -48,7 +48,7 @@ async function work(given: LoopWork): Promise<void> {
   const { spec } = driving;
   const device = openDevice(spec, door, clock, stops);
   try {
-    if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name);
+    if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name, door);
     say({ word: "ready" });
     const rig = {
       clock,
@@ -68,7 +68,7 @@ async function work(given: LoopWork): Promise<void> {
   }
 }
 
-function refusalOf(device: RobotDevice, name: string): SinewError {
+function refusalOf(device: RobotDevice, name: string, door: Door): SinewError {
   if (device.refusal !== null) {
     return new SinewError(
       "contract-mismatch",
@@ -76,7 +76,9 @@ function refusalOf(device: RobotDevice, name: string): SinewError {
     );
   }
   if (device.lost) return new SinewError("port", `${name} was lost during the handshake`);
-  return new SinewError("handshake", `${name}: ${device.silence}`);
+  const advice = silenceAdviceOf(door);
+  const silence = advice === "" ? device.silence : `${device.silence}; ${advice}`;
+  return new SinewError("handshake", `${name}: ${silence}`);
 }
 
 try {

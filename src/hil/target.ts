@@ -95,12 +95,16 @@ export function startSimavr(image: string): Promise<Board> {
   return startProgram(builtOnce("simavr", buildSimavr), [image]);
 }
 
-/** Whether the C compiler finds simavr's headers and library. */
+let simavrHere: boolean | null = null;
+
+/** Whether the C compiler finds simavr's headers and library; asked once in this process. */
 function hasSimavr(): boolean {
+  if (simavrHere !== null) return simavrHere;
   try {
     builtOnce("simavr", buildSimavr);
-    return true;
+    simavrHere = true;
   } catch {
-    return false;
+    simavrHere = false;
   }
+  return simavrHere;
 }

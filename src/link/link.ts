@@ -14,7 +14,7 @@ import { carryRings, type MqttPlace } from "./mqtt.ts";
 import { type MoteusChoice, openMoteus } from "./open-moteus.ts";
 import { openOdrive } from "./open-odrive.ts";
 import type { Port } from "./port.ts";
-import { lockSerialLine, openSerialPort } from "./serial.ts";
+import { lockSerialLine, openSerialPort, slowAdapterOf } from "./serial.ts";
 import { aheadMax, ServoBus, syncReadUs } from "./servo-bus.ts";
 import { ServoDevice } from "./servo-device.ts";
 import type { ServoFamily } from "./servo-family.ts";
@@ -64,7 +64,8 @@ export function protectionOf(link: LinkChoice | Door): Protection {
   }
   if ("dynamixel" in link) {
     const { watchdogMs } = link.dynamixel;
-    const silence = `these servos judge no goal, and stop after ${watchdogMs} ms of silence`;
+    const alone = `once armed they stop after ${watchdogMs} ms of silence`;
+    const silence = `these servos judge no goal; ${alone}`;
     return { gates: [ownGate], silence };
   }
   if ("odrive" in link || "moteus" in link) {
@@ -111,11 +112,22 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
 
 /** The control thread's end of a link. */
 export function openPort(door: Door): Port {
-  if ("serialPath" in door) return openSerialPort(door.serialPath);
   if ("rings" in door) return new RingPort(door.rings.toDevice, door.rings.fromDevice);
-  if ("odrive" in door) return openSerialPort(door.odrive.path);
-  if ("moteus" in door) return openSerialPort(door.moteus.path);
-  return openSerialPort(servosBehind(door).servos.path);
+  return openSerialPort(serialPathOf(door));
+}
+
+type SerialDoor = Exclude<Door, { readonly rings: RingPair }>;
+
+function serialPathOf(door: SerialDoor): string {
+  if ("serialPath" in door) return door.serialPath;
+  if ("odrive" in door) return door.odrive.path;
+  if ("moteus" in door) return door.moteus.path;
+  return servosBehind(door).servos.path;
+}
+
+/** What to tell a person of a door behind which nobody answers; empty where there is nothing. */
+export function silenceAdviceOf(door: Door): string {
+  return "rings" in door ? "" : slowAdapterOf(serialPathOf(door));
 }
 
 /** Servos straight on a line: their family, their line, and what silence they are to bear. */

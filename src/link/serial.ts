@@ -1,5 +1,14 @@
-import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  openSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  writeSync,
+} from "node:fs";
 import type { ConnectOpts, SocketConstructorOpts } from "node:net";
+import { basename, join } from "node:path";
 import { ReadStream } from "node:tty";
 import { messageOf, SinewError } from "../core/errors.ts";
 import type { Port } from "./port.ts";
@@ -51,6 +60,25 @@ function portError(path: string, error: Error): SinewError {
         ? "permission denied; add yourself to the port's group (on Debian: dialout)"
         : text.replace(/^Error:? /, "");
   return new SinewError("port", `cannot open the serial port ${path}: ${why}`, { cause: error });
+}
+
+/**
+ * What to tell a person whose questions over the port at `path` are not answered in time, where its
+ * USB adapter holds answers back; empty where it does not, or does not say so. Linux tells it of
+ * FTDI's, below `adapters`.
+ */
+export function slowAdapterOf(
+  path: string,
+  adapters: string = "/sys/bus/usb-serial/devices",
+): string {
+  try {
+    const file = join(adapters, basename(realpathSync(path)), "latency_timer");
+    const ms = Number.parseInt(readFileSync(file, "utf8"), 10);
+    if (!(ms > 1)) return "";
+    return `its USB adapter holds answers back for ${ms} ms: echo 1 | sudo tee ${file}`;
+  } catch {
+    return "";
+  }
 }
 
 /**
