@@ -6,10 +6,10 @@ import { armingMode, type RobotDevice, type StopReason } from "./device.ts";
 import type { ServoBus } from "./servo-bus.ts";
 import type { ServoFamily } from "./servo-family.ts";
 import { ServoGreeting } from "./servo-greeting.ts";
-import { countsAt, type ServoJoint } from "./servo-joints.ts";
+import { countsAt, nameOfServo, type ServoJoint } from "./servo-joints.ts";
 import { portFull, ServoOrders, unheard } from "./servo-orders.ts";
 import { ServoPlaces } from "./servo-places.ts";
-import { ServoTrouble } from "./servo-trouble.ts";
+import { Trouble } from "./trouble.ts";
 import { WatchdogTrial } from "./watchdog-trial.ts";
 
 /** So many cycles in a row may pass without an answer from every servo. */
@@ -50,7 +50,7 @@ export class ServoDevice implements RobotDevice {
   readonly #places: ServoPlaces;
   /** null where servos do not watch the line. */
   readonly #trial: WatchdogTrial | null;
-  readonly #trouble: ServoTrouble;
+  readonly #trouble: Trouble;
   /** The goals to be sent. */
   readonly #next: Int32Array;
   /** `#next` is where servos are to stay whose watchdogs are being cleared. */
@@ -76,7 +76,7 @@ export class ServoDevice implements RobotDevice {
     this.#joints = joints;
     this.#bus = bus;
     this.#clock = clock;
-    this.#trouble = new ServoTrouble(joints);
+    this.#trouble = new Trouble(joints.map(({ servo }) => nameOfServo(servo)));
     this.#orders = new ServoOrders(family, bus, joints.length, this.#trouble);
     const { driven } = this.#orders;
     this.#greeting = new ServoGreeting(family, joints, bus, this.#orders);
@@ -151,7 +151,7 @@ export class ServoDevice implements RobotDevice {
   }
 
   read(observation: Float32Array, nowUs: number): number {
-    if (this.#trial?.silent !== true) this.#look(nowUs);
+    if (!this.arming || this.#trial?.silent !== true) this.#look(nowUs);
     observation.set(this.#places.observation);
     return this.#failures > failuresMax ? Number.POSITIVE_INFINITY : nowUs - this.#sampledUs;
   }
@@ -314,7 +314,6 @@ export class ServoDevice implements RobotDevice {
 
   /** Stops where the servos are, or where they were sent when that is not known. */
   #hold(reason: number): void {
-    this.#trial?.end();
     this.#resetting = false;
     this.#clearing = false;
     this.reason = reason;

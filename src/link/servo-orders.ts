@@ -1,6 +1,6 @@
 import type { ServoBus } from "./servo-bus.ts";
 import type { ServoFamily } from "./servo-family.ts";
-import type { ServoTrouble } from "./servo-trouble.ts";
+import type { Trouble } from "./trouble.ts";
 
 /** Of what a servo says with an answer: why it did not do as it was told. */
 const refusalBits = 0x7f;
@@ -22,7 +22,7 @@ export class ServoOrders {
   readonly driven: Uint8Array;
   readonly #family: ServoFamily;
   readonly #bus: ServoBus;
-  readonly #trouble: ServoTrouble;
+  readonly #trouble: Trouble;
   /** What the servos said, and the part of each. */
   readonly #told: Uint8Array;
   readonly #toldOf: readonly Uint8Array[];
@@ -33,7 +33,7 @@ export class ServoOrders {
   /** What their watchdogs were set to last. */
   #watchdog = 0;
 
-  constructor(family: ServoFamily, bus: ServoBus, servos: number, trouble: ServoTrouble) {
+  constructor(family: ServoFamily, bus: ServoBus, servos: number, trouble: Trouble) {
     const { count } = family.orders;
     this.#family = family;
     this.#bus = bus;

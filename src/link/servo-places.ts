@@ -6,7 +6,7 @@ import {
   type ServoJoint,
   wrapMarginCounts,
 } from "./servo-joints.ts";
-import type { ServoTrouble } from "./servo-trouble.ts";
+import type { Trouble } from "./trouble.ts";
 
 /** What noise adds to one reading, counts. */
 const noiseMax = 64;
@@ -31,7 +31,7 @@ export class ServoPlaces {
   readonly #family: ServoFamily;
   readonly #joints: readonly ServoJoint[];
   readonly #held: Uint8Array;
-  readonly #trouble: ServoTrouble;
+  readonly #trouble: Trouble;
   readonly #speed: Float64Array;
 
   /** `held` has 1 for a servo that may be under torque. */
@@ -40,7 +40,7 @@ export class ServoPlaces {
     joints: readonly ServoJoint[],
     held: Uint8Array,
     observations: number,
-    trouble: ServoTrouble,
+    trouble: Trouble,
   ) {
     this.#trouble = trouble;
     this.#held = held;

@@ -1,6 +1,6 @@
 import type { WatchdogRegister } from "./servo-family.ts";
 import { type ServoOrders, unheard } from "./servo-orders.ts";
-import type { ServoTrouble } from "./servo-trouble.ts";
+import type { Trouble } from "./trouble.ts";
 
 /** An adapter may send the last word so much later, and a servo sees its clock in steps. */
 const spareUs = 40_000;
@@ -21,18 +21,13 @@ export class WatchdogTrial {
   readonly #orders: ServoOrders;
   readonly #register: WatchdogRegister;
   readonly #units: number;
-  readonly #trouble: ServoTrouble;
+  readonly #trouble: Trouble;
   #loudAtUs = 0;
   #tempted = none;
   #failures = 0;
 
   /** `units` is how long a silence the servos are to bear, in the watchdog's own unit. */
-  constructor(
-    orders: ServoOrders,
-    register: WatchdogRegister,
-    units: number,
-    trouble: ServoTrouble,
-  ) {
+  constructor(orders: ServoOrders, register: WatchdogRegister, units: number, trouble: Trouble) {
     this.#trouble = trouble;
     this.#orders = orders;
     this.#register = register;
@@ -50,10 +45,6 @@ export class WatchdogTrial {
     this.#loudAtUs = nowUs + this.#units * this.#register.unitUs + spareUs;
     this.#tempted = none;
     this.#failures = 0;
-  }
-
-  end(): void {
-    this.silent = false;
   }
 
   /** True once it is shown, false where it is not so, null while it goes on. */

@@ -216,6 +216,7 @@ test("dynamixel: a stop during the trial ends it", () => {
   bench.device.stop(StopReason.request);
   bench.cycles(20, 1);
   assert.ok(bench.device.stopped);
+  assert.equal(bench.ageUs, 0, "it is read again");
   assert.equal(bench.device.reason, DeviceReason.host);
   for (const { position } of bench.bus.servos) assert.equal(position, 2048);
 });
