@@ -7,7 +7,6 @@ export const Table = {
   /** 2 bytes. */
   model: 0,
   firmware: 6,
-  id: 7,
   /** In units of 2 us; 250 when it leaves the factory. What is below 64 is kept for good. */
   returnDelay: 9,
   /** Bit 1: follows another servo; bit 2: a profile is a time; bit 3: a goal gives torque. */

@@ -116,7 +116,7 @@ export class DeskX extends DeskServo {
   #stays = 0;
 
   constructor(id: number) {
-    super(dynamixel, 148, Table.id, id);
+    super(dynamixel, 148, 7, id);
     putWord(this.registers, Table.model, 1200, sts);
     this.registers[Table.returnDelay] = 250;
     this.registers[Table.firmware] = 53;

@@ -5,7 +5,9 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Mode } from "../../src/core/step.ts";
 import { runPolicy, startRun } from "../../src/edge/run.ts";
+import { Request } from "../../src/edge/status.ts";
 import type { Board } from "../../src/hil/board.ts";
+import { armingMode } from "../../src/link/device.ts";
 import { dynamixel } from "../../src/link/dynamixel-family.ts";
 import { longAt, Table } from "../../src/link/dynamixel-table.ts";
 import { openSerialPort } from "../../src/link/serial.ts";
@@ -93,13 +95,25 @@ test("dynamixel board: a host that hangs and comes back does not drive on", asyn
   host.process.kill("SIGCONT");
   await host.ended;
   assert.equal(host.process.exitCode, 1);
-  assert.match(host.told(), /stopped +by the device itself \(expired\)/);
+  assert.match(host.told(), /stopped +by the device itself \(expired\): servo \d \(\w+\) heard/);
   assert.match(host.told(), /device at rest +yes/);
   assertAtRest(await arm.servos(board), slack);
 });
 
 test("dynamixel board: garbage and lost bytes neither stop the arm nor make it jump", () =>
   bearsNoise(arm, slack));
+
+test("dynamixel board: a run that ends while the servos are tried stops them first", async () => {
+  const board = await arm.board();
+  const run = await startRun(await arm.optionsFor(board));
+  await run.reset();
+  run.status.ask(Request.arm);
+  await until(() => run.status.deviceMode === armingMode);
+  const report = await run.close();
+  assert.ok(report.deviceAtRest, "it has said that it stopped");
+  assert.equal(run.status.deviceReason, DeviceReason.host);
+  assertAtRest(await arm.servos(board), slack);
+});
 
 test("dynamixel board: a servo that somebody lets go stops the arm, and stays let go", async () => {
   const board = await arm.board();
@@ -118,6 +132,7 @@ test("dynamixel board: a servo that somebody lets go stops the arm, and stays le
   const report = await run.close();
   const [, stop] = report.transitions;
   assert.deepEqual([stop.happening, stop.reason], [Happening.deviceStopped, DeviceReason.fault]);
+  assert.equal(report.why, "servo 4 (flex) lost its torque");
   assert.ok(!report.deviceAtRest, "it cannot say that the servo without torque holds");
   assert.equal((await arm.servos(board)).torque[3], 0);
 });
