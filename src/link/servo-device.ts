@@ -180,14 +180,16 @@ export class ServoDevice implements RobotDevice {
     if (!this.#orders.send(this.#places.here)) return;
     if (!this.#orders.have(0)) {
       // The line was silent for too long since the last stop was left.
-      if (this.#orders.firstTripped >= 0)
-        this.#holdFor(DeviceReason.expired, tripped, this.#orders.firstTripped);
+      const { firstTripped } = this.#orders;
+      if (firstTripped >= 0) this.#holdFor(DeviceReason.expired, tripped, firstTripped);
       return;
     }
     if (!this.#sees(nowUs) || !this.#places.at(this.#orders.sent)) return;
     if (!this.#inTime(nowUs)) return;
-    if (!this.#orders.enable() || !this.#orders.have(1)) return;
-    if (this.#trial === null) this.#begin();
+    // There may be torque from here on, so what comes of it is to be armed, or a stop.
+    const driven = this.#orders.enable() && (this.#orders.have(1) || this.#orders.have(1));
+    if (!driven) this.#hold(DeviceReason.fault);
+    else if (this.#trial === null) this.#begin();
     else this.#try(this.#trial);
   }
 
@@ -293,7 +295,6 @@ export class ServoDevice implements RobotDevice {
     this.#trouble.forget();
   }
 
-  /** There is torque from here on, so the end of it is to be armed, or a stop. */
   #try(trial: WatchdogTrial): void {
     this.mode = armingMode;
     this.reason = DeviceReason.none;

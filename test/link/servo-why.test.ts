@@ -25,15 +25,6 @@ const reasons: readonly [spoil: (bench: ServoBench) => void, why: RegExp][] = [
     },
     /^servo 2 \(lift\) moved before it got torque/,
   ],
-  [
-    ({ bus }) => {
-      const [, , third] = bus.servos;
-      const set = third.set.bind(third);
-      third.set = (address, data) =>
-        address === third.family.torque.address ? 0 : set(address, data);
-    },
-    /^servo 3 \(elbow\) gets no torque$/,
-  ],
 ];
 
 servoTest("why servos are not armed is told", (desk) => {
