@@ -175,7 +175,7 @@ export class ServoDevice implements RobotDevice {
     if (!this.disarmed || this.phase !== "ready") return;
     // All else that may keep it from arming tells so itself.
     this.#trouble.note(portFull);
-    if (!this.#sees(nowUs) || !this.#well() || !this.#places.clear()) return;
+    if (!this.#sees(nowUs) || !this.#fit() || !this.#places.clear()) return;
     if (this.#trial !== null && !this.#trial.set()) return;
     if (!this.#orders.send(this.#places.here)) return;
     if (!this.#orders.have(0)) {
@@ -259,6 +259,13 @@ export class ServoDevice implements RobotDevice {
   /** No servo reports an error, and none has gone over the end of its turn. */
   #stillSound(): boolean {
     return this.#well() && this.#places.clear(0);
+  }
+
+  /** As `#well`; an ill servo is asked what it has. */
+  #fit(): boolean {
+    if (this.#well()) return true;
+    this.#orders.readOne(this.#trouble.at);
+    return false;
   }
 
   #well(): boolean {

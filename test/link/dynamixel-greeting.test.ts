@@ -63,6 +63,23 @@ test("dynamixel: what is wrong with an ill servo is told by name, and what to do
   assert.equal(bench.device.refusal, line);
 });
 
+test("dynamixel: a servo that fell ill says what it has, to be armed or driving", () => {
+  const overloaded = /^servo 2 \(lift\) reports an overload: take the load off it, then cut its/;
+  for (const arms of [false, true]) {
+    const bench = new ServoBench(deskDynamixel);
+    bench.greet();
+    bench.cycle();
+    if (arms) bench.ask();
+    const [, ill] = bench.bus.servos;
+    ill.error = 0x80;
+    ill.registers[Table.hardwareError] = 0x20;
+    if (arms) bench.cycle(0.1);
+    else bench.device.arm(bench.bus.nowUs);
+    assert.ok(!bench.device.armed && bench.device.disarmed !== arms);
+    assert.match(bench.device.why, overloaded);
+  }
+});
+
 test("dynamixel: firmware of the 330 size always has a watchdog", () => {
   const bench = new ServoBench(deskDynamixel);
   for (const { registers } of bench.bus.servos) registers[Table.firmware] = 1;
