@@ -5,7 +5,6 @@ import type { Phase } from "../wire/session.ts";
 import type { RobotDevice, StopReason } from "./device.ts";
 import { type MotorJoint, turnsMost } from "./motor-joints.ts";
 import { type MotorLine, Order, Seen } from "./motor-line.ts";
-import { Trouble } from "./trouble.ts";
 
 /** So many cycles in a row may pass without an answer from every drive. */
 const failuresMax = 5;
@@ -18,9 +17,6 @@ const sinkRad = 0.025;
 /** Slower than this a joint is at rest, rad/s. */
 const restSpeed = 0.05;
 const repeatUs = 20_000;
-const doesNotFollow = "does not follow its orders";
-const failing = "reports an error: ask it with its maker's tool";
-const tooFar = `is more than ${turnsMost} turns from its zero`;
 
 /**
  * Motor drives that have firmware of their own and none of ours. Nothing behind this program judges
@@ -37,10 +33,10 @@ export class MotorDevice implements RobotDevice {
   roundTripUs: number = Number.NaN;
   /** `arm` waits for all that it takes. */
   readonly arming = false;
+  readonly why = "";
   readonly #joints: readonly MotorJoint[];
   readonly #line: MotorLine;
   readonly #clock: Pick<Clock, "now">;
-  readonly #trouble: Trouble;
   readonly #observation: Float32Array;
   /** What each motor does while it is armed. */
   readonly #orders: Uint8Array;
@@ -66,7 +62,6 @@ export class MotorDevice implements RobotDevice {
     this.#joints = joints;
     this.#line = line;
     this.#clock = clock;
-    this.#trouble = new Trouble(joints.map(({ motor }) => `motor ${motor.id} (${motor.joint})`));
     this.#observation = new Float32Array(spec.observation.length);
     this.#orders = Uint8Array.from(joints, ({ order }) => order);
     this.#sent = new Float64Array(joints.length);
@@ -112,10 +107,6 @@ export class MotorDevice implements RobotDevice {
     return this.#resetting;
   }
 
-  get why(): string {
-    return this.#trouble.words;
-  }
-
   poll(nowUs: number): void {
     if (!this.#ready) {
       this.#greet();
@@ -152,7 +143,6 @@ export class MotorDevice implements RobotDevice {
    */
   arm(nowUs: number): void {
     if (!this.disarmed || this.phase !== "ready") return;
-    this.#trouble.note("a drive does not answer in time");
     if (!this.#look(nowUs) || !this.#sound()) return;
     for (let at = 0; at < this.#joints.length; at++) {
       this.#place[at] = this.#line.turns[at];
@@ -160,15 +150,12 @@ export class MotorDevice implements RobotDevice {
     }
     if (!this.#line.prepare(this.#orders, this.#next)) return;
     if (!this.#look(nowUs) || !this.#sound() || !this.#stayed()) return;
-    this.#trouble.note("it took too long to see where the motors are");
     if (this.#clock.now() - nowUs > armWithinUs) return;
     this.#sent.set(this.#next);
     if (this.#line.power(this.#orders, this.#next) && this.#follow(nowUs)) {
       this.mode = DeviceMode.armed;
       this.reason = DeviceReason.none;
-      this.#trouble.forget();
     } else {
-      this.#trouble.note(doesNotFollow, this.#firstNotDriven());
       // Also what an earlier stop held: it is not known what it follows now.
       this.#rest.fill(Order.off);
       this.#line.command(this.#rest, this.#next);
@@ -177,9 +164,7 @@ export class MotorDevice implements RobotDevice {
 
   stop(reason: StopReason): void {
     this.#resetting = false;
-    if (this.stopping || this.stopped) return;
-    this.#trouble.forget();
-    this.#stop(reason);
+    if (!this.stopping && !this.stopped) this.#stop(reason);
   }
 
   reset(): void {
@@ -229,26 +214,16 @@ export class MotorDevice implements RobotDevice {
   }
 
   #allDriven(): boolean {
-    return this.#firstNotDriven() < 0;
-  }
-
-  /** -1 where each follows orders. */
-  #firstNotDriven(): number {
     const { seen } = this.#line;
-    for (let at = 0; at < seen.length; at++) if (seen[at] !== Seen.driven) return at;
-    return -1;
+    for (let at = 0; at < seen.length; at++) if (seen[at] !== Seen.driven) return false;
+    return true;
   }
 
   #whyNotDriven(): number {
     const { expired, seen } = this.#line;
     for (let at = 0; at < seen.length; at++) {
-      if (seen[at] === Seen.driven || expired[at] === 0) continue;
-      this.#trouble.note("had no orders for so long that it stopped by itself", at);
-      return DeviceReason.expired;
+      if (seen[at] !== Seen.driven && expired[at] === 1) return DeviceReason.expired;
     }
-    const failed = seen.indexOf(Seen.failed);
-    if (failed >= 0) this.#trouble.note(failing, failed);
-    else this.#trouble.note(doesNotFollow, this.#firstNotDriven());
     return DeviceReason.fault;
   }
 
@@ -256,9 +231,8 @@ export class MotorDevice implements RobotDevice {
   #sound(): boolean {
     const { seen, turns } = this.#line;
     for (let at = 0; at < seen.length; at++) {
-      if (seen[at] === Seen.failed) return this.#trouble.note(failing, at);
-      if (seen[at] === Seen.busy) return this.#trouble.note("is neither idle nor driven", at);
-      if (!(Math.abs(turns[at]) <= turnsMost)) return this.#trouble.note(tooFar, at);
+      if (seen[at] !== Seen.idle && seen[at] !== Seen.driven) return false;
+      if (!(Math.abs(turns[at]) <= turnsMost)) return false;
     }
     return true;
   }
@@ -266,8 +240,7 @@ export class MotorDevice implements RobotDevice {
   #stayed(): boolean {
     for (let at = 0; at < this.#joints.length; at++) {
       const moved = Math.abs(this.#line.turns[at] - this.#place[at]);
-      const most = sinkRad * Math.abs(this.#joints[at].turnsPerRad);
-      if (moved > most) return this.#trouble.note("moved before it got power: hold it still", at);
+      if (moved > sinkRad * Math.abs(this.#joints[at].turnsPerRad)) return false;
     }
     return true;
   }
@@ -359,7 +332,6 @@ export class MotorDevice implements RobotDevice {
 
   #leaveStop(): void {
     this.#resetting = false;
-    this.#trouble.forget();
     this.mode = DeviceMode.disarmed;
     this.reason = DeviceReason.none;
   }

@@ -228,7 +228,6 @@ for (const [name, Bench] of [
     bench.cycle(0.2);
     assert.ok(device.stopped);
     assert.equal(device.reason, DeviceReason.expired);
-    assert.match(device.why, /^motor \d \(a\) had no orders for so long/);
     bench.cycles(5, 0.2);
     assert.ok(
       desk.motors.every(({ driven }) => !driven),
@@ -262,7 +261,6 @@ for (const [name, Bench] of [
     bench.fail(1);
     bench.device.arm(bench.desk.nowUs);
     assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
-    assert.match(bench.device.why, /^motor \d \(b\) reports an error/);
   });
 
   test(`${name}: a drive that started anew is not driven on`, () => {
@@ -296,7 +294,6 @@ for (const [name, Bench] of [
     bench.desk.answerUs = 2000;
     bench.device.arm(bench.desk.nowUs);
     assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
-    assert.match(bench.device.why, /^motor \d \(a\) moved before it got power/);
   });
 
   test(`${name}: no power at a place that was seen too long ago, or too far away`, () => {
@@ -305,11 +302,9 @@ for (const [name, Bench] of [
     bench.cycle();
     bench.device.arm(bench.desk.nowUs - 61_000);
     assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
-    assert.match(bench.device.why, /^it took too long/);
     bench.desk.motors[0].turns = 1001;
     bench.device.arm(bench.desk.nowUs);
     assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
-    assert.match(bench.device.why, /^motor \d \(a\) is more than 1000 turns from its zero/);
   });
 
   test(`${name}: a failed read keeps the last observation and its age, in bounded time`, () => {
