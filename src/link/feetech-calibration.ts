@@ -1,0 +1,96 @@
+import type { Clock } from "../core/clock.ts";
+import { SinewError } from "../core/errors.ts";
+import type { Spec } from "../core/spec.ts";
+import { FeetechBus } from "./feetech-bus.ts";
+import {
+  countsAt,
+  type FeetechChoice,
+  type FeetechServo,
+  nearWay,
+  radPerCount,
+  wrapMarginCounts,
+} from "./feetech-joints.ts";
+import { Register, sts, wordAt } from "./feetech-registers.ts";
+import { lockSerialLine, openSerialPort } from "./serial.ts";
+
+/** A servo whose zero follows from a posture that is known. */
+export interface CalibratedJoint {
+  readonly servo: FeetechServo;
+  /** The ends of the action's range, counts; beyond 0 to 4095 where they pass the turn's end. */
+  readonly low: number;
+  readonly high: number;
+  /** The horn is to be mounted otherwise by so many rad, in the encoder's sense; 0: it fits. */
+  readonly turn: number;
+}
+
+/**
+ * The zeros of `servos` that stand at `counts` while the arm is at `pose`, rad by action channel of
+ * `spec`. Where a servo's encoder passes its end on the way from the pose to 0 rad, the zero is
+ * counted round. A range that then comes nearer to that end than the driver permits does not fit.
+ * Throws `SinewError("contract-mismatch")` that names a channel which `spec` or `pose` lacks.
+ */
+export function calibrated(
+  spec: Spec,
+  servos: readonly FeetechServo[],
+  counts: ArrayLike<number>,
+  pose: Readonly<Record<string, number>>,
+): CalibratedJoint[] {
+  return servos.map((given, at) => {
+    const name = `${given.joint}_position`;
+    const action = spec.action.find((channel) => channel.name === name);
+    if (action === undefined || !(name in pose)) {
+      const who = action === undefined ? "the policy" : "the pose";
+      throw new SinewError("contract-mismatch", `action "${name}": ${who} has none`);
+    }
+    const zero = Math.round(counts[at] - (given.sign * pose[name]) / radPerCount);
+    const servo = { ...given, zeroCounts: zero & (sts.countsPerTurn - 1) };
+    const ends = [countsAt(servo, action.low), countsAt(servo, action.high)];
+    const [low, high] = [Math.min(...ends), Math.max(...ends)].map(Math.round);
+    const fits = low >= wrapMarginCounts && high <= sts.countsPerTurn - 1 - wrapMarginCounts;
+    const off = nearWay(sts.countsPerTurn / 2 - Math.round((low + high) / 2));
+    return { servo, low, high, turn: fits ? 0 : off * radPerCount };
+  });
+}
+
+/** So many looks, of which none may be further from the first than what noise makes, counts. */
+const looks = 8;
+const stillWithin = 8;
+const answerUs = 200_000;
+
+/**
+ * Where the encoders of all servos are, counts, the mean of some looks. Nothing is written to any
+ * servo, and the line is free again afterwards. Throws `SinewError` "port", and "handshake" that
+ * names a servo which does not answer or does not stand still.
+ */
+export async function readCounts(
+  choice: FeetechChoice,
+  clock: Pick<Clock, "now">,
+): Promise<number[]> {
+  const line = await lockSerialLine(choice.path, choice.baud, true);
+  const ids = Uint8Array.from(choice.servos, ({ id }) => id);
+  const bus = new FeetechBus(openSerialPort(choice.path), clock, ids, answerUs);
+  const word = new Uint8Array(2);
+  try {
+    return choice.servos.map(({ id, joint }, at) => {
+      let [first, sum] = [0, 0];
+      for (let look = 0; look < looks; look++) {
+        if (!bus.readOne(at, Register.presentPosition, 2, word)) {
+          const why = "does not answer; is it powered, and are its id and rate right?";
+          throw new SinewError("handshake", `servo ${id} (${joint}) ${why}`);
+        }
+        const counts = wordAt(word, 0, sts);
+        if (look === 0) first = counts;
+        const moved = nearWay(counts - first);
+        if (Math.abs(moved) > stillWithin) {
+          const why = "moves: hold the arm still";
+          throw new SinewError("handshake", `servo ${id} (${joint}) ${why}`);
+        }
+        sum += moved;
+      }
+      return (first + Math.round(sum / looks)) & (sts.countsPerTurn - 1);
+    });
+  } finally {
+    bus.close();
+    await line.close();
+  }
+}
