@@ -7,7 +7,7 @@ import type { Limits } from "../safety/limits.ts";
 /** How the policy comes to drive. */
 export interface StartChoice {
   /** Where each actuator goes first, by action channel, in its unit; absent: nowhere. */
-  readonly home: Readonly<Record<string, number>> | undefined;
+  readonly home?: Readonly<Record<string, number>> | undefined;
   /** How fast it goes there, in the channel's unit per second. */
   readonly speed: number;
   /** Over so long the policy takes over; 0: at once. */
