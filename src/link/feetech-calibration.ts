@@ -58,9 +58,8 @@ const stillWithin = 8;
 const answerUs = 200_000;
 
 /**
- * Where the encoders of all servos are, counts, the mean of some looks. Nothing is written to any
- * servo, and the line is free again afterwards. Throws `SinewError` "port", and "handshake" that
- * names a servo which does not answer or does not stand still.
+ * Where the encoders of all servos are, counts. Nothing is written to any servo, and the line is
+ * free again afterwards. Throws `SinewError("port")`, and as `standingAt`.
  */
 export async function readCounts(
   choice: FeetechChoice,
@@ -69,28 +68,39 @@ export async function readCounts(
   const line = await lockSerialLine(choice.path, choice.baud, true);
   const ids = Uint8Array.from(choice.servos, ({ id }) => id);
   const bus = new FeetechBus(openSerialPort(choice.path), clock, ids, answerUs);
-  const word = new Uint8Array(2);
   try {
-    return choice.servos.map(({ id, joint }, at) => {
-      let [first, sum] = [0, 0];
-      for (let look = 0; look < looks; look++) {
-        if (!bus.readOne(at, Register.presentPosition, 2, word)) {
-          const why = "does not answer; is it powered, and are its id and rate right?";
-          throw new SinewError("handshake", `servo ${id} (${joint}) ${why}`);
-        }
-        const counts = wordAt(word, 0, sts);
-        if (look === 0) first = counts;
-        const moved = nearWay(counts - first);
-        if (Math.abs(moved) > stillWithin) {
-          const why = "moves: hold the arm still";
-          throw new SinewError("handshake", `servo ${id} (${joint}) ${why}`);
-        }
-        sum += moved;
-      }
-      return (first + Math.round(sum / looks)) & (sts.countsPerTurn - 1);
-    });
+    return standingAt(bus, choice.servos);
   } finally {
     bus.close();
     await line.close();
   }
+}
+
+/**
+ * The mean of some looks at each encoder, counts, taken round the end of its turn. Throws
+ * `SinewError("handshake")` that names a servo which does not answer or does not stand still.
+ */
+export function standingAt(
+  bus: Pick<FeetechBus, "readOne">,
+  servos: readonly FeetechServo[],
+): number[] {
+  const word = new Uint8Array(2);
+  return servos.map(({ id, joint }, at) => {
+    const fail = (why: string): never => {
+      throw new SinewError("handshake", `servo ${id} (${joint}) ${why}`);
+    };
+    let first = 0;
+    let sum = 0;
+    for (let look = 0; look < looks; look++) {
+      if (!bus.readOne(at, Register.presentPosition, 2, word)) {
+        fail("does not answer; is it powered, and are its id and rate right?");
+      }
+      const counts = wordAt(word, 0, sts);
+      if (look === 0) first = counts;
+      const moved = nearWay(counts - first);
+      if (Math.abs(moved) > stillWithin) fail("moves: hold the arm still");
+      sum += moved;
+    }
+    return (first + Math.round(sum / looks)) & (sts.countsPerTurn - 1);
+  });
 }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
-import { calibrated } from "../../src/link/feetech-calibration.ts";
+import { calibrated, standingAt } from "../../src/link/feetech-calibration.ts";
 import { feetechJoints, radPerCount } from "../../src/link/feetech-joints.ts";
+import { putWord, sts } from "../../src/link/feetech-registers.ts";
 import { armServos, armSpec } from "./feetech-bench.ts";
 
 const spec = armSpec(2, 1);
@@ -60,6 +61,48 @@ test("feetech calibration: a joint that policy or pose lacks is named", () => {
       () => calibrated(contract, servos, [2048, 2048], pose),
       (error: unknown) => {
         assert.ok(error instanceof SinewError && error.code === "contract-mismatch");
+        assert.match(error.message, line);
+        return true;
+      },
+    );
+  }
+});
+
+/** A bus whose servos tell these encoder numbers, look by look; null: no answer. */
+function busOf(looks: readonly (number | null)[][]) {
+  const told = [0, 0];
+  return {
+    readOne: (at: number, _address: number, _count: number, into: Uint8Array): boolean => {
+      const counts = looks[at][told[at]++ % looks[at].length];
+      if (counts !== null) putWord(into, 0, counts, sts);
+      return counts !== null;
+    },
+  };
+}
+
+test("feetech calibration: the mean of some looks, also about the end of the turn", () => {
+  assert.deepEqual(standingAt(busOf([[2048], [4095, 1]]), servos), [2048, 0]);
+  assert.deepEqual(
+    standingAt(
+      busOf([
+        [2046, 2050],
+        [3, 4093],
+      ]),
+      servos,
+    ),
+    [2048, 0],
+  );
+});
+
+test("feetech calibration: a servo that moves or does not answer is named", () => {
+  for (const [looks, line] of [
+    [[[2048], [100, 109]], /servo 2 \(lift\) moves/],
+    [[[2048, 2048, null], [100]], /servo 1 \(pan\) does not answer/],
+  ] as const) {
+    assert.throws(
+      () => standingAt(busOf(looks as unknown as number[][]), servos),
+      (error: unknown) => {
+        assert.ok(error instanceof SinewError && error.code === "handshake");
         assert.match(error.message, line);
         return true;
       },
