@@ -89,7 +89,7 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
     };
   }
   if ("feetech" in choice || "dynamixel" in choice) {
-    const { family, servos } = servosBehind(choice);
+    const { family, line: servos } = servosBehind(choice);
     const line = await lockSerialLine(servos.path, servos.baud, true);
     return { name: `${family.name} ${line.path}`, door: choice, close: () => line.close() };
   }
@@ -115,16 +115,16 @@ export function openPort(door: Door): Port {
   if ("rings" in door) return new RingPort(door.rings.toDevice, door.rings.fromDevice);
   if ("odrive" in door) return openSerialPort(door.odrive.path);
   if ("moteus" in door) return openSerialPort(door.moteus.path);
-  return openSerialPort(servosBehind(door).servos.path);
+  return openSerialPort(servosBehind(door).line.path);
 }
 
 /** Servos straight on a line: their family, their line, and what silence they are to bear. */
-function servosBehind(
+export function servosBehind(
   link: { readonly feetech: ServoLine } | { readonly dynamixel: DynamixelLine },
-): { family: ServoFamily; servos: ServoLine; watchdogUs: number } {
-  if ("feetech" in link) return { family: feetech, servos: link.feetech, watchdogUs: 0 };
-  const { dynamixel: servos } = link;
-  return { family: dynamixel, servos, watchdogUs: servos.watchdogMs * 1000 };
+): { family: ServoFamily; line: ServoLine; watchdogUs: number } {
+  if ("feetech" in link) return { family: feetech, line: link.feetech, watchdogUs: 0 };
+  const { dynamixel: line } = link;
+  return { family: dynamixel, line, watchdogUs: line.watchdogMs * 1000 };
 }
 
 /** A servo's answer is awaited for a quarter of the period, but never longer than this. */
@@ -151,7 +151,7 @@ export function openDevice(
     const rules = stops === undefined ? null : stopRulesOf(spec, stops);
     return new BridgeDevice(spec, openPort(door), new Session(spec, rules));
   }
-  const { family, servos: line, watchdogUs } = servosBehind(door);
+  const { family, line, watchdogUs } = servosBehind(door);
   const { servos, baud } = line;
   const joints = servoJoints(spec, servos, family.name);
   const answerUs = Math.min(spec.periodUs / 4, answerUsMax);
