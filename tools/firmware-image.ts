@@ -120,7 +120,7 @@ interface Stranger {
   readonly sources: readonly string[];
   /** Below ports/, and what it takes for its device. */
   readonly loop: string;
-  readonly device: string;
+  readonly device?: string;
 }
 
 const onBus = Object.entries(busSources).map(([name, sources]) => [
@@ -135,13 +135,13 @@ const onLine = ["odrive-axis", "moteus-axis"].map((name) => [
     device: `SINEW_LINE_DEVICE=${symbolOf(name)}_device`,
   },
 ]);
-const strangersByName: Readonly<Record<string, Stranger>> = Object.fromEntries([
-  ...onBus,
-  ...onLine,
-]);
-
 /** Images that stand for other makers' devices, by name. */
-export const strangers: readonly string[] = Object.keys(strangersByName);
+export const strangers: readonly string[] = [...onBus, ...onLine].map(([name]) => name as string);
+
+const strangersByName: Readonly<Record<string, Stranger>> = {
+  ...Object.fromEntries([...onBus, ...onLine]),
+  echo: { sources: [], loop: "echo-board.c" },
+};
 
 /** c11 turns the fusing of multiply and add off, so every core computes the same floats. */
 const flags: readonly string[] = [
@@ -182,7 +182,7 @@ export function buildImage(root: string, board: FirmwareBoard, target: string): 
     const stranger = strangersByName[target];
     const made = stranger?.sources ?? [`targets/${target}.c`];
     const sources = [stranger?.loop ?? "board.c", ...board.sources].map((name) => `ports/${name}`);
-    const device = stranger === undefined ? [] : [stranger.device];
+    const device = stranger?.device === undefined ? [] : [stranger.device];
     const named = [`SINEW_TARGET=${symbolOf(target)}`, ...device, ...board.defines];
     const defines = named.map((one) => `-D${one}`);
     run(root, tools, "gcc", [

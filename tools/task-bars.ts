@@ -16,6 +16,7 @@ import { type Act, batchOf, type Controller } from "./bars/controller.ts";
 import { invertedPendulumController } from "./bars/inverted-pendulum.ts";
 import { muscleLegController } from "./bars/muscle-leg.ts";
 import { searched } from "./bars/search.ts";
+import { servoArmController } from "./bars/servo-arm.ts";
 import { servoPendulumController } from "./bars/servo-pendulum.ts";
 
 /** Starts of the search: apart from those that judge and those that select. */
@@ -24,6 +25,7 @@ const searchStart = 3_000_000;
 const controllers: Readonly<Record<string, Controller>> = {
   "inverted-pendulum": invertedPendulumController,
   "servo-pendulum": servoPendulumController,
+  "servo-arm": servoArmController,
   "muscle-leg": muscleLegController,
 };
 

@@ -7,48 +7,17 @@
 // on a failure.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicClock } from "../src/core/clock.ts";
 import { messageOf } from "../src/core/errors.ts";
 import type { Board } from "../src/hil/board.ts";
-import { startEmulated } from "../src/hil/emulated-board.ts";
 import { lockstepHash } from "../src/hil/lockstep.ts";
-import { qemuMachines, startQemu } from "../src/hil/qemu-board.ts";
-import { startNative, startSimavr } from "../src/hil/target.ts";
 import { openSerialPort } from "../src/link/serial.ts";
-import { boards, buildImage, targets } from "./firmware-image.ts";
-
-/** The committed image of `target` for `board`, or one built into `folder`. */
-function imageOf(board: string, target: string, folder: string): string {
-  const committed = `firmware-bridge/images/${board}-${target}.bin`;
-  if (existsSync(committed)) return committed;
-  const path = join(folder, `${board}-${target}.bin`);
-  const { bin } = buildImage(process.cwd(), boards.find(({ name }) => name === board)!, target);
-  writeFileSync(path, bin);
-  return path;
-}
-
-function startersOf(target: string, folder: string): Map<string, () => Promise<Board>> {
-  const starters = new Map<string, () => Promise<Board>>();
-  starters.set("native", () => startNative(target));
-  const lacks = (name: string): boolean =>
-    boards.find((board) => board.name === name)?.lacks?.includes(target) === true;
-  for (const board of ["rp2040", "atmega328p"] as const) {
-    if (lacks(board)) continue;
-    starters.set(board, () => startEmulated({ board, image: imageOf(board, target, folder) }));
-  }
-  if (!lacks("atmega328p")) {
-    const image = (): string => imageOf("atmega328p", target, folder);
-    starters.set("atmega328p-simavr", () => startSimavr(image()));
-  }
-  for (const machine of qemuMachines) {
-    starters.set(machine, () => startQemu(machine, imageOf(machine, target, folder)));
-  }
-  return starters;
-}
+import { startersOf } from "./board-starters.ts";
+import { targets } from "./firmware-image.ts";
 
 /** What became of one board, in a line; null where its hash is the committed one. */
 async function fault(start: () => Promise<Board>, expected: string): Promise<string | null> {

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { bridgeCommand } from "./bridge.ts";
+import { calibrateCommand } from "./calibrate.ts";
 import { checkEnvCommand } from "./check-env.ts";
 import { contractCommand } from "./contract.ts";
 import { demoCommand } from "./demo.ts";
@@ -43,6 +44,7 @@ for (const command of [
   exportCommand(),
   inspectCommand(),
   contractCommand(),
+  calibrateCommand(),
   runCommand(),
   bridgeCommand(),
   replayCommand(),

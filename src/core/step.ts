@@ -14,6 +14,8 @@ export const Reason = {
   policyFailed: 32,
   linkLost: 64,
   lateCycle: 128,
+  /** The device did not come home in time. */
+  homeMissed: 256,
 } as const;
 
 /** The bits of `reasons` as words, in the order of the bits. */
@@ -26,6 +28,11 @@ export function namesOfReasons(reasons: number): string[] {
 /** The supervisor's modes. Nothing moves in any of them but homing, armed and holding. */
 export const Mode = { disarmed: 0, homing: 1, armed: 2, holding: 3, stopped: 4 } as const;
 export type Mode = (typeof Mode)[keyof typeof Mode];
+
+/** Actions go to the device in this mode. */
+export function isDriving(mode: Mode): boolean {
+  return mode === Mode.armed || mode === Mode.homing;
+}
 
 /** The word for a mode. */
 export function nameOfMode(mode: Mode): string {

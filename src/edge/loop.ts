@@ -1,7 +1,8 @@
 import type { Clock } from "../core/clock.ts";
-import { Mode, type Step, Verdict } from "../core/step.ts";
+import { isDriving, Mode, type Step, Verdict } from "../core/step.ts";
 import { type RobotDevice, StopReason } from "../link/device.ts";
 import { Happening, type Supervisor } from "../safety/supervisor.ts";
+import type { Start } from "./start.ts";
 import { Count, Measure, Request, State, type Status } from "./status.ts";
 import { type Cycle, Stage, tick } from "./tick.ts";
 
@@ -10,6 +11,7 @@ export interface Rig extends Omit<Cycle, "meter"> {
   readonly clock: Clock;
   readonly device: RobotDevice;
   readonly supervisor: Supervisor;
+  readonly start: Start;
 }
 
 const never = Number.NEGATIVE_INFINITY;
@@ -103,11 +105,16 @@ export class Loop {
     this.#status.setModes(supervisor.mode, device.mode, device.reason);
     this.#obey(this.#status.takeRequests(), nowUs);
     if (this.#armUntilUs !== never) this.#arm(nowUs);
-    if (supervisor.mode === Mode.armed && !device.armed) {
+    if (isDriving(supervisor.mode) && !device.armed) {
       this.#status.setWhy(device.why);
       supervisor.tell(Happening.deviceStopped, nowUs, device.reason);
     }
-    const unasked = supervisor.mode !== Mode.armed && this.#armUntilUs === never;
+    // Who asked to arm asked for the policy; home was on the way.
+    if (supervisor.mode === Mode.homing && this.#rig.start.arrived) {
+      supervisor.tell(Happening.homed, nowUs);
+      supervisor.tell(Happening.arm, nowUs);
+    }
+    const unasked = !isDriving(supervisor.mode) && this.#armUntilUs === never;
     if ((device.armed || device.arming) && unasked && !device.stopping)
       device.stop(StopReason.request);
     this.#status.setModes(supervisor.mode, device.mode, device.reason);
@@ -141,8 +148,9 @@ export class Loop {
 
   /** Asks the device to arm until it says that it did; only then is this side armed too. */
   #arm(nowUs: number): void {
-    const { device, step, supervisor } = this.#rig;
-    if (device.armed && supervisor.tell(Happening.arm, nowUs)) {
+    const { device, start, step, supervisor } = this.#rig;
+    const first = start.homes ? Happening.home : Happening.arm;
+    if (device.armed && supervisor.tell(first, nowUs)) {
       this.#armUntilUs = never;
       return;
     }
@@ -168,7 +176,7 @@ export class Loop {
     status.add(Count.cycles, 1);
     if (behind > 0) status.add(Count.skipped, behind);
     if (behind > 0 || overran) status.add(Count.missed, behind + (overran ? 1 : 0));
-    if (step.mode === Mode.armed) countVerdict(status, step);
+    if (isDriving(step.mode)) countVerdict(status, step);
     status.setCount(Count.droppedCommands, device.droppedCount);
     status.setCount(Count.failedReads, device.failedReads);
     status.measure(Measure.age, step.ageUs);

@@ -8,6 +8,7 @@ import { deployed } from "../policy/history-policy.ts";
 import { loadPolicy } from "../policy/policy.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
+import { Start, type StartChoice } from "./start.ts";
 import { type Cycle, tick } from "./tick.ts";
 
 /** The first record that came out differently. */
@@ -58,6 +59,7 @@ async function compare(
 ): Promise<Omit<ReplayReport, "samePolicy">> {
   const limits = metadataOf<Limits>(log, "limits");
   const ttlUs = metadataOf<number>(log, "commandTtlUs");
+  const start = startOf(log);
   const record = new StepRecord(log.spec);
   const again = new Uint8Array(record.size);
   const inputs = new LoggedInputs(log.spec);
@@ -68,6 +70,9 @@ async function compare(
     clock: inputs,
     device: inputs,
     policy,
+    // They are in the logged observation.
+    setpoints: { fill: () => {} },
+    start: new Start(log.spec, limits, start),
     guard,
     supervisor: inputs,
     log: { append: () => true },
@@ -140,6 +145,12 @@ class LoggedInputs implements Device {
   stop(): void {}
 
   lap(): void {}
+}
+
+/** A log from before there was a start, and one without, say none. */
+function startOf(log: LogFile): StartChoice | undefined {
+  const text = log.metadata.get("start");
+  return text === undefined ? undefined : (JSON.parse(text) as StartChoice);
 }
 
 function metadataOf<Value>(log: LogFile, key: string): Value {

@@ -9,6 +9,8 @@ import type { LinkChoice } from "../link/link.ts";
 import type { DynamixelLine, ServoLine } from "../link/servo-joints.ts";
 import { type Limits, limitsOf } from "../safety/limits.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
+import type { Setpoint } from "./setpoints.ts";
+import type { StartChoice } from "./start.ts";
 
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
@@ -83,6 +85,18 @@ const stopSchema = v.union(
   "give ramp_to_zero, off or { hold: <observation> }",
 );
 
+const setpointSchema = v.pipe(
+  v.objectWithRest({ seconds: v.pipe(number, v.minValue(0)) }, number),
+  v.check((row) => Object.keys(row).length > 1, "give at least one channel"),
+  v.transform(({ seconds, ...values }) => ({ seconds, values })),
+);
+
+const startSchema = v.strictObject({
+  home: v.optional(v.record(v.string(), number)),
+  speed: v.optional(v.pipe(number, v.gtValue(0)), 0.5),
+  softSeconds: v.optional(v.pipe(number, v.minValue(0), v.maxValue(60)), 1),
+});
+
 const linkSchema = v.strictObject({
   serial: v.optional(serialSchema),
   mqtt: v.optional(mqttSchema),
@@ -98,6 +112,8 @@ const robotSchema = v.strictObject({
   policy: v.optional(text),
   limits: v.optional(v.record(v.string(), limitSchema), {}),
   stops: v.optional(v.record(v.string(), stopSchema)),
+  setpoints: v.optional(v.array(setpointSchema, "give a list of setpoints"), []),
+  start: v.optional(startSchema),
   commandTtlMs: v.optional(milliseconds),
   observationAgeMs: v.optional(milliseconds),
   log: v.optional(v.strictObject({ directory: v.optional(text, "logs") }), {}),
@@ -112,6 +128,10 @@ export interface Robot {
   readonly limits: Readonly<Record<string, { low?: number; high?: number; rateMax?: number }>>;
   /** How each actuator is to stop, by channel; undefined: as the device itself says. */
   readonly stops: Readonly<Record<string, StopChoice>> | undefined;
+  /** What the host puts into the observation; empty: nothing. */
+  readonly setpoints: readonly Setpoint[];
+  /** How the policy comes to drive; undefined: at once. */
+  readonly start: StartChoice | undefined;
   /** How long the device may act on one command; undefined for two periods, at most 100 ms. */
   readonly commandTtlMs: number | undefined;
   /** How old an observation may be; undefined for two periods. */
@@ -134,7 +154,9 @@ export function parseRobot(source: string, path: string): Robot {
     const keys = (issue.path ?? []).map((item) => item.key as string);
     return fail(keys, lineOf(keys.join("."), issue));
   }
-  const { robot, link, policy, limits, stops, commandTtlMs, observationAgeMs, log } = result.output;
+  const { robot, link, policy, limits, stops, setpoints, log } = result.output;
+  const { commandTtlMs, observationAgeMs } = result.output;
+  const start = result.output.start as StartChoice | undefined;
   if (Object.keys(link).length !== 1) {
     const known = Object.keys(linkSchema.entries).join(", ");
     return fail(["link"], `link: give exactly one of ${known}`);
@@ -153,7 +175,10 @@ export function parseRobot(source: string, path: string): Robot {
   }
   const choice = choiceOf(link, robot);
   const times = { commandTtlMs, observationAgeMs };
-  return { robot, link: choice, policy, limits: choices, stops, ...times, log };
+  return {
+    ...{ robot, link: choice, policy, limits: choices, stops },
+    ...{ setpoints, start, ...times, log },
+  };
 }
 
 function choiceOf(link: v.InferOutput<typeof linkSchema>, robot: string): LinkChoice {

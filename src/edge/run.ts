@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
-import { Mode, nameOfMode, namesOfReasons } from "../core/step.ts";
+import { isDriving, Mode, nameOfMode, namesOfReasons } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
 import { type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
 import { type Log, openLog } from "../log/log.ts";
@@ -11,6 +11,8 @@ import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
 import { commandTtlUs, limitsOfRobot, type Robot } from "./robot.ts";
+import { Setpoints } from "./setpoints.ts";
+import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status } from "./status.ts";
 
 export interface RunOptions {
@@ -91,15 +93,16 @@ export class Run {
   }
 
   /**
-   * Lets the policy drive. Throws `SinewError("handshake")` where the device or the loop did not.
+   * Lets the policy drive, from home where the robot has one. Throws `SinewError("handshake")`
+   * where the device or the loop did not.
    */
   async arm(): Promise<void> {
     const refused = this.status.count(Count.refusedRequests);
     this.status.ask(Request.arm);
     const settled = (): boolean =>
-      this.status.mode === Mode.armed || this.status.count(Count.refusedRequests) > refused;
+      isDriving(this.status.mode) || this.status.count(Count.refusedRequests) > refused;
     await this.#until(settled, armMs);
-    if (this.status.mode === Mode.armed) return;
+    if (isDriving(this.status.mode)) return;
     this.status.ask(Request.stop);
     const { why } = this.status;
     const reason = why === "" ? "" : `; ${why}`;
@@ -128,7 +131,7 @@ export class Run {
 
   /** Stops where it is armed, ends the loop and completes the log. */
   async close(): Promise<RunReport> {
-    if (this.status.mode === Mode.armed || this.#deviceMode() === "arming") await this.stop();
+    if (isDriving(this.status.mode) || this.#deviceMode() === "arming") await this.stop();
     else if (this.running && this.#deviceMode() === "stopping") {
       await this.#until(() => this.#deviceMode() === "stopped", stopMs);
     }
@@ -198,6 +201,10 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const spec = deviceSpecOf(policy.contract);
   const limits = limitsOfRobot(robot, spec);
   const ttlUs = commandTtlUs(robot, spec);
+  const { setpoints, start } = robot;
+  // What they refuse is told before anything is opened.
+  new Setpoints(spec, setpoints);
+  new Start(spec, limits, start);
   const status = new Status(spec);
   const link = await openLink(robot.link);
   const { bytes } = options.policy;
@@ -207,6 +214,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
     door,
     name,
     limits,
+    setpoints,
+    start,
     stops: robot.stops,
     ttlUs,
     status: status.shared,
@@ -223,6 +232,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
         robot: robot.robot,
         limits: JSON.stringify(limits),
         commandTtlUs: JSON.stringify(ttlUs),
+        ...(start !== undefined && { start: JSON.stringify(start) }),
+        ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),
         startedAt,
       },
     });
@@ -238,7 +249,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
 
 /** What `runPolicy` does with a run. */
 export interface Drive extends RunOptions {
-  /** How long it runs, counted from when it is armed. */
+  /** How long it runs, counted from when it is armed; the way home is not counted. */
   readonly seconds: number;
   /** Without it the loop reads, decides and logs, and nothing moves. */
   readonly arm: boolean;
@@ -258,9 +269,10 @@ export async function runPolicy(drive: Drive): Promise<RunReport> {
     if (drive.reset === true) await run.reset();
     if (drive.arm) await run.arm();
     const lookEveryMs = 50;
-    for (let ranMs = 0; ranMs < drive.seconds * 1000 && run.running; ranMs += lookEveryMs) {
+    for (let ranMs = 0; ranMs < drive.seconds * 1000 && run.running; ) {
       if (run.status.mode === Mode.stopped || drive.signal?.aborted === true) break;
       await delay(Math.min(lookEveryMs, drive.seconds * 1000 - ranMs));
+      if (run.status.mode !== Mode.homing) ranMs += lookEveryMs;
       drive.onLook?.(run);
     }
   } finally {

@@ -1,9 +1,11 @@
 import type { Clock } from "../core/clock.ts";
-import { Mode, Reason, type Step, Verdict } from "../core/step.ts";
+import { isDriving, Mode, Reason, type Step, Verdict } from "../core/step.ts";
 import { type Device, StopReason } from "../link/device.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Guard } from "../safety/guard.ts";
 import { Happening, type Supervisor } from "../safety/supervisor.ts";
+import type { Setpoints } from "./setpoints.ts";
+import type { Start } from "./start.ts";
 
 /** The parts of a cycle whose times are measured, in order. */
 export const Stage = { read: 0, decide: 1, guard: 2, write: 3 } as const;
@@ -14,6 +16,8 @@ export interface Cycle {
   readonly clock: Pick<Clock, "now">;
   readonly device: Device;
   readonly policy: Pick<Policy, "act" | "rest" | "recall">;
+  readonly setpoints: Pick<Setpoints, "fill">;
+  readonly start: Pick<Start, "ease" | "standsAt">;
   readonly guard: Guard;
   readonly supervisor: Pick<Supervisor, "mode" | "tell">;
   readonly log: { append(step: Step): boolean };
@@ -32,7 +36,9 @@ export async function tick(cycle: Cycle, seq: number, late: boolean): Promise<vo
   begin(cycle, seq, late);
   read(cycle);
   admit(cycle);
+  aim(cycle);
   await decide(cycle);
+  ease(cycle);
   guard(cycle);
   write(cycle);
   log(cycle);
@@ -52,13 +58,21 @@ function read({ device, meter, step }: Cycle): void {
 }
 
 /** Takes over the mode in which this whole cycle is judged. */
-function admit({ guard, policy, supervisor, step }: Cycle): void {
-  const wasArmed = step.mode === Mode.armed;
+function admit({ guard, policy, start, supervisor, step }: Cycle): void {
+  const before = step.mode;
   step.mode = supervisor.mode;
-  if (wasArmed && step.mode === Mode.armed) return;
-  // A device that was not driven rests, so the first action after arming is limited from there.
-  guard.rest();
-  policy.rest?.();
+  if (before !== Mode.armed || step.mode !== Mode.armed) policy.rest?.();
+  if (isDriving(before) && isDriving(step.mode)) return;
+  // A device that was not driven stands, so the first action after that is limited from there.
+  for (let at = 0; at < step.action.length; at++) {
+    step.action[at] = start.standsAt(step.observation, at);
+  }
+  guard.reset(step.action);
+}
+
+/** What the host itself observes: where the policy is to go. */
+function aim({ setpoints, step }: Cycle): void {
+  setpoints.fill(step);
 }
 
 async function decide({ clock, policy, meter, step }: Cycle): Promise<void> {
@@ -72,6 +86,11 @@ async function decide({ clock, policy, meter, step }: Cycle): Promise<void> {
   meter.lap(Stage.decide);
 }
 
+/** On the way home and as the policy takes over, something gentler is proposed. */
+function ease({ policy, start, step }: Cycle): void {
+  if (start.ease(step)) policy.recall?.(step.proposed);
+}
+
 function guard({ guard, meter, step }: Cycle): void {
   guard.filter(step);
   meter.lap(Stage.guard);
@@ -79,8 +98,8 @@ function guard({ guard, meter, step }: Cycle): void {
 
 function write(cycle: Cycle): void {
   const { meter, step } = cycle;
-  if (step.mode === Mode.armed && step.verdict === Verdict.refused) stop(cycle);
-  else if (step.mode === Mode.armed) send(cycle);
+  if (isDriving(step.mode) && step.verdict === Verdict.refused) stop(cycle);
+  else if (isDriving(step.mode)) send(cycle);
   meter.lap(Stage.write);
 }
 

@@ -12,6 +12,8 @@ import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
 import { Supervisor } from "../safety/supervisor.ts";
 import { Loop, shakeHands } from "./loop.ts";
+import { type Setpoint, Setpoints, specOfDevice } from "./setpoints.ts";
+import { Start, type StartChoice } from "./start.ts";
 import { Status } from "./status.ts";
 
 /** What the control thread is given. */
@@ -21,6 +23,8 @@ export interface LoopWork {
   /** The link's name, for messages. */
   readonly name: string;
   readonly limits: Limits;
+  readonly setpoints: readonly Setpoint[];
+  readonly start: StartChoice | undefined;
   /** How each actuator is to stop; undefined: as the device itself says. */
   readonly stops: Readonly<Record<string, StopChoice>> | undefined;
   readonly ttlUs: number;
@@ -36,7 +40,7 @@ export type LoopWord =
 const handshakeUs = 3e6;
 
 async function work(given: LoopWork): Promise<void> {
-  const { policy, door, name, limits, stops, ttlUs, status } = given;
+  const { policy, door, name, limits, setpoints, start, stops, ttlUs, status } = given;
   const port = parentPort!;
   const say = (word: LoopWord): void => port.postMessage(word);
   const ring = new Promise<SharedArrayBuffer>((resolve) => {
@@ -46,7 +50,7 @@ async function work(given: LoopWork): Promise<void> {
   const clock = monotonicClock();
   const driving = deployed(loaded);
   const { spec } = driving;
-  const device = openDevice(spec, door, clock, stops);
+  const device = openDevice(specOfDevice(spec, setpoints), door, clock, stops);
   try {
     if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name, door);
     say({ word: "ready" });
@@ -54,6 +58,8 @@ async function work(given: LoopWork): Promise<void> {
       clock,
       device,
       policy: driving,
+      setpoints: new Setpoints(spec, setpoints),
+      start: new Start(spec, limits, start),
       guard: new Guard(spec, limits),
       supervisor: new Supervisor(),
       log: new RingProducer(await ring, spec),

@@ -90,7 +90,7 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
     };
   }
   if ("feetech" in choice || "dynamixel" in choice) {
-    const { family, servos } = servosBehind(choice);
+    const { family, line: servos } = servosBehind(choice);
     const line = await lockSerialLine(servos.path, servos.baud, true);
     return { name: `${family.name} ${line.path}`, door: choice, close: () => line.close() };
   }
@@ -122,7 +122,7 @@ function serialPathOf(door: SerialDoor): string {
   if ("serialPath" in door) return door.serialPath;
   if ("odrive" in door) return door.odrive.path;
   if ("moteus" in door) return door.moteus.path;
-  return servosBehind(door).servos.path;
+  return servosBehind(door).line.path;
 }
 
 /** What to tell a person of a door behind which nobody answers; empty where there is nothing. */
@@ -131,12 +131,12 @@ export function silenceAdviceOf(door: Door): string {
 }
 
 /** Servos straight on a line: their family, their line, and what silence they are to bear. */
-function servosBehind(
+export function servosBehind(
   link: { readonly feetech: ServoLine } | { readonly dynamixel: DynamixelLine },
-): { family: ServoFamily; servos: ServoLine; watchdogUs: number } {
-  if ("feetech" in link) return { family: feetech, servos: link.feetech, watchdogUs: 0 };
-  const { dynamixel: servos } = link;
-  return { family: dynamixel, servos, watchdogUs: servos.watchdogMs * 1000 };
+): { family: ServoFamily; line: ServoLine; watchdogUs: number } {
+  if ("feetech" in link) return { family: feetech, line: link.feetech, watchdogUs: 0 };
+  const { dynamixel: line } = link;
+  return { family: dynamixel, line, watchdogUs: line.watchdogMs * 1000 };
 }
 
 /** A servo's answer is awaited for a quarter of the period, but never longer than this. */
@@ -163,7 +163,7 @@ export function openDevice(
     const rules = stops === undefined ? null : stopRulesOf(spec, stops);
     return new BridgeDevice(spec, openPort(door), new Session(spec, rules));
   }
-  const { family, servos: line, watchdogUs } = servosBehind(door);
+  const { family, line, watchdogUs } = servosBehind(door);
   const { servos, baud } = line;
   const joints = servoJoints(spec, servos, family.name);
   const answerUs = Math.min(spec.periodUs / 4, answerUsMax);

@@ -201,8 +201,10 @@ export class MotorDevice implements RobotDevice {
     this.roundTripUs = this.#clock.now() - startUs;
     this.#sampledUs = nowUs;
     this.#failures = 0;
-    const { turns, speeds } = this.#line;
+    const { seen, speeds, turns } = this.#line;
     for (let at = 0; at < this.#joints.length; at++) {
+      // What lost its power is not given it again unasked.
+      if (seen[at] !== Seen.driven) this.#rest[at] = Order.off;
       const { motor, positionAt, velocityAt, turnsPerRad } = this.#joints[at];
       if (positionAt >= 0) {
         this.#observation[positionAt] = (turns[at] - motor.zeroTurns) / turnsPerRad;
@@ -301,11 +303,6 @@ export class MotorDevice implements RobotDevice {
   #keepStopped(nowUs: number): void {
     if (!this.stopping && !this.#anyDriven()) return;
     if (!this.#look(nowUs)) return;
-    const { seen } = this.#line;
-    for (let at = 0; at < seen.length; at++) {
-      // What lost its power is not given it again unasked.
-      if (seen[at] !== Seen.driven) this.#rest[at] = Order.off;
-    }
     if (this.#anyDriven()) this.#line.command(this.#rest, this.#next);
     if (this.stopping && this.#resting()) this.mode = DeviceMode.stopped;
   }

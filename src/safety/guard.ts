@@ -8,7 +8,8 @@ const refusing: number =
   Reason.nonFiniteObservation |
   Reason.nonFiniteAction |
   Reason.policyFailed |
-  Reason.linkLost;
+  Reason.linkLost |
+  Reason.homeMissed;
 
 /**
  * The gate: the only way from a proposed action to a permitted one. Order: age, finite observation,

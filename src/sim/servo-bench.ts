@@ -1,24 +1,19 @@
-/** One count of an encoder of 4096 a turn, rad. */
-export const radPerCount: number = (2 * Math.PI) / 4096;
+import {
+  countsOf,
+  dutyMax,
+  dutyPerRad,
+  radPerCount,
+  type ServoNumbers,
+  slewPerStep,
+  stepS,
+  sts3215,
+} from "./sts3215.ts";
 
-/** The servo's firmware and the physics run at this step, s. */
-const stepS = 0.001;
 const stepsPerPeriod = 20;
-/** The firmware moves its target no faster: 3,400 counts a second. */
-const slewPerStep = 3.4;
-/** Duty per rad of position error: the firmware's gain of 32, by BAM's conversion. */
-const dutyPerRad = 0.166 * 32;
-const dutyMax = 0.97;
 
 /** What a bench is made of, SI units. */
-export interface BenchNumbers {
+export interface BenchNumbers extends ServoNumbers {
   readonly gravity: number;
-  readonly supply: number;
-  readonly torqueConstant: number;
-  readonly resistance: number;
-  readonly armature: number;
-  readonly coulomb: number;
-  readonly viscous: number;
   readonly barMass: number;
   readonly barLength: number;
   readonly rodMass: number;
@@ -28,18 +23,12 @@ export interface BenchNumbers {
 }
 
 /**
- * A Feetech STS3215 at 7.4 V as Rhoban's BAM identified it (model m1, commit 1b5a1ce): torque
- * constant N m/A, resistance ohm, armature kg m^2, Coulomb friction N m, viscous friction
- * N m s/rad. Bar, rod and weight are ours: kg and m; the bearing's viscous friction in N m s/rad.
+ * The servo as it was identified. Bar, rod and weight are ours: kg and m; the bearing's viscous
+ * friction in N m s/rad.
  */
 export const benchNominal: BenchNumbers = {
   gravity: 9.81,
-  supply: 7.4,
-  torqueConstant: 1.21164,
-  resistance: 2.67617,
-  armature: 0.028403,
-  coulomb: 0.052393,
-  viscous: 0.059085,
+  ...sts3215,
   barMass: 0.05,
   barLength: 0.15,
   rodMass: 0.02,
@@ -49,11 +38,6 @@ export const benchNominal: BenchNumbers = {
 };
 
 const names = Object.keys(benchNominal) as (keyof BenchNumbers)[];
-
-/** Whole counts nearest to an angle in rad; halves go outward, so a mirror changes nothing. */
-export function countsOf(angle: number): number {
-  return Math.sign(angle) * Math.round(Math.abs(angle) / radPerCount);
-}
 
 /**
  * The servo, its bar, and the rod that hangs on the bar's end: a double pendulum in a vertical

@@ -3,13 +3,8 @@ import { Rng } from "../core/rng.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Env, Outcome, Task } from "./env.ts";
 import type { Place, Shape } from "./scene.ts";
-import {
-  type BenchNumbers,
-  benchNominal,
-  countsOf,
-  radPerCount,
-  ServoBench,
-} from "./servo-bench.ts";
+import { type BenchNumbers, benchNominal, ServoBench } from "./servo-bench.ts";
+import { countsOf, radPerCount } from "./sts3215.ts";
 
 /** The goal moves by at most this in a period: what the servo's own slew limit lets through. */
 const goalStepMax = 68;

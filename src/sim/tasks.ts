@@ -1,6 +1,7 @@
 import { SinewError } from "../core/errors.ts";
 import type { Task } from "./env.ts";
 import { pendulumTask } from "./pendulum.ts";
+import { servoArmTask } from "./servo-arm.ts";
 import { servoPendulumTask } from "./servo-pendulum.ts";
 import { isUserEnv, openUserTask } from "./user-env.ts";
 
@@ -13,6 +14,7 @@ const openers: Readonly<Record<string, () => Promise<Task>>> = {
   hopper: async () => (await import("./hopper.ts")).openHopper(),
   walker2d: async () => (await import("./walker2d.ts")).openWalker2d(),
   "servo-pendulum": async () => servoPendulumTask,
+  "servo-arm": async () => servoArmTask,
   "muscle-leg": async () => (await import("./muscle-leg.ts")).openMuscleLeg(),
 };
 
@@ -34,7 +36,7 @@ export async function openTask(name: string): Promise<Task> {
 }
 
 /** Every task that needs nothing loaded. */
-export const tasks: readonly Task[] = [pendulumTask, servoPendulumTask];
+export const tasks: readonly Task[] = [pendulumTask, servoPendulumTask, servoArmTask];
 
 /** As `openTask`, for the tasks that need nothing loaded. */
 export function taskNamed(name: string): Task {

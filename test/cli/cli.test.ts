@@ -32,7 +32,7 @@ function sinew(...words: readonly string[]): Promise<Answer> {
 
 const verbs = [
   ...["train", "sweep", "evaluate", "plot", "film", "check-env", "export", "inspect", "contract"],
-  ...["run", "bridge", "replay", "retrain", "hil", "demo"],
+  ...["calibrate", "run", "bridge", "replay", "retrain", "hil", "demo"],
 ];
 
 test("--help names every verb", async () => {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Clock } from "../../src/core/clock.ts";
+import type { Spec } from "../../src/core/spec.ts";
 import { Mode, makeStep, Reason, type Step, Verdict } from "../../src/core/step.ts";
 import { Loop, type Rig, shakeHands } from "../../src/edge/loop.ts";
+import { Start, type StartChoice } from "../../src/edge/start.ts";
 import { Count, Measure, Request, Status } from "../../src/edge/status.ts";
 import { BridgeDevice, nameOfDeviceReason } from "../../src/link/device.ts";
 import { memoryPorts } from "../../src/link/memory.ts";
@@ -23,7 +25,7 @@ const periodUs = pendulumSpec.periodUs;
 class Stage {
   nowUs = 1_000_000;
   readonly supervisor = new Supervisor();
-  readonly status = new Status(pendulumSpec);
+  readonly status: Status;
   readonly far: DeskDevice;
   readonly steps: Step[] = [];
   /** Called at the end of each cycle with its number. */
@@ -34,9 +36,10 @@ class Stage {
   readonly device: BridgeDevice;
   readonly #rig: Rig;
 
-  constructor() {
+  constructor(spec: Spec = pendulumSpec, start?: StartChoice) {
+    this.status = new Status(spec);
     const [near, far] = memoryPorts();
-    this.far = new DeskDevice(pendulumSpec, far);
+    this.far = new DeskDevice(spec, far);
     const port = {
       read: (into: Uint8Array): number => {
         this.far.turn(this.nowUs);
@@ -48,7 +51,7 @@ class Stage {
       },
       close: (): void => near.close(),
     };
-    this.device = new BridgeDevice(pendulumSpec, port, new Session(pendulumSpec));
+    this.device = new BridgeDevice(spec, port, new Session(spec));
     const clock: Clock = {
       now: () => {
         this.nowUs += 1;
@@ -62,7 +65,9 @@ class Stage {
       clock,
       device: this.device,
       policy: { act: (observation, action) => this.act(observation, action) },
-      guard: new Guard(pendulumSpec, limitsOf(pendulumSpec)),
+      setpoints: { fill: () => {} },
+      start: new Start(spec, limitsOf(spec), start),
+      guard: new Guard(spec, limitsOf(spec)),
       supervisor: this.supervisor,
       log: {
         append: (step) => {
@@ -72,7 +77,7 @@ class Stage {
         },
       },
       ttlUs: 2 * periodUs,
-      step: makeStep(pendulumSpec),
+      step: makeStep(spec),
     };
   }
 
@@ -235,4 +240,64 @@ test("loop: a stop wins over an arm that was asked for with it", async () => {
   await stage.run(20, { 5: stage.ask(Request.arm | Request.stop) });
   assert.equal(stage.modeAt(19), Mode.stopped);
   assert.equal(stage.far.mode, DeviceMode.stopped);
+});
+
+const jointSpec: Spec = {
+  observation: [{ name: "joint_position", unit: "rad", low: -3, high: 3 }],
+  action: [{ name: "joint_position", unit: "rad", low: -2, high: 2 }],
+  periodUs,
+};
+const jointStart: StartChoice = { home: { joint_position: 1 }, speed: 2, softSeconds: 0.5 };
+
+test("loop: who asks to arm is brought home first, then the policy takes over", async () => {
+  const stage = new Stage(jointSpec, jointStart);
+  await stage.run(80, {
+    5: stage.ask(Request.arm),
+    ...Object.fromEntries(
+      Array.from({ length: 70 }, (_, at) => [
+        at + 6,
+        () => void stage.far.observation.set(stage.far.applied),
+      ]),
+    ),
+  });
+  const happenings = stage.status.transitions().map(({ happening }) => happening);
+  assert.deepEqual(happenings, [Happening.home, Happening.homed, Happening.arm]);
+  const driven = stage.steps.filter(({ mode }) => mode !== Mode.disarmed);
+  const first = driven.findIndex(({ mode }) => mode === Mode.armed);
+  const written = driven.map(({ action }) => action[0]);
+  // 2 rad/s in cycles of 50 ms, then half a second from 1 rad to the policy's 0.5.
+  for (let i = 0; i < 10; i++) assert.ok(Math.abs(written[i] - 0.1 * (i + 1)) < 1e-6);
+  assert.ok(Math.abs(written[first - 1] - 1) < 1e-6, `${written}`);
+  const taking = written.slice(first, first + 10);
+  for (let i = 0; i < 10; i++) {
+    assert.ok(Math.abs(taking[i] - (1 - 0.05 * (i + 1))) < 1e-6, `${taking}`);
+  }
+  assert.equal(written[first + 20], 0.5);
+  assert.equal(stage.far.refused, 0);
+  assert.ok(driven.every(({ verdict }) => verdict === Verdict.pass));
+});
+
+test("loop: an arm that does not come home is stopped before the policy drives", async () => {
+  const stage = new Stage(jointSpec, jointStart);
+  // It needs half a second, may take a second, and has two more.
+  await stage.run(100, { 5: stage.ask(Request.arm) });
+  const last = stage.status.transitions().at(-1)!;
+  assert.equal(last.happening, Happening.fault);
+  assert.equal(last.reason, Reason.homeMissed);
+  assert.equal(stage.far.mode, DeviceMode.stopped);
+  assert.ok(stage.steps.every(({ mode }) => mode !== Mode.armed));
+  const homing = stage.steps.filter(({ mode }) => mode === Mode.homing).length;
+  assert.ok(homing > 55 && homing <= 61, `${homing} cycles`);
+});
+
+test("loop: a device that stops on the way home is not driven on", async () => {
+  const stage = new Stage(jointSpec, jointStart);
+  await stage.run(30, {
+    5: stage.ask(Request.arm),
+    10: () => {
+      assert.equal(stage.status.mode, Mode.homing);
+      stage.far.mode = DeviceMode.stopped;
+    },
+  });
+  assert.equal(stage.modeAt(29), Mode.stopped);
 });

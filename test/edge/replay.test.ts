@@ -7,6 +7,7 @@ import { specWithHistory } from "../../src/core/history.ts";
 import { Rng } from "../../src/core/rng.ts";
 import { Mode, makeStep, type Step } from "../../src/core/step.ts";
 import { replayLog } from "../../src/edge/replay.ts";
+import { Start, type StartChoice } from "../../src/edge/start.ts";
 import { type Cycle, tick } from "../../src/edge/tick.ts";
 import { type ClosedLog, openLog } from "../../src/log/log.ts";
 import { readLog } from "../../src/log/reader.ts";
@@ -31,9 +32,15 @@ async function recordRun(
   bytes: Uint8Array,
   count: number,
   change: (step: Step) => unknown,
+  start?: StartChoice,
 ): Promise<ClosedLog> {
   const limits = limitsOf(pendulumSpec, { action: { pole_torque: { high: 1, rateMax: 12 } } });
-  const metadata = { limits: JSON.stringify(limits), commandTtlUs: "70000", policyId: "x" };
+  const metadata = {
+    limits: JSON.stringify(limits),
+    commandTtlUs: "70000",
+    policyId: "x",
+    ...(start !== undefined && { start: JSON.stringify(start) }),
+  };
   const log = await openLog({
     directory: folder,
     name,
@@ -62,6 +69,8 @@ async function recordRun(
       stop: () => {},
     },
     policy,
+    setpoints: { fill: () => {} },
+    start: new Start(pendulumSpec, limits, start),
     guard: new Guard(pendulumSpec, limits),
     supervisor: {
       get mode() {
@@ -127,6 +136,18 @@ test("replay: a policy that observes its past actions, in every mode, with fault
   });
   const { differing } = await replayLog(readLog(holed.path), bytes);
   assert.ok(differing > 0 && differing <= 2 * 15, `${differing}`);
+});
+
+test("replay: a policy that takes over by and by does so again, and remembers it", async () => {
+  const parts = randomPolicy(3, specWithHistory(pendulumSpec, 2), [16], 3);
+  const bytes = await exportPolicy({ ...parts, contract: { ...parts.contract, actionHistory: 2 } });
+  const start = { home: undefined, speed: 1, softSeconds: 0.5 };
+  const soft = await recordRun("soft", bytes, 2000, () => {}, start);
+  const { equal, steps } = await replayLog(readLog(soft.path), bytes);
+  assert.deepEqual({ equal, steps }, { equal: true, steps: 2000 });
+  const asked = (path: string) => Array.from(readLog(path).steps(), (step) => step.proposed[0]);
+  const hard = await recordRun("hard", bytes, 2000, () => {});
+  assert.notDeepEqual(asked(soft.path), asked(hard.path));
 });
 
 test("replay: another contract is refused, and so is a log that no loop wrote", async () => {

@@ -212,6 +212,28 @@ test("robot: every mistake about a moteus gives line and column", () => {
   instead("adapter: fdcanusb", "adapter: uart", /:4:\d+: "link.moteus": a UART has one moteus/);
 });
 
+test("robot: setpoints and a start, with defaults that are slow", () => {
+  const source = "robot: a\nlink: { serial: { path: p } }\n";
+  const plain = parseRobot(source, "robot.yaml");
+  assert.deepEqual([plain.setpoints, plain.start], [[], undefined]);
+  const rows = "setpoints: [{ seconds: 0, x: 0.1 }, { seconds: 2.5, x: -1 }]\n";
+  const home = "start: { home: { arm_position: 0.5 } }\n";
+  const { setpoints, start } = parseRobot(source + rows + home, "robot.yaml");
+  assert.deepEqual(setpoints, [
+    { seconds: 0, values: { x: 0.1 } },
+    { seconds: 2.5, values: { x: -1 } },
+  ]);
+  assert.deepEqual(start, { home: { arm_position: 0.5 }, speed: 0.5, softSeconds: 1 });
+  const soft = parseRobot(`${source}start: { softSeconds: 0 }\n`, "robot.yaml").start;
+  assert.deepEqual(soft, { speed: 0.5, softSeconds: 0 });
+  refuses(`${source}setpoints: [{ seconds: 0 }]\n`, /:3:13: .*at least one channel/);
+  refuses(`${source}setpoints: [{ seconds: -1, x: 0 }]\n`, /:3:24: "setpoints.0.seconds"/);
+  refuses(`${source}setpoints: [{ seconds: 0, x: far }]\n`, /:3:30: .*give a number/);
+  refuses(`${source}start: { speed: 0 }\n`, /:3:17: "start.speed"/);
+  refuses(`${source}start: { softSeconds: 61 }\n`, /:3:23: "start.softSeconds"/);
+  refuses(`${source}start: { spede: 1 }\n`, /:3:\d+: unknown key "start.spede"/);
+});
+
 test("robot: every error gives line and column", () => {
   refuses("robot: a\nlink: { serial: { path: /dev/x }\n", /^robot\.yaml:3:1: /);
   refuses("robot: a\nrobot: b\n", /^robot\.yaml:2:1: .*unique/);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeStep } from "../../src/core/step.ts";
 import { Loop } from "../../src/edge/loop.ts";
+import { Start } from "../../src/edge/start.ts";
 import { Count, Request, Status } from "../../src/edge/status.ts";
 import { armingMode } from "../../src/link/device.ts";
 import { Guard } from "../../src/safety/guard.ts";
@@ -25,6 +26,8 @@ async function run(
     clock: { now: () => bus.nowUs, until: (dueUs: number) => bus.until(dueUs) },
     device,
     policy: { act: (_: Float32Array, action: Float32Array) => void action.fill(0.1) },
+    setpoints: { fill: () => {} },
+    start: new Start(spec, limitsOf(spec), undefined),
     guard: new Guard(spec, limitsOf(spec)),
     supervisor: new Supervisor(),
     log: {

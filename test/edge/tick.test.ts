@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Mode, makeStep, Reason, type Step, Verdict } from "../../src/core/step.ts";
+import { Start } from "../../src/edge/start.ts";
 import { type Cycle, Stage, tick } from "../../src/edge/tick.ts";
 import { type Device, StopReason } from "../../src/link/device.ts";
 import { Guard } from "../../src/safety/guard.ts";
@@ -48,6 +49,8 @@ function benchWith(act: (observation: Float32Array, action: Float32Array) => voi
     clock: { now: () => (nowUs += 100) },
     device: new Notebook(),
     policy: { act },
+    setpoints: { fill: () => {} },
+    start: new Start(pendulumSpec, limits, undefined),
     guard: new Guard(pendulumSpec, limits),
     supervisor: new Supervisor(),
     log: { append: (step) => logged.push(structuredClone(step)) > 0 },
@@ -74,7 +77,7 @@ test("tick: while armed, a good action is written with its expiry and logged", a
 });
 
 test("tick: while not armed it reads, decides and logs, and nothing is written", async () => {
-  for (const happening of [null, Happening.stop, Happening.home]) {
+  for (const happening of [null, Happening.stop]) {
     const bench = benchWith((_, action) => action.fill(0.5));
     if (happening !== null) bench.supervisor.tell(happening, 0);
     for (let seq = 0; seq < 3; seq++) await tick(bench, seq, false);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StopReason } from "../../src/link/device.ts";
+import { Order } from "../../src/link/motor-line.ts";
 import { DeviceReason } from "../../src/wire/messages.ts";
 import { type BenchOptions, MoteusBench, watchdogMs } from "./motor-bench.ts";
 
@@ -108,6 +109,30 @@ test("moteus: an order gives no power to what lost it, within the same cycle", (
   device.write(Float32Array.of(1, 1), desk.nowUs + 100_000);
   bench.cycles(5, 1);
   assert.ok(desk.motors.every(({ driven }) => !driven));
+});
+
+test("moteus: an order that comes to an idle drive is not sent", () => {
+  const bench = new MoteusBench();
+  bench.greet();
+  assert.ok(bench.line.look());
+  const told = bench.desk.told.length;
+  assert.ok(bench.line.command(Uint8Array.of(Order.position), Float64Array.of(1)));
+  assert.equal(bench.desk.told.length, told);
+});
+
+test("moteus: a drive that does not leave its timeout gets no order", () => {
+  const bench = new MoteusBench();
+  bench.arm();
+  bench.desk.until(bench.desk.nowUs + 150_000);
+  bench.cycles(2, 0.2);
+  bench.device.reset();
+  bench.cycle();
+  assert.ok(bench.device.disarmed && bench.desk.drives[0].mode === 11);
+  bench.desk.losesLine = (line) => line.includes(" 010000");
+  const told = bench.desk.told.length;
+  bench.device.arm(bench.desk.nowUs);
+  assert.ok(!bench.device.armed);
+  assert.ok(!bench.desk.told.slice(told).some((line) => line.includes(" 01000a")));
 });
 
 test("moteus: an fdcanusb has no sums, and flags behind its frames", () => {

@@ -188,3 +188,22 @@ export class MoteusBench extends MotorBench {
     this.desk.drives[at].mode = 0;
   }
 }
+
+/** Every kind of drive, for tests of what holds for all. */
+export const benches: readonly (readonly [
+  name: "odrive" | "moteus",
+  make: (options?: BenchOptions) => MotorBench,
+])[] = [
+  ["odrive", (options) => new OdriveBench(options)],
+  ["moteus", (options) => new MoteusBench(options)],
+];
+
+/** A bench that drives. */
+export function armed(bench: MotorBench): MotorBench {
+  bench.arm();
+  return bench;
+}
+
+export function near(value: number, expected: number, within: number = 1e-3): void {
+  assert.ok(Math.abs(value - expected) <= within, `${value} is not ${expected}`);
+}

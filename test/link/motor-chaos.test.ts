@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
 import { StopReason } from "../../src/link/device.ts";
-import { MoteusBench, type MotorBench, OdriveBench, watchdogMs } from "./motor-bench.ts";
+import { benches, type MotorBench, watchdogMs } from "./motor-bench.ts";
 
 const step = 0.02;
 const cycleMs = 20;
@@ -67,17 +67,14 @@ function disturb(bench: MotorBench, rng: Rng): void {
   if (rng.below(100) === 0) bench.fail(rng.below(2));
 }
 
-for (const [name, Bench] of [
-  ["odrive", OdriveBench],
-  ["moteus", MoteusBench],
-] as const) {
+for (const [name, make] of benches) {
   test(`${name} chaos: no power away from the place, no wide step (seeds 0 to 39)`, () => {
     let powers = 0;
     let drivenMs = 0;
     let armed = 0;
     for (let seed = 0; seed < 40; seed++) {
       const rng = new Rng(seed);
-      const bench = new Bench({ kinds: ["position", seed % 2 === 0 ? "torque" : "position"] });
+      const bench = make({ kinds: ["position", seed % 2 === 0 ? "torque" : "position"] });
       const { device, desk } = bench;
       for (const motor of desk.motors) motor.turns = rng.uniform(-1, 1);
       // What turns freely for long would leave the range in which a place is told well.
@@ -102,7 +99,7 @@ for (const [name, Bench] of [
   test(`${name} chaos: a drive that hears nothing is without power (seeds 0 to 39)`, () => {
     for (let seed = 0; seed < 40; seed++) {
       const rng = new Rng(seed);
-      const bench = new Bench({ kinds: ["position", "torque"] });
+      const bench = make({ kinds: ["position", "torque"] });
       bench.arm();
       bench.cycles(1 + rng.below(20), rng.uniform(-1, 1));
       if (rng.below(2) === 0) bench.device.stop(StopReason.request);
@@ -121,7 +118,7 @@ for (const [name, Bench] of [
     let said = 0;
     for (let seed = 0; seed < 100; seed++) {
       const rng = new Rng(seed);
-      const bench = new Bench({ kinds: ["position"] });
+      const bench = make({ kinds: ["position"] });
       bench.greet();
       const { desk } = bench;
       // A motor that tells by its place when it was asked, in ms.

@@ -1,33 +1,12 @@
 // What holds for every driver of motor drives with firmware of their own, in simulated time.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { StopReason } from "../../src/link/device.ts";
-import { DeviceReason } from "../../src/wire/messages.ts";
-import {
-  type BenchOptions,
-  MoteusBench,
-  type MotorBench,
-  OdriveBench,
-  periodUs,
-} from "./motor-bench.ts";
+import { armed, benches, near, periodUs } from "./motor-bench.ts";
 
 /** 1 rad/s in a period of 20 ms; a turn is a radian here. */
 const step = 0.02;
 
-for (const [name, Bench] of [
-  ["odrive", OdriveBench],
-  ["moteus", MoteusBench],
-] as const) {
-  const make = (options: BenchOptions = {}): MotorBench => new Bench(options);
-  const armed = (options: BenchOptions = {}): MotorBench => {
-    const bench = make(options);
-    bench.arm();
-    return bench;
-  };
-  const near = (value: number, expected: number, within = 1e-3): void => {
-    assert.ok(Math.abs(value - expected) <= within, `${value} is not ${expected}`);
-  };
-
+for (const [name, make] of benches) {
   test(`${name}: the greeting gives no motor power, nor does a loop that runs`, () => {
     const bench = make({ kinds: ["position", "torque"] });
     bench.desk.motors[0].turns = 3;
@@ -77,7 +56,7 @@ for (const [name, Bench] of [
   });
 
   test(`${name}: a goal moves by one step a cycle from the last one sent`, () => {
-    const bench = armed({ kinds: ["position", "position"] });
+    const bench = armed(make({ kinds: ["position", "position"] }));
     const [a, b] = bench.desk.motors;
     for (let cycle = 1; cycle <= 30; cycle++) {
       bench.cycle([1.4, -1.4]);
@@ -90,7 +69,7 @@ for (const [name, Bench] of [
   });
 
   test(`${name}: a goal waits for a motor that is held back`, () => {
-    const bench = armed();
+    const bench = armed(make());
     bench.desk.motors[0].jammed = true;
     bench.cycles(60, 1.4);
     near(bench.desk.motors[0].value, 0.4);
@@ -100,14 +79,14 @@ for (const [name, Bench] of [
   });
 
   test(`${name}: velocity and effort reach the motor as they are`, () => {
-    const bench = armed({ kinds: ["velocity", "torque"] });
+    const bench = armed(make({ kinds: ["velocity", "torque"] }));
     bench.cycle([1.25, -0.75]);
     near(bench.desk.motors[0].value, 1.25);
     near(bench.desk.motors[1].value, 0.75 / (2 * Math.PI));
   });
 
   test(`${name}: what is beyond the contract, too late or without a place is not sent`, () => {
-    const bench = armed({ kinds: ["torque"] });
+    const bench = armed(make({ kinds: ["torque"] }));
     const { desk, device } = bench;
     bench.cycle(0.5);
     const told = desk.told.length;
@@ -130,157 +109,13 @@ for (const [name, Bench] of [
   });
 
   test(`${name}: a goal that the port did not take is not where the next step begins`, () => {
-    const bench = armed();
+    const bench = armed(make());
     bench.cycles(3, 1);
     bench.desk.full = true;
     bench.device.write(Float32Array.of(1), bench.desk.nowUs + periodUs);
     bench.desk.full = false;
     bench.cycle(1);
     near(bench.desk.motors[0].value, 4 * step);
-  });
-
-  test(`${name}: a stop holds a position under power, and it goes on being told`, () => {
-    const bench = armed();
-    const { desk, device } = bench;
-    bench.cycles(20, 1);
-    device.stop(StopReason.fault);
-    const place = desk.motors[0].turns;
-    assert.ok(device.stopping || device.stopped);
-    bench.cycles(50, 1);
-    assert.ok(device.stopped && desk.motors[0].driven, "longer than the watchdog waits");
-    near(desk.motors[0].turns, place, 0.03);
-    assert.equal(device.reason, DeviceReason.gate);
-    device.arm(desk.nowUs);
-    assert.ok(!device.armed, "it takes reset");
-    device.reset();
-    bench.cycles(10);
-    assert.ok(device.disarmed && desk.motors[0].driven, "and it is not let go");
-    device.arm(desk.nowUs);
-    assert.ok(device.armed && desk.motors[0].driven);
-    bench.cycles(3, 1);
-    assert.ok(desk.motors[0].turns > place);
-  });
-
-  test(`${name}: a stop holds where the motor is, not where it was sent`, () => {
-    const bench = armed();
-    bench.desk.motors[0].jammed = true;
-    bench.cycles(30, 1);
-    near(bench.desk.motors[0].value, 0.4);
-    bench.device.stop(StopReason.request);
-    bench.cycles(2);
-    near(bench.desk.motors[0].value, bench.desk.motors[0].turns);
-  });
-
-  test(`${name}: a stop lets go of what has no place to hold, or is said to`, () => {
-    for (const options of [
-      { kinds: ["velocity"], stops: {} },
-      { kinds: ["torque"], stops: {} },
-      { kinds: ["position"], stops: { a_position: "off" } },
-    ] as const) {
-      const bench = armed(options);
-      bench.cycles(3, 0.5);
-      bench.device.stop(StopReason.request);
-      bench.cycles(3, 0.5);
-      assert.ok(bench.device.stopped, options.kinds[0]);
-      assert.ok(!bench.desk.motors[0].driven, options.kinds[0]);
-    }
-  });
-
-  test(`${name}: a stop is said again until each motor has it`, () => {
-    const bench = armed({ kinds: ["torque"], watchdogMs: 1000 });
-    bench.cycles(3, 0.5);
-    bench.desk.losesLine = () => true;
-    bench.device.stop(StopReason.request);
-    bench.cycles(5);
-    assert.ok(bench.device.stopping && bench.desk.motors[0].driven);
-    bench.desk.losesLine = () => false;
-    bench.cycles(3);
-    assert.ok(bench.device.stopped && !bench.desk.motors[0].driven);
-  });
-
-  test(`${name}: a stop is not over while a held motor moves`, () => {
-    const bench = armed();
-    bench.cycles(3, 0.5);
-    bench.desk.motors[0].tick = function (): void {
-      this.speed = 2;
-    };
-    bench.cycle();
-    bench.device.stop(StopReason.request);
-    bench.cycles(5);
-    assert.ok(bench.device.stopping);
-  });
-
-  test(`${name}: a stop gives no motor power`, () => {
-    const bench = make();
-    bench.greet();
-    bench.cycle();
-    bench.device.stop(StopReason.request);
-    bench.cycles(3);
-    assert.ok(bench.device.stopped && !bench.desk.motors[0].driven);
-  });
-
-  test(`${name}: a drive without orders stops by itself, which is told and latches`, () => {
-    const bench = armed({ kinds: ["torque", "position"] });
-    bench.cycles(3, 0.2);
-    const { desk, device } = bench;
-    desk.until(desk.nowUs + 150_000);
-    assert.ok(desk.motors.every(({ driven }) => !driven));
-    bench.cycle(0.2);
-    assert.ok(device.stopped);
-    assert.equal(device.reason, DeviceReason.expired);
-    bench.cycles(5, 0.2);
-    assert.ok(
-      desk.motors.every(({ driven }) => !driven),
-      "and is not driven on",
-    );
-    device.reset();
-    bench.cycle();
-    device.arm(desk.nowUs);
-    assert.ok(device.armed);
-  });
-
-  test(`${name}: a reset that came before a stop does not leave it`, () => {
-    const bench = armed();
-    bench.device.reset();
-    bench.cycles(3, 0.5);
-    bench.fail(0);
-    bench.cycles(5, 0.5);
-    assert.ok(bench.device.stopped && !bench.device.resetting);
-  });
-
-  test(`${name}: a drive that reports an error stops the others, and is not armed`, () => {
-    const bench = armed({ kinds: ["torque", "torque"] });
-    bench.cycles(3, 0.2);
-    bench.fail(1);
-    bench.cycles(3, 0.2);
-    assert.ok(bench.device.stopped);
-    assert.equal(bench.device.reason, DeviceReason.fault);
-    assert.ok(bench.desk.motors.every(({ driven }) => !driven));
-    bench.device.reset();
-    bench.cycle();
-    bench.fail(1);
-    bench.device.arm(bench.desk.nowUs);
-    assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
-  });
-
-  test(`${name}: a drive that started anew is not driven on`, () => {
-    const bench = armed();
-    bench.cycles(10, 1);
-    bench.restart(0);
-    bench.desk.motors[0].turns = -3;
-    bench.cycles(10, 1);
-    assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
-    assert.equal(bench.device.reason, DeviceReason.fault);
-    near(bench.desk.motors[0].turns, -3);
-  });
-
-  test(`${name}: what somebody else gave power is let go`, () => {
-    const bench = make();
-    bench.greet();
-    bench.cycle();
-    bench.driveFromElsewhere(0);
-    bench.cycles(5);
-    assert.ok(bench.device.disarmed && !bench.desk.motors[0].driven);
   });
 
   test(`${name}: a motor that moves by itself is not armed`, () => {
@@ -308,7 +143,7 @@ for (const [name, Bench] of [
   });
 
   test(`${name}: a failed read keeps the last observation and its age, in bounded time`, () => {
-    const bench = armed();
+    const bench = armed(make());
     bench.cycles(3, 0.2);
     const kept = [...bench.observation];
     const { desk, device } = bench;
@@ -379,7 +214,7 @@ for (const [name, Bench] of [
   });
 
   test(`${name}: a lost port is a value`, () => {
-    const bench = armed();
+    const bench = armed(make());
     bench.cycle(0);
     bench.desk.close();
     bench.cycle(0.1);

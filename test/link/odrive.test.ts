@@ -1,6 +1,7 @@
 // What is an ODrive's own of its driver, in simulated time.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Rng } from "../../src/core/rng.ts";
 import { type BenchOptions, OdriveBench, watchdogMs } from "./motor-bench.ts";
 
 function refusalOf(change: (bench: OdriveBench) => void, options: BenchOptions = {}): string {
@@ -169,4 +170,34 @@ test("odrive: an order has its sum apart, so that a lost star adds nothing to it
   const { properties } = bench.desk.axes[0];
   assert.equal(properties["controller.input_pos"], 0.02);
   assert.equal(properties["controller.input_torque"], 0);
+});
+
+test("odrive: one wrong or lost byte never makes another order (seeds 0 to 499)", () => {
+  for (let seed = 0; seed < 500; seed++) {
+    const rng = new Rng(seed);
+    const bench = new OdriveBench({ kinds: [rng.below(2) === 0 ? "torque" : "velocity"] });
+    const { desk } = bench;
+    bench.arm();
+    const told = desk.axes[0].properties;
+    const before = { ...told };
+    const wanted = rng.uniform(-1.5, 1.5);
+    const { write } = desk;
+    let order = "";
+    desk.write = function (bytes, length) {
+      const sent = [...bytes.subarray(0, length)];
+      order = String.fromCharCode(...sent);
+      const at = rng.below(length);
+      if (rng.below(2) === 0) sent.splice(at, 1);
+      else sent[at] ^= 1 << rng.below(8);
+      // What comes next ends a line whose own end was lost.
+      return write.call(this, Uint8Array.of(...sent, 10), sent.length + 1);
+    };
+    bench.device.write(Float32Array.of(wanted), desk.nowUs + 100_000);
+    const right = Number(order.split(" ")[2]);
+    for (const input of ["input_torque", "input_vel", "input_pos"]) {
+      const now = told[`controller.${input}`];
+      const same = now === before[`controller.${input}`] || now === right;
+      assert.ok(same, `seed ${seed}: ${input} ${now} of ${order}`);
+    }
+  }
 });

@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
 import { checkTask } from "../../src/sim/check.ts";
 import { reflect } from "../../src/sim/env.ts";
-import { benchNominal, countsOf, radPerCount, ServoBench } from "../../src/sim/servo-bench.ts";
+import { benchNominal, ServoBench } from "../../src/sim/servo-bench.ts";
 import { ServoPendulum, servoPendulumTask } from "../../src/sim/servo-pendulum.ts";
+import { countsOf, radPerCount } from "../../src/sim/sts3215.ts";
 
 const { observation: seen, action: set } = servoPendulumTask.mirror!;
 

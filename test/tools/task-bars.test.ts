@@ -9,6 +9,7 @@ import { batchOf, type Controller } from "../../tools/bars/controller.ts";
 import { invertedPendulumController } from "../../tools/bars/inverted-pendulum.ts";
 import { muscleLegController } from "../../tools/bars/muscle-leg.ts";
 import { searched } from "../../tools/bars/search.ts";
+import { servoArmController } from "../../tools/bars/servo-arm.ts";
 import { servoPendulumController } from "../../tools/bars/servo-pendulum.ts";
 
 interface Told {
@@ -36,6 +37,7 @@ function judged(task: Task, controller: Controller, count: number): Promise<Eval
 for (const [name, controller, count, slack] of [
   ["inverted-pendulum", invertedPendulumController, 20, 0],
   ["servo-pendulum", servoPendulumController, 500, 2],
+  ["servo-arm", servoArmController, 500, 0.05],
   ["muscle-leg", muscleLegController, 20, 2],
 ] as const) {
   test(`${name}: the controller earns what is told of it, and more than no skill`, async () => {
@@ -51,7 +53,7 @@ for (const [name, controller, count, slack] of [
 }
 
 test("a policy that solves a task beats the controller that somebody wrote for it", async () => {
-  for (const name of ["servo-pendulum", "muscle-leg"]) {
+  for (const name of ["servo-pendulum", "servo-arm", "muscle-leg"]) {
     const { solvedReturn } = await openTask(name);
     assert.equal(told.get(name)!.solvedReturn, solvedReturn);
     assert.ok(solvedReturn! > told.get(name)!.bars[2].mean, name);

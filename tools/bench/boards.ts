@@ -1,10 +1,15 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { monotonicClock } from "../../src/core/clock.ts";
 import type { Channel, Spec } from "../../src/core/spec.ts";
-import { type Target, targetsHere } from "../../src/hil/target.ts";
+import type { Board } from "../../src/hil/board.ts";
+import { targetsHere } from "../../src/hil/target.ts";
 import type { Port } from "../../src/link/port.ts";
 import { lockSerialLine, openSerialPort } from "../../src/link/serial.ts";
 import { DeviceMode } from "../../src/wire/messages.ts";
 import { Session } from "../../src/wire/session.ts";
+import { startersOf } from "../board-starters.ts";
 import type { Bench, BenchOptions } from "./main.ts";
 import type { BenchResult } from "./rounds/result.ts";
 import { medianOf } from "./rounds/result.ts";
@@ -30,41 +35,64 @@ export const bench: Bench = {
   title:
     `Six actuators at ${1e6 / periodUs} Hz on every board that boots here, ${seconds} s a round: ` +
     "of all commands the share whose STATE is back before the next one goes, the round trip, and " +
-    "how far the firmware's clock runs from the host's.",
+    "how far the firmware's clock runs from the host's. Beside it an image that only answers as " +
+    "many bytes with as many: what board, emulator and line take by themselves.",
   rounds: 3,
   run,
 };
 
-interface Drive {
+interface Trips {
   /** Share of commands that were answered in time, in per cent. */
   readonly inTime: number;
   readonly p50Us: number;
+}
+
+interface Drive extends Trips {
   readonly clockPpm: number;
 }
 
 async function* run({ rounds, note }: BenchOptions): AsyncGenerator<BenchResult> {
   const { here, missing } = targetsHere(target);
   for (const { name, needs } of missing) note(`without ${name}: it needs ${needs}`);
-  for (const board of here) {
-    const drives: Drive[] = [];
-    for (let round = 0; round < rounds; round++) drives.push(await driveOn(board));
-    const values = (value: (drive: Drive) => number): number[] => drives.map(value);
-    const common = { peers: {}, higherIsBetter: true } as const;
-    const inTime = values((drive) => drive.inTime);
-    yield { case: `${board.name}, in time`, unit: "%", ours: inTime, ...common };
-    const trips = values((drive) => drive.p50Us);
-    yield { case: `${board.name}, round trip`, unit: "us", ours: trips, peers: {} };
-    const clocks = values((drive) => drive.clockPpm);
-    yield { case: `${board.name}, clock`, unit: "ppm", ours: clocks, peers: {} };
+  const folder = mkdtempSync(join(tmpdir(), "sinew-echo-"));
+  try {
+    const echoes = startersOf("echo", folder);
+    for (const board of here) yield* casesOf(board.name, rounds, board.start, echoes);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 }
 
-async function driveOn(board: Target): Promise<Drive> {
-  const running = await board.start();
+async function* casesOf(
+  name: string,
+  rounds: number,
+  start: () => Promise<Board>,
+  echoes: ReadonlyMap<string, () => Promise<Board>>,
+): AsyncGenerator<BenchResult> {
+  const echo = echoes.get(name);
+  const drives: Drive[] = [];
+  const floors: Trips[] = [];
+  for (let round = 0; round < rounds; round++) {
+    drives.push(await onBoard(start, (port) => drive(new Host(port))));
+    if (echo !== undefined) floors.push(await onBoard(echo, echoed));
+  }
+  const both = (value: (trips: Trips) => number) => ({
+    ours: drives.map(value),
+    peers: floors.length === 0 ? {} : { "echo image": floors.map(value) },
+  });
+  const inTime = both((trips) => trips.inTime);
+  yield { case: `${name}, in time`, unit: "%", ...inTime, higherIsBetter: true };
+  yield { case: `${name}, round trip`, unit: "us", ...both((trips) => trips.p50Us) };
+  const ours = drives.map(({ clockPpm }) => clockPpm);
+  yield { case: `${name}, clock`, unit: "ppm", ours, peers: {}, higherIsBetter: true };
+}
+
+async function onBoard<T>(start: () => Promise<Board>, use: (port: Port) => T): Promise<T> {
+  const running = await start();
   const line = await lockSerialLine(running.path, 1_000_000, true);
   const port = openSerialPort(running.path);
   try {
-    return await drive(new Host(port));
+    return use(port);
   } finally {
     port.close();
     await line.close();
@@ -137,29 +165,69 @@ function drive(host: Host): Drive {
   host.until("permission to move", () => session.deviceMode === DeviceMode.armed);
   host.silence();
   const action = new Float32Array(joints.length);
+  let sentUs = 0;
+  let before = 0;
+  const trips = cyclesOf(
+    (cycle) => {
+      action.fill(Math.sin((cycle * periodUs) / 3e5));
+      before = session.acknowledged;
+      sentUs = clock.now();
+      host.command(action);
+    },
+    () => {
+      host.pump();
+      // A late answer to the command before is none to this one: it took longer than from now on.
+      const told = session.acknowledged !== before;
+      before = session.acknowledged;
+      return told && session.roundTripUs <= clock.now() - sentUs + 1 ? session.roundTripUs : null;
+    },
+    () => host.nap(),
+  );
+  const driftUs = session.offsetUs - startOffsetUs;
+  return { ...trips, clockPpm: (driftUs / (clock.now() - startUs)) * 1e6 };
+}
+
+const commandBytes = 34;
+const stateBytes = 90;
+
+/** The same with an image that counts bytes. */
+function echoed(port: Port): Trips {
+  const bytes = new Uint8Array(4096);
+  port.wait(100_000);
+  while (port.read(bytes) > 0);
+  let sentUs = 0;
+  let owed = 0;
+  return cyclesOf(
+    () => {
+      sentUs = clock.now();
+      if (port.write(bytes, commandBytes)) owed += stateBytes;
+    },
+    () => {
+      owed -= Math.max(0, port.read(bytes));
+      return owed <= 0 ? clock.now() - sentUs : null;
+    },
+    () => port.wait(napUs),
+  );
+}
+
+/** One command a period: `ask` sends it, `answer` tells its time once it is there. */
+function cyclesOf(
+  ask: (cycle: number) => void,
+  answer: () => number | null,
+  nap: () => void,
+): Trips {
   const cycles = (seconds * 1e6) / periodUs;
   const trips: number[] = [];
-  let inTime = 0;
   let dueUs = clock.now() + periodUs;
   for (let cycle = 0; cycle < cycles; cycle++, dueUs += periodUs) {
-    action.fill(Math.sin((cycle * periodUs) / 3e5));
-    const sentUs = clock.now();
-    host.command(action);
-    // A late answer to the command before is none to this one: it took longer than from now on.
-    let answered = false;
-    while (!answered && clock.now() < dueUs) {
-      const before = session.acknowledged;
-      host.pump();
-      answered = session.acknowledged !== before && session.roundTripUs <= clock.now() - sentUs + 1;
-      if (!answered) host.nap();
+    ask(cycle);
+    let tripUs = answer();
+    while (tripUs === null && clock.now() < dueUs) {
+      nap();
+      tripUs = answer();
     }
-    if (answered) {
-      inTime++;
-      trips.push(session.roundTripUs);
-    }
+    if (tripUs !== null) trips.push(tripUs);
     clock.until(dueUs);
   }
-  const driftUs = session.offsetUs - startOffsetUs;
-  const clockPpm = (driftUs / (clock.now() - startUs)) * 1e6;
-  return { inTime: (100 * inTime) / cycles, p50Us: medianOf(trips), clockPpm };
+  return { inTime: (100 * trips.length) / cycles, p50Us: medianOf(trips) };
 }

@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { monotonicClock } from "../../src/core/clock.ts";
 import { makeStep } from "../../src/core/step.ts";
+import { Start } from "../../src/edge/start.ts";
 import { type Cycle, tick } from "../../src/edge/tick.ts";
 import { BridgeDevice } from "../../src/link/device.ts";
 import { memoryPorts } from "../../src/link/memory.ts";
@@ -66,6 +67,8 @@ async function oneRound(policy: Cycle["policy"]): Promise<Float64Array> {
     clock,
     device,
     policy,
+    setpoints: { fill: () => {} },
+    start: new Start(pendulumSpec, limitsOf(pendulumSpec), undefined),
     guard: new Guard(pendulumSpec, limitsOf(pendulumSpec)),
     supervisor,
     log: new RingProducer(ring, pendulumSpec),

@@ -1,0 +1,73 @@
+import { Command } from "commander";
+import { monotonicClock } from "../core/clock.ts";
+import { SinewError } from "../core/errors.ts";
+import type { CalibratedJoint } from "../link/servo-calibration.ts";
+import { readPolicyFile } from "./policy-file.ts";
+import { chosenPolicy, readRobotFile } from "./robot-file.ts";
+import { Terminal, table } from "./terminal.ts";
+
+interface Options {
+  readonly policy?: string;
+  readonly home: boolean;
+  readonly json: boolean;
+}
+
+/** `sinew calibrate`. */
+export function calibrateCommand(): Command {
+  return new Command("calibrate")
+    .description("Say what zeroCounts each servo has, from a posture that the arm stands in.")
+    .argument("<robot>", "the robot's file, robot.yaml, with servos on its link")
+    .option("--policy <path>", "the policy's ONNX file (default: the robot file's)")
+    .option("--home", "the arm stands at start.home; without it, at 0 rad in each joint", false)
+    .option("--json", "print the result as one JSON object on stdout", false)
+    .addHelpText(
+      "after",
+      `
+Put the arm there by hand, hold it still, and give what is printed to robot.yaml. Nothing is written
+to the servos and nothing moves. Exit code 1: a joint's range passes the end of its encoder's turn.
+
+Example:
+  npx sinew calibrate robot.yaml --policy models/servo-arm/policy.onnx`,
+    )
+    .action(act);
+}
+
+async function act(path: string, options: Options): Promise<void> {
+  const { calibrated, readCounts } = await import("../link/servo-calibration.ts");
+  const { servosBehind } = await import("../link/link.ts");
+  const { readPolicyFile: parsePolicy } = await import("../policy/file.ts");
+  const terminal = new Terminal(options);
+  const robot = await readRobotFile(path);
+  const { link, start } = robot;
+  if (!("feetech" in link || "dynamixel" in link)) {
+    const needs = "link.feetech or link.dynamixel";
+    throw new SinewError("usage", `${path} has no ${needs}: only their servos are calibrated`);
+  }
+  if (options.home && start?.home === undefined) {
+    throw new SinewError("usage", `--home: ${path} has no start.home`);
+  }
+  const file = chosenPolicy(options.policy, robot, path);
+  const { spec } = parsePolicy(readPolicyFile(file)).contract;
+  const zero = Object.fromEntries(spec.action.map(({ name }) => [name, 0]));
+  const pose = options.home ? start!.home! : zero;
+  const { family, line } = servosBehind(link);
+  const counts = await readCounts(family, line, monotonicClock());
+  const joints = calibrated(spec, line.servos, counts, pose);
+  const rows = joints.map((joint, at) => rowOf(joint, line.servos[at].zeroCounts));
+  for (const row of table([["joint", "zeroCounts", "was", "range"], ...rows])) terminal.line(row);
+  for (const { servo } of joints) terminal.line(yamlOf(servo));
+  terminal.result({ joints: joints.map(({ servo, ...range }) => ({ ...servo, ...range })) });
+  if (joints.some(({ turn }) => turn !== 0)) process.exitCode = 1;
+}
+
+function rowOf({ servo, low, high, turn }: CalibratedJoint, was: number): string[] {
+  const degrees = ((turn * 180) / Math.PI).toFixed(0);
+  const fit =
+    turn === 0 ? "fits" : `passes the end of the turn: turn the horn by ${degrees} degrees`;
+  return [servo.joint, String(servo.zeroCounts), String(was), `${low} to ${high} counts: ${fit}`];
+}
+
+function yamlOf({ id, joint, zeroCounts, sign, maxSpeed }: CalibratedJoint["servo"]): string {
+  const how = `zeroCounts: ${zeroCounts}, sign: ${sign}, maxSpeed: ${maxSpeed}`;
+  return `      - { id: ${id}, joint: ${joint}, ${how} }`;
+}

@@ -1,0 +1,110 @@
+import type { Clock } from "../core/clock.ts";
+import { SinewError } from "../core/errors.ts";
+import type { Spec } from "../core/spec.ts";
+import { lockSerialLine, openSerialPort } from "./serial.ts";
+import { ServoBus } from "./servo-bus.ts";
+import type { ServoFamily } from "./servo-family.ts";
+import {
+  countsAt,
+  countsPerTurn,
+  nameOfServo,
+  nearWay,
+  radPerCount,
+  type Servo,
+  type ServoLine,
+  wrapMarginCounts,
+} from "./servo-joints.ts";
+
+/** A servo whose zero follows from a posture that is known. */
+export interface CalibratedJoint {
+  readonly servo: Servo;
+  /** The ends of the action's range, counts; beyond 0 to 4095 where they pass the turn's end. */
+  readonly low: number;
+  readonly high: number;
+  /** The horn is to be mounted otherwise by so many rad, in the encoder's sense; 0: it fits. */
+  readonly turn: number;
+}
+
+/**
+ * The zeros of `servos` that stand at `counts` while the arm is at `pose`, rad by action channel of
+ * `spec`. Where a servo's encoder passes its end on the way from the pose to 0 rad, the zero is
+ * counted round. A range that then comes nearer to that end than the driver permits does not fit.
+ * Throws `SinewError("contract-mismatch")` that names a channel which `spec` or `pose` lacks.
+ */
+export function calibrated(
+  spec: Spec,
+  servos: readonly Servo[],
+  counts: ArrayLike<number>,
+  pose: Readonly<Record<string, number>>,
+): CalibratedJoint[] {
+  return servos.map((given, at) => {
+    const name = `${given.joint}_position`;
+    const action = spec.action.find((channel) => channel.name === name);
+    if (action === undefined || !(name in pose)) {
+      const who = action === undefined ? "the policy" : "the pose";
+      throw new SinewError("contract-mismatch", `action "${name}": ${who} has none`);
+    }
+    const zero = Math.round(counts[at] - (given.sign * pose[name]) / radPerCount);
+    const servo = { ...given, zeroCounts: zero & (countsPerTurn - 1) };
+    const ends = [countsAt(servo, action.low), countsAt(servo, action.high)];
+    const [low, high] = [Math.min(...ends), Math.max(...ends)].map(Math.round);
+    const fits = low >= wrapMarginCounts && high <= countsPerTurn - 1 - wrapMarginCounts;
+    const off = nearWay(countsPerTurn / 2 - Math.round((low + high) / 2));
+    return { servo, low, high, turn: fits ? 0 : off * radPerCount };
+  });
+}
+
+/** So many looks, of which none may be further from the first than what noise makes, counts. */
+const looks = 8;
+const stillWithin = 8;
+const answerUs = 200_000;
+
+/**
+ * Where the encoders of all servos are, counts. Nothing is written to any servo, and the line is
+ * free again afterwards. Throws `SinewError("port")`, and as `standingAt`.
+ */
+export async function readCounts(
+  family: ServoFamily,
+  { path, baud, servos }: ServoLine,
+  clock: Pick<Clock, "now">,
+): Promise<number[]> {
+  const line = await lockSerialLine(path, baud, true);
+  const ids = Uint8Array.from(servos, ({ id }) => id);
+  const bus = new ServoBus(family.packets, openSerialPort(path), clock, ids, answerUs);
+  try {
+    return standingAt(family, bus, servos);
+  } finally {
+    bus.close();
+    await line.close();
+  }
+}
+
+/**
+ * The mean of some looks at each encoder, counts, taken round the end of its turn. Throws
+ * `SinewError("handshake")` that names a servo which does not answer or does not stand still.
+ */
+export function standingAt(
+  { present, placeOf }: ServoFamily,
+  bus: Pick<ServoBus, "readOne">,
+  servos: readonly Servo[],
+): number[] {
+  const bytes = new Uint8Array(present.count);
+  return servos.map((servo, at) => {
+    const fail = (why: string): never => {
+      throw new SinewError("handshake", `${nameOfServo(servo)} ${why}`);
+    };
+    let first = 0;
+    let sum = 0;
+    for (let look = 0; look < looks; look++) {
+      if (!bus.readOne(at, present.address, present.count, bytes)) {
+        fail("does not answer; is it powered, and are its id and rate right?");
+      }
+      const counts = placeOf(bytes, 0);
+      if (look === 0) first = counts;
+      const moved = nearWay(counts - first);
+      if (Math.abs(moved) > stillWithin) fail("moves: hold the arm still");
+      sum += moved;
+    }
+    return (first + Math.round(sum / looks)) & (countsPerTurn - 1);
+  });
+}

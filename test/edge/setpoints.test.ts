@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SinewError } from "../../src/core/errors.ts";
+import type { Spec } from "../../src/core/spec.ts";
+import { Mode, makeStep } from "../../src/core/step.ts";
+import { Setpoints, specOfDevice } from "../../src/edge/setpoints.ts";
+
+const spec: Spec = {
+  observation: [
+    { name: "pan_position", unit: "rad", low: -3, high: 3 },
+    { name: "target_x", unit: "m", low: -1, high: 1 },
+    { name: "target_y", unit: "m", low: -1, high: 1 },
+  ],
+  action: [{ name: "pan_position", unit: "rad", low: -2, high: 2 }],
+  periodUs: 100_000,
+};
+
+function at(seconds: number, target_x: number, target_y: number) {
+  return { seconds, values: { target_y, target_x } };
+}
+
+test("setpoints: each holds until the next, from when the policy began to drive", () => {
+  const setpoints = new Setpoints(spec, [at(0, 0.1, 0.2), at(0.5, 0.3, 0.4), at(0.75, 0.5, 0.6)]);
+  const step = makeStep(spec);
+  const targetAt = (seq: number, mode: Mode): number => {
+    step.seq = seq;
+    step.mode = mode;
+    step.observation.set([7, 9, 9]);
+    setpoints.fill(step);
+    assert.equal(step.observation[0], 7, "what the device told is left alone");
+    assert.ok(Math.abs(step.observation[2] - step.observation[1] - 0.1) < 1e-6);
+    return Number(step.observation[1].toFixed(3));
+  };
+  for (const [seq, mode, x] of [
+    [0, Mode.disarmed, 0.1],
+    [10, Mode.homing, 0.1],
+    [11, Mode.armed, 0.1],
+    [15, Mode.armed, 0.1],
+    [16, Mode.armed, 0.3],
+    [18, Mode.armed, 0.3],
+    [19, Mode.armed, 0.5],
+    [99, Mode.armed, 0.5],
+    [100, Mode.stopped, 0.1],
+    // Skipped cycles count: a setpoint may be over before it was ever seen.
+    [101, Mode.armed, 0.1],
+    [109, Mode.armed, 0.5],
+  ] as const) {
+    assert.equal(targetAt(seq, mode), x, `cycle ${seq}`);
+  }
+});
+
+test("setpoints: the device tells the rest, and without any it tells all", () => {
+  assert.deepEqual(
+    specOfDevice(spec, [at(0, 0, 0)]).observation.map(({ name }) => name),
+    ["pan_position"],
+  );
+  assert.deepEqual(specOfDevice(spec, []), spec);
+  const step = makeStep(spec);
+  step.observation.set([1, 2, 3]);
+  new Setpoints(spec, []).fill(step);
+  assert.deepEqual([...step.observation], [1, 2, 3]);
+});
+
+test("setpoints: each mistake names its channel or its place", () => {
+  const only = (values: Record<string, number>) => [{ seconds: 0, values }];
+  for (const [setpoints, line] of [
+    [only({ target_x: 0 }), /"target_y" is among the last channel of the observation/],
+    [only({ target_x: 0, target_q: 0 }), /"target_y" is among the last 2 channels/],
+    [only({ pan_position: 0, target_x: 0, target_y: 0 }), /leave the device nothing/],
+    [[at(0, 0, 1.5)], /"target_y" is 1.5: give -1 to 1 m/],
+    [[at(0, Number.NaN, 0)], /"target_x" is NaN/],
+    [[at(1, 0, 0)], /number 1 is at 1 s: begin at 0/],
+    [[at(0, 0, 0), at(2, 0, 0), at(2, 0, 0)], /number 3 is at 2 s/],
+    [[at(0, 0, 0), { seconds: 1, values: { target_x: 0 } }], /number 2 gives other channels/],
+    [[at(0, 0, 0), { seconds: 1, values: { target_x: 0, z: 0 } }], /"target_y" is undefined/],
+  ] as const) {
+    assert.throws(
+      () => specOfDevice(spec, setpoints),
+      (error: unknown) => {
+        assert.ok(error instanceof SinewError && error.code === "robot-file");
+        assert.match(error.message, line);
+        return true;
+      },
+    );
+  }
+});
