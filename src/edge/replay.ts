@@ -72,7 +72,7 @@ async function compare(
     policy,
     // They are in the logged observation.
     setpoints: { fill: () => {} },
-    start: new Start(log.spec, limits, start),
+    approach: new Start(log.spec, limits, start),
     guard,
     supervisor: inputs,
     log: { append: () => true },

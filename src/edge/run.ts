@@ -10,6 +10,7 @@ import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
+import { armWithinUs } from "./loop.ts";
 import { commandTtlUs, limitsOfRobot, type Robot } from "./robot.ts";
 import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
@@ -51,7 +52,9 @@ export interface RunReport {
   readonly logFailure: string | null;
 }
 
-const armMs = 1500;
+/** What the loop's own time to arm has to spare, and a reset whole. */
+const spareMs = 500;
+const resetMs = 1500;
 const stopMs = 1000;
 const lookMs = 5;
 
@@ -98,7 +101,7 @@ export class Run {
     this.status.ask(Request.arm);
     const settled = (): boolean =>
       isDriving(this.status.mode) || this.status.count(Count.refusedRequests) > refused;
-    await this.#until(settled, armMs);
+    await this.#until(settled, armWithinUs(this.spec.periodUs) / 1000 + spareMs);
     if (isDriving(this.status.mode)) return;
     this.status.ask(Request.stop);
     throw new SinewError("handshake", `${this.#link.name} did not arm: ${this.#situation()}`);
@@ -111,7 +114,7 @@ export class Run {
     this.status.ask(Request.reset);
     const done = (): boolean =>
       this.status.mode === Mode.disarmed && this.#deviceMode() === "disarmed";
-    if (await this.#until(done, armMs)) return;
+    if (await this.#until(done, resetMs)) return;
     throw new SinewError("handshake", `${this.#link.name} did not reset: ${this.#situation()}`);
   }
 

@@ -70,7 +70,7 @@ async function recordRun(
     },
     policy,
     setpoints: { fill: () => {} },
-    start: new Start(pendulumSpec, limits, start),
+    approach: new Start(pendulumSpec, limits, start),
     guard: new Guard(pendulumSpec, limits),
     supervisor: {
       get mode() {
