@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import { isDriving, Mode, type Step, Verdict } from "../core/step.ts";
+import { isDriving, Mode, Reason, type Step, Verdict } from "../core/step.ts";
 import { type RobotDevice, StopReason } from "../link/device.ts";
 import { Happening, type Supervisor } from "../safety/supervisor.ts";
 import type { Start } from "./start.ts";
@@ -182,7 +182,7 @@ export class Loop {
   }
 
   #account(behind: number, overran: boolean): void {
-    const { device, step } = this.#rig;
+    const { approach, device, step } = this.#rig;
     const status = this.#status;
     status.add(Count.cycles, 1);
     if (behind > 0) status.add(Count.skipped, behind);
@@ -194,6 +194,10 @@ export class Loop {
     if (device.roundTripUs !== this.#roundTripUs) {
       this.#roundTripUs = device.roundTripUs;
       status.measure(Measure.roundTrip, this.#roundTripUs);
+    }
+    // Before the reasons: who reads those wants to know which joint.
+    if ((step.reasons & (Reason.homeMissed | Reason.beyondLimits)) !== 0) {
+      status.showFurthest(approach.furthestAt, approach.furthestBy);
     }
     status.show(step);
   }

@@ -11,7 +11,7 @@ import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
 import { armWithinUs } from "./loop.ts";
-import { commandTtlUs, limitsOfRobot, type Robot } from "./robot.ts";
+import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot } from "./robot.ts";
 import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status } from "./status.ts";
@@ -40,6 +40,11 @@ export interface RunReport {
   readonly protection: Protection;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
   readonly transitions: readonly Transition[];
+  /**
+   * Who was furthest from home, or beyond its limits, and by how much, in words, when a cycle was
+   * last refused for that; null where none was.
+   */
+  readonly furthest: string | null;
   readonly linkLost: boolean;
   /** What broke the control thread, on one line; null where nothing did. */
   readonly failure: string | null;
@@ -150,6 +155,7 @@ export class Run {
       protection: protectionOf(this.#link.door),
       times,
       transitions: this.status.transitions(),
+      furthest: this.#furthest(),
       linkLost,
       failure,
       deviceAtRest:
@@ -173,10 +179,19 @@ export class Run {
     return condition();
   }
 
+  #furthest(): string | null {
+    const furthest = this.status.furthest();
+    if (furthest === null) return null;
+    const { name, unit } = this.spec.action[furthest.at];
+    return `${name} by ${furthest.by.toFixed(3)} ${unit}`;
+  }
+
   #situation(): string {
     const device = this.#deviceMode();
     const why = device === "stopped" ? ` (${nameOfDeviceReason(this.status.deviceReason)})` : "";
-    const reasons = namesOfReasons(this.status.reasons).join(", ");
+    const named = namesOfReasons(this.status.reasons);
+    const far = named.includes("beyondLimits") ? `: ${this.#furthest()}` : "";
+    const reasons = named.join(", ") + far;
     const loop = nameOfMode(this.status.mode) + (reasons === "" ? "" : ` (${reasons})`);
     const advice = device === "stopped" ? "; reset it first" : "";
     return `the device is ${device}${why}, the loop is ${loop}${advice}`;
@@ -193,12 +208,15 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const { robot, startedAt } = options;
   const policy = readPolicyFile(options.policy.bytes);
   const spec = deviceSpecOf(policy.contract);
-  const limits = limitsOfRobot(robot, spec);
   const ttlUs = commandTtlUs(robot, spec);
   const { setpoints, start } = robot;
   // What they refuse is told before anything is opened.
-  new Setpoints(spec, setpoints);
-  new Start(spec, limits, start);
+  const limits = ofRobotFile(robot, () => {
+    const limits = limitsOfRobot(robot, spec);
+    new Setpoints(spec, setpoints);
+    new Start(spec, limits, start);
+    return limits;
+  });
   const status = new Status(spec);
   const link = await openLink(robot.link);
   const { bytes } = options.policy;

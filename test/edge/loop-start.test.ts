@@ -146,6 +146,54 @@ test("loop: a stop, a reset and an arm within one period do not skip the way hom
   assertNoJump(stage, 2 / 20);
 });
 
+test("loop: with a rate, a home and setpoints commands go on from where the joint is", async () => {
+  const spec: Spec = {
+    ...jointSpec,
+    observation: [...jointSpec.observation, { name: "target", unit: "rad", low: -1, high: 1 }],
+  };
+  const setpoints = [
+    { seconds: 0, values: { target: 0.25 } },
+    { seconds: 1, values: { target: -0.5 } },
+  ];
+  const choices = { action: { joint_position: { rateMax: 1 } } };
+  for (const home of [undefined, { joint_position: -0.25 }]) {
+    const stage = new LoopStage(spec, { ...jointStart, home }, choices, setpoints);
+    stage.act = (observation, action) => void action.fill(observation[1]);
+    stage.far.observation.fill(-0.7);
+    await stage.run(80, { ...following(stage, 7, 80), 5: stage.ask(Request.arm) });
+    const driven = stage.steps.filter(({ mode }) => mode !== Mode.disarmed);
+    assert.ok(Math.abs(driven[0].action[0] + 0.7) < 0.06, `the first is ${driven[0].action[0]}`);
+    assertNoJump(stage, 1 / 20);
+    const armed = stage.steps.findIndex(({ mode }) => mode === Mode.armed);
+    stage.steps.forEach(({ observation }, at) => {
+      assert.equal(observation[1], at < armed + 20 ? 0.25 : -0.5, `cycle ${at}`);
+    });
+    assert.equal(stage.steps.at(-1)!.action[0], -0.5);
+  }
+});
+
+test("loop: a joint beyond its limits is not driven, also where it was pushed there", async () => {
+  for (const start of [jointStart, { speed: 2, softSeconds: 0.5 }]) {
+    const first = start.home === undefined ? Happening.arm : Happening.home;
+    for (const [pushedUs, happenings] of [
+      [0, []],
+      [95_000, [first, Happening.fault]],
+    ] as const) {
+      const stage = new LoopStage(jointSpec, start);
+      const push = (): void => void stage.far.observation.fill(2.9);
+      const arm = stage.ask(Request.arm);
+      await stage.run(40, {
+        9: () => stage.plan([pushedUs, push]),
+        10: () => stage.plan([40_000, arm]),
+      });
+      assert.deepEqual(happeningsOf(stage), happenings, `pushed after ${pushedUs} us`);
+      assert.equal(stage.far.accepted, 0, "nothing was sent");
+      assert.equal(stage.status.furthest()!.at, 0);
+      assert.ok(Math.abs(stage.status.furthest()!.by - 0.9) < 1e-6);
+    }
+  }
+});
+
 test("loop: a stop that was lost is said again before a reset", async () => {
   const stage = new LoopStage();
   const cut = (cut: boolean): void => {
