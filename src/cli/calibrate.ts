@@ -4,6 +4,7 @@ import { SinewError } from "../core/errors.ts";
 import type { CalibratedJoint } from "../link/servo-calibration.ts";
 import { readPolicyFile } from "./policy-file.ts";
 import { chosenPolicy, readRobotFile } from "./robot-file.ts";
+import { servoEntry } from "./servo-entry.ts";
 import { Terminal, table } from "./terminal.ts";
 
 interface Options {
@@ -55,19 +56,17 @@ async function act(path: string, options: Options): Promise<void> {
   const joints = calibrated(spec, line.servos, counts, pose);
   const rows = joints.map((joint, at) => rowOf(joint, line.servos[at].zeroCounts));
   for (const row of table([["joint", "zeroCounts", "was", "range"], ...rows])) terminal.line(row);
-  for (const { servo } of joints) terminal.line(yamlOf(servo));
+  for (const { servo } of joints) terminal.line(servoEntry(servo));
   terminal.result({ joints: joints.map(({ servo, ...range }) => ({ ...servo, ...range })) });
-  if (joints.some(({ turn }) => turn !== 0)) process.exitCode = 1;
+  if (joints.some(({ fit }) => fit !== "fits")) process.exitCode = 1;
 }
 
-function rowOf({ servo, low, high, turn }: CalibratedJoint, was: number): string[] {
-  const degrees = ((turn * 180) / Math.PI).toFixed(0);
-  const fit =
-    turn === 0 ? "fits" : `passes the end of the turn: turn the horn by ${degrees} degrees`;
-  return [servo.joint, String(servo.zeroCounts), String(was), `${low} to ${high} counts: ${fit}`];
-}
-
-function yamlOf({ id, joint, zeroCounts, sign, maxSpeed }: CalibratedJoint["servo"]): string {
-  const how = `zeroCounts: ${zeroCounts}, sign: ${sign}, maxSpeed: ${maxSpeed}`;
-  return `      - { id: ${id}, joint: ${joint}, ${how} }`;
+function rowOf({ servo, low, high, fit, turn }: CalibratedJoint, was: number): string[] {
+  const degrees = ((turn * 180) / Math.PI).toFixed(1);
+  const told = {
+    fits: "fits",
+    turn: `passes the end of the turn: turn the horn by ${degrees} degrees`,
+    tooWide: "too wide for any mounting: it needs a policy with a narrower range",
+  }[fit];
+  return [servo.joint, String(servo.zeroCounts), String(was), `${low} to ${high} counts: ${told}`];
 }

@@ -39,13 +39,16 @@ async function act(path: string, options: Options): Promise<void> {
   const { stopRulesOf } = await import("../wire/stop-choice.ts");
   const { readPolicyFile: parsePolicy } = await import("../policy/file.ts");
   const { deviceSpecOf } = await import("../policy/history-policy.ts");
+  const { ofRobotFile } = await import("../edge/robot.ts");
   const { specOfDevice } = await import("../edge/setpoints.ts");
   const terminal = new Terminal(options);
   const robot = await readRobotFile(path);
   const file = chosenPolicy(options.policy, robot, path);
   const seen = deviceSpecOf(parsePolicy(readPolicyFile(file)).contract);
-  const spec = specOfDevice(seen, robot.setpoints);
-  const contract = { spec, stops: stopRulesOf(spec, robot.stops ?? {}) };
+  const contract = ofRobotFile(robot, () => {
+    const spec = specOfDevice(seen, robot.setpoints);
+    return { spec, stops: stopRulesOf(spec, robot.stops ?? {}) };
+  });
   const header = contractHeader(contract);
   const hash = hashContract(contract).toString(16).padStart(8, "0");
   const same = options.check ? readHeader(options.out) === header : null;

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { monotonicClock } from "../core/clock.ts";
+import { SinewError } from "../core/errors.ts";
 import { Mode } from "../core/step.ts";
 import { parseRobot } from "../edge/robot.ts";
 import { type RunReport, runPolicy } from "../edge/run.ts";
@@ -22,6 +23,7 @@ import {
   trainPolicy,
 } from "./demo-stage.ts";
 import { liveLine, reasonsOfStops } from "./drive.ts";
+import { servoEntry } from "./servo-entry.ts";
 import { type Terminal, table } from "./terminal.ts";
 
 const task = "servo-arm";
@@ -53,6 +55,10 @@ export async function demoArm(options: DemoOptions, terminal: Terminal): Promise
   const drive = await persistently(stage, "servos", driveServos);
   const log = readLog(drive.logPath);
   const { homeSeconds, strideMax, misses } = motionOf(log, options.seconds);
+  if (misses.every(Number.isNaN)) {
+    const why = reasonsOfStops(drive).join("; ");
+    throw new SinewError("handshake", `the policy never drove the arm: ${why}; ${drive.logPath}`);
+  }
   const replayed = await replay(stage, log);
   const gate = await retrainFrom(stage, log, task);
   const result = {
@@ -102,6 +108,10 @@ async function driveServos(stage: Stage): Promise<RunReport> {
       },
     });
     const { homeSeconds, misses } = motionOf(readLog(report.logPath), options.seconds);
+    if (misses.every(Number.isNaN)) {
+      terminal.line(`stopped   before the policy drove: ${reasonsOfStops(report).join("; ")}`);
+      return report;
+    }
     const reached = misses.map(centimetres).join(", ");
     terminal.line(`servos    contract accepted, ${report.cycles} cycles, missed ${report.missed}`);
     terminal.line(`home      in ${homeSeconds.toFixed(1)} s, then the policy over 1 s`);
@@ -136,10 +146,7 @@ function robotText(
   calibrated: readonly Servo[],
   { folder, seconds }: DemoOptions,
 ): string {
-  const servos = calibrated.map(({ id, joint, zeroCounts, sign, maxSpeed }) => {
-    const how = `zeroCounts: ${zeroCounts}, sign: ${sign}, maxSpeed: ${maxSpeed}`;
-    return `      - { id: ${id}, joint: ${joint}, ${how} }`;
-  });
+  const servos = calibrated.map(servoEntry);
   const setpoints = targets.map(([x, y, z], at) => {
     const from = (at * seconds) / targets.length;
     return `  - { seconds: ${from}, target_x: ${x}, target_y: ${y}, target_z: ${z} } # m`;
@@ -177,7 +184,8 @@ function motionOf(log: LogFile, seconds: number): Motion {
   for (const { seq, mode, observation, action } of log.steps()) {
     if (mode === Mode.homing) {
       homing++;
-      const from = before ?? action;
+      // The first step is from where the servos are seen, which tell their places first.
+      const from = before ?? observation;
       action.forEach((goal, at) => {
         strideMax = Math.max(strideMax, Math.abs(goal - from[at]));
       });
@@ -204,6 +212,7 @@ interface Motion {
 }
 
 function centimetres(metres: number): string {
+  if (Number.isNaN(metres)) return "not gone to";
   return `${(100 * metres).toFixed(1)} cm`;
 }
 

@@ -123,7 +123,7 @@ export async function retrainFrom(
 export type Spread = Pick<Percentiles, "p50" | "p99" | "max">;
 
 export function pick({ p50, p99, max }: Percentiles): Spread {
-  return { p50: p50, p99: p99, max: max };
+  return { p50, p99, max };
 }
 
 /** The same as one cell. */

@@ -1,4 +1,4 @@
-import { Mode, namesOfReasons } from "../core/step.ts";
+import { Mode, namesOfReasons, Reason } from "../core/step.ts";
 import type { Run, RunReport } from "../edge/run.ts";
 import { Count, Measure } from "../edge/status.ts";
 import { nameOfDeviceReason } from "../link/device.ts";
@@ -66,7 +66,11 @@ export function reasonsOfStops(report: RunReport): string[] {
   const reasons: string[] = [];
   for (const { to, happening, reason } of report.transitions) {
     if (to !== Mode.stopped) continue;
-    if (happening === Happening.fault) reasons.push(namesOfReasons(reason).join(", "));
+    if (happening === Happening.fault) {
+      const far = (reason & (Reason.homeMissed | Reason.beyondLimits)) !== 0;
+      const who = far && report.furthest !== null ? `: ${report.furthest}` : "";
+      reasons.push(namesOfReasons(reason).join(", ") + who);
+    }
     if (happening === Happening.deviceStopped) {
       const why = report.why === "" ? "" : `: ${report.why}`;
       reasons.push(`by the device itself (${nameOfDeviceReason(reason)})${why}`);

@@ -31,7 +31,7 @@ async function act(path: string, options: Options): Promise<void> {
   const { replayLog } = await import("../edge/replay.ts");
   const terminal = new Terminal(options);
   const log = readLog(path);
-  const { equal, steps, differing, first, samePolicy } = await replayLog(
+  const { equal, steps, differing, unverified, first, samePolicy } = await replayLog(
     log,
     readPolicyFile(options.policy),
   );
@@ -40,12 +40,15 @@ async function act(path: string, options: Options): Promise<void> {
     ["policy", samePolicy ? "the one that drove" : "another than the one that drove"],
     ["equal", equal ? "yes, byte for byte" : `no, ${differing} steps differ`],
   ];
+  if (unverified > 0) {
+    rows.push(["unverified", `${unverified} steps behind some that the log lacks`]);
+  }
   if (first !== null) {
     const { seq, field, logged, replayed } = first;
     rows.push(["first", `seq ${seq}: ${field} was ${logged}, is ${replayed}`]);
   }
   if (log.damaged > 0) rows.push(["damaged", `${log.damaged} chunks of the log were skipped`]);
   for (const line of table(rows)) terminal.line(line);
-  terminal.result({ equal, steps, differing, first, samePolicy, damaged: log.damaged });
+  terminal.result({ equal, steps, differing, unverified, first, samePolicy, damaged: log.damaged });
   if (!equal) process.exitCode = 1;
 }

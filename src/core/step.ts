@@ -16,6 +16,8 @@ export const Reason = {
   lateCycle: 128,
   /** The device did not come home in time. */
   homeMissed: 256,
+  /** An actuator that is to be driven stands further beyond its limits than what is near. */
+  beyondLimits: 512,
 } as const;
 
 /** The bits of `reasons` as words, in the order of the bits. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import { isDriving, Mode, type Step, Verdict } from "../core/step.ts";
+import { isDriving, Mode, Reason, type Step, Verdict } from "../core/step.ts";
 import { type RobotDevice, StopReason } from "../link/device.ts";
 import { Happening, type Supervisor } from "../safety/supervisor.ts";
 import type { Start } from "./start.ts";
@@ -11,7 +11,7 @@ export interface Rig extends Omit<Cycle, "meter"> {
   readonly clock: Clock;
   readonly device: RobotDevice;
   readonly supervisor: Supervisor;
-  readonly start: Start;
+  readonly approach: Start;
 }
 
 const never = Number.NEGATIVE_INFINITY;
@@ -19,8 +19,13 @@ const never = Number.NEGATIVE_INFINITY;
 const napUs = 1000;
 // The last stretch before a cycle belongs to the clock, which sleeps and spins to the microsecond.
 const lastStretchUs = 300;
-const armWithinUs = 1_000_000;
+const armWithinLeastUs = 1_000_000;
 const armRepeatUs = 20_000;
+
+/** So long a request to arm is good for: also for a cycle that does not drive, and one more. */
+export function armWithinUs(periodUs: number): number {
+  return Math.max(armWithinLeastUs, 2 * periodUs);
+}
 
 /**
  * Waits until the device has accepted the contract and its clock is known. False where it refused,
@@ -46,6 +51,7 @@ export class Loop {
   readonly #status: Status;
   readonly #cycle: Cycle;
   readonly #meter: StageMeter;
+  readonly #armWithinUs: number;
   #armUntilUs = never;
   #armAgainUs = never;
   #ending = false;
@@ -57,6 +63,7 @@ export class Loop {
     this.#status = status;
     this.#meter = new StageMeter(rig.clock, status);
     this.#cycle = { ...rig, meter: this.#meter };
+    this.#armWithinUs = armWithinUs(rig.device.spec.periodUs);
   }
 
   /**
@@ -81,7 +88,10 @@ export class Loop {
       seq++;
       dueUs += periodUs;
     }
-    if (device.armed || device.arming) device.stop(StopReason.request);
+    // What was asked to arm may do so when nobody is here any more.
+    if (device.armed || this.#armUntilUs !== never) device.stop(StopReason.request);
+    this.#armUntilUs = never;
+    this.#ending = true;
     this.#attend(clock.now());
     this.#status.setState(State.ended);
   }
@@ -110,7 +120,7 @@ export class Loop {
       supervisor.tell(Happening.deviceStopped, nowUs, device.reason);
     }
     // Who asked to arm asked for the policy; home was on the way.
-    if (supervisor.mode === Mode.homing && this.#rig.start.arrived) {
+    if (supervisor.mode === Mode.homing && this.#rig.approach.arrived) {
       supervisor.tell(Happening.homed, nowUs);
       supervisor.tell(Happening.arm, nowUs);
     }
@@ -140,17 +150,22 @@ export class Loop {
       if (supervisor.mode === Mode.disarmed) device.reset();
       else this.#status.add(Count.refusedRequests, 1);
     }
-    if ((requests & Request.arm) !== 0) {
-      this.#armUntilUs = nowUs + armWithinUs;
+    if ((requests & Request.arm) !== 0 && !this.#ending) {
+      this.#armUntilUs = nowUs + this.#armWithinUs;
       this.#armAgainUs = nowUs;
     }
   }
 
-  /** Asks the device to arm until it says that it did; only then is this side armed too. */
+  /**
+   * Asks the device to arm until it says that it did; only then is this side armed too. A stop, a
+   * reset and this can come within one period, which the tick would take for driving on: gate,
+   * start, setpoints and policy begin anew only in a cycle that does not drive. So one is awaited.
+   */
   #arm(nowUs: number): void {
-    const { device, start, step, supervisor } = this.#rig;
-    const first = start.homes ? Happening.home : Happening.arm;
-    if (device.armed && supervisor.tell(first, nowUs)) {
+    const { approach, device, step, supervisor } = this.#rig;
+    const settled = !isDriving(step.mode) && !device.stopping;
+    const first = approach.homes ? Happening.home : Happening.arm;
+    if (settled && device.armed && supervisor.tell(first, nowUs)) {
       this.#armUntilUs = never;
       return;
     }
@@ -162,7 +177,7 @@ export class Loop {
       this.#status.add(Count.refusedRequests, 1);
       return;
     }
-    if (nowUs < this.#armAgainUs) return;
+    if (!settled || nowUs < this.#armAgainUs) return;
     // What would be refused when armed is a reason not to arm.
     if (step.verdict === Verdict.refused) return;
     if (!device.disarmed) return;
@@ -171,7 +186,7 @@ export class Loop {
   }
 
   #account(behind: number, overran: boolean): void {
-    const { device, step } = this.#rig;
+    const { approach, device, step } = this.#rig;
     const status = this.#status;
     status.add(Count.cycles, 1);
     if (behind > 0) status.add(Count.skipped, behind);
@@ -183,6 +198,10 @@ export class Loop {
     if (device.roundTripUs !== this.#roundTripUs) {
       this.#roundTripUs = device.roundTripUs;
       status.measure(Measure.roundTrip, this.#roundTripUs);
+    }
+    // Before the reasons: who reads those wants to know which joint.
+    if ((step.reasons & (Reason.homeMissed | Reason.beyondLimits)) !== 0) {
+      status.showFurthest(approach.furthestAt, approach.furthestBy);
     }
     status.show(step);
   }

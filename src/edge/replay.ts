@@ -23,10 +23,12 @@ export interface Difference {
 }
 
 export interface ReplayReport {
-  /** Every record came out byte for byte as it was logged, and there was at least one. */
+  /** Every record that could be verified came out as it was logged, and there was at least one. */
   readonly equal: boolean;
   readonly steps: number;
   readonly differing: number;
+  /** Those that came out differently behind steps which the log lacks, as they may then. */
+  readonly unverified: number;
   readonly first: Difference | null;
   /** Whether the policy is the very file that was logged. */
   readonly samePolicy: boolean;
@@ -47,7 +49,8 @@ export async function replayLog(log: LogFile, policyBytes: Uint8Array): Promise<
       throw new SinewError("contract-mismatch", line);
     }
     const samePolicy = log.metadata.get("policyId") === policy.id;
-    return { ...(await compare(log, driving)), samePolicy };
+    const history = policy.contract.actionHistory ?? 0;
+    return { ...(await compare(log, driving, history)), samePolicy };
   } finally {
     await policy.close();
   }
@@ -56,48 +59,105 @@ export async function replayLog(log: LogFile, policyBytes: Uint8Array): Promise<
 async function compare(
   log: LogFile,
   policy: Cycle["policy"],
+  actionHistory: number,
 ): Promise<Omit<ReplayReport, "samePolicy">> {
-  const limits = metadataOf<Limits>(log, "limits");
-  const ttlUs = metadataOf<number>(log, "commandTtlUs");
-  const start = startOf(log);
   const record = new StepRecord(log.spec);
   const again = new Uint8Array(record.size);
   const inputs = new LoggedInputs(log.spec);
   const { logged } = inputs;
-  const guard = new Guard(log.spec, limits);
-  const step = makeStep(log.spec);
-  const cycle: Cycle = {
+  const cycle = cycleOf(log, policy, inputs);
+  const { approach, guard, step } = cycle;
+  const gaps = new Gaps(log, 1 + actionHistory, approach.softCycles);
+  let steps = 0;
+  let differing = 0;
+  let unverified = 0;
+  let first: Difference | null = null;
+  for (const bytes of log.records()) {
+    record.decode(bytes, 0, logged);
+    inputs.begin();
+    approach.skip(gaps.before(logged, step));
+    await tick(cycle, logged.seq, (logged.reasons & Reason.lateCycle) !== 0);
+    record.encode(step, again, 0);
+    const same = sameBytes(again, bytes);
+    if (!same) {
+      if (gaps.excuse()) unverified++;
+      else {
+        differing++;
+        first ??= { index: steps, seq: logged.seq, ...differenceOfSteps(logged, step) };
+      }
+      // One difference must not make all that follow differ: the robot did what is logged.
+      guard.reset(logged.action);
+      approach.recall(logged.proposed);
+      policy.recall?.(logged.proposed);
+    }
+    steps++;
+  }
+  const equal = steps > unverified && differing === 0;
+  return { equal, steps, differing, unverified, first };
+}
+
+/** The cycle that the loop ran, on a log's inputs. */
+function cycleOf(
+  log: LogFile,
+  policy: Cycle["policy"],
+  inputs: LoggedInputs,
+): Cycle & { readonly approach: Start } {
+  const limits = metadataOf<Limits>(log, "limits");
+  return {
     clock: inputs,
     device: inputs,
     policy,
     // They are in the logged observation.
     setpoints: { fill: () => {} },
-    start: new Start(log.spec, limits, start),
-    guard,
+    approach: new Start(log.spec, limits, startOf(log)),
+    guard: new Guard(log.spec, limits),
     supervisor: inputs,
     log: { append: () => true },
     meter: inputs,
-    ttlUs,
-    step,
+    ttlUs: metadataOf<number>(log, "commandTtlUs"),
+    step: makeStep(log.spec),
   };
-  let steps = 0;
-  let differing = 0;
-  let first: Difference | null = null;
-  for (const bytes of log.records()) {
-    record.decode(bytes, 0, logged);
-    inputs.begin();
-    await tick(cycle, logged.seq, (logged.reasons & Reason.lateCycle) !== 0);
-    record.encode(step, again, 0);
-    if (!sameBytes(again, bytes)) {
-      differing++;
-      first ??= { index: steps, seq: logged.seq, ...differenceOfSteps(logged, step) };
-      // One difference must not make all that follow differ: the robot did what is logged.
-      guard.reset(logged.action);
-      policy.recall?.(logged.proposed);
-    }
-    steps++;
+}
+
+/**
+ * Steps that a log lacks though they ran, beside those that were skipped for being late. Behind
+ * them it is not known what the gate let through
+ * last, which actions the policy remembers, and, unless the mode stayed as it was, since when it
+ * takes over.
+ */
+class Gaps {
+  readonly #whole: boolean;
+  readonly #pastSteps: number;
+  readonly #softSteps: number;
+  /** So many steps may still differ for it. */
+  #doubtful = 0;
+  #justBehind = false;
+
+  constructor(log: LogFile, pastSteps: number, softSteps: number) {
+    this.#whole = log.closed && log.damaged === 0 && log.metadata.get("dropped") === "0";
+    this.#pastSteps = pastSteps;
+    this.#softSteps = softSteps;
   }
-  return { equal: steps > 0 && differing === 0, steps, differing, first };
+
+  /** How many steps ran between `last` and `next`, in the mode of both; 0 where none is known. */
+  before(next: Step, last: Step): number {
+    this.#doubtful = Math.max(0, this.#doubtful - 1);
+    const missing = next.seq - last.seq - 1;
+    const late = (next.reasons & Reason.lateCycle) !== 0;
+    this.#justBehind = missing > 0 && !(late && this.#whole);
+    if (!this.#justBehind) return 0;
+    // How many of them ran is known only where none was skipped.
+    const stayed = next.mode === last.mode && !late;
+    this.#doubtful = Math.max(this.#doubtful, this.#pastSteps + (stayed ? 0 : this.#softSteps));
+    return stayed ? missing : 0;
+  }
+
+  /** Whether the newest step may differ. */
+  excuse(): boolean {
+    // The mode did not stay: there was a stop, and another start.
+    if (this.#justBehind) this.#doubtful = this.#pastSteps + this.#softSteps;
+    return this.#doubtful > 0;
+  }
 }
 
 /** A log's steps in the place of the clock, the device and the supervisor. */

@@ -91,9 +91,13 @@ const setpointSchema = v.pipe(
   v.transform(({ seconds, ...values }) => ({ seconds, values })),
 );
 
+/** The way home goes as fast where nothing else is said, and no joint is slower. */
+const homeSpeed = 0.5;
 const startSchema = v.strictObject({
   home: v.optional(v.record(v.string(), number)),
-  speed: v.optional(v.pipe(number, v.gtValue(0)), 0.5),
+  // Slower than this nobody waits for, and a step of it may be lost in a float.
+  speed: v.optional(v.pipe(number, v.minValue(0.01))),
+  near: v.optional(v.pipe(number, v.gtValue(0))),
   softSeconds: v.optional(v.pipe(number, v.minValue(0), v.maxValue(60)), 1),
 });
 
@@ -121,6 +125,8 @@ const robotSchema = v.strictObject({
 
 /** A robot as its owner describes it: `robot.yaml`, with the defaults filled in. */
 export interface Robot {
+  /** Where it was read, for messages. */
+  readonly path: string;
   readonly robot: string;
   readonly link: LinkChoice;
   /** Path of the policy's file; undefined where the command line has to say. */
@@ -156,7 +162,6 @@ export function parseRobot(source: string, path: string): Robot {
   }
   const { robot, link, policy, limits, stops, setpoints, log } = result.output;
   const { commandTtlMs, observationAgeMs } = result.output;
-  const start = result.output.start as StartChoice | undefined;
   if (Object.keys(link).length !== 1) {
     const known = Object.keys(linkSchema.entries).join(", ");
     return fail(["link"], `link: give exactly one of ${known}`);
@@ -174,9 +179,10 @@ export function parseRobot(source: string, path: string): Robot {
     checkMotors(["link", "moteus", "motors"], "id", link.moteus, choices, fail);
   }
   const choice = choiceOf(link, robot);
+  const start = startOf(result.output.start, choice, fail);
   const times = { commandTtlMs, observationAgeMs };
   return {
-    ...{ robot, link: choice, policy, limits: choices, stops },
+    ...{ path, robot, link: choice, policy, limits: choices, stops },
     ...{ setpoints, start, ...times, log },
   };
 }
@@ -188,6 +194,34 @@ function choiceOf(link: v.InferOutput<typeof linkSchema>, robot: string): LinkCh
   if (odrive !== undefined) return { odrive };
   if (moteus !== undefined) return { moteus };
   return mqtt === undefined ? { serial: serial! } : { mqtt: { ...mqtt, robot } };
+}
+
+/** A start whose way home no joint is too slow for. */
+function startOf(
+  start: v.InferOutput<typeof startSchema> | undefined,
+  link: LinkChoice,
+  fail: (keys: readonly (string | number)[], line: string) => never,
+): StartChoice | undefined {
+  if (start === undefined) return undefined;
+  const joints = jointsOf(link);
+  const slowest = Math.min(...joints.map(({ maxSpeed }) => maxSpeed));
+  const { home, speed = Math.min(homeSpeed, slowest) } = start;
+  if (home !== undefined && speed > slowest) {
+    const { joint } = joints.find(({ maxSpeed }) => maxSpeed === slowest)!;
+    const most = `${joint} has maxSpeed ${slowest}, so give that at most`;
+    return fail(["start", "speed"], `"start.speed" is ${speed}: ${most}`);
+  }
+  return { ...(start as StartChoice), speed };
+}
+
+/** Those whose goals the host itself moves by their own speed. */
+function jointsOf(
+  link: LinkChoice,
+): readonly { readonly joint: string; readonly maxSpeed: number }[] {
+  if ("feetech" in link) return link.feetech.servos;
+  if ("dynamixel" in link) return link.dynamixel.servos;
+  if ("odrive" in link) return link.odrive.motors;
+  return "moteus" in link ? link.moteus.motors : [];
 }
 
 /** What no schema of one servo can see. */
@@ -207,7 +241,7 @@ function checkServos(
   }
   for (const [name, { rateMax }] of Object.entries(limits)) {
     if (rateMax === undefined) continue;
-    // The gate counts it from 0 after arming, and a servo rests where it is.
+    // Without a start the gate counts it from 0 after arming, and a servo rests where it is.
     const keys = ["limits", name, "rateMax"];
     fail(keys, `"${keys.join(".")}": servos have no rateMax: give maxSpeed to its servo`);
   }
@@ -218,6 +252,19 @@ function lineOf(key: string, issue: v.BaseIssue<unknown>): string {
   if (issue.type === "strict_object" && key !== "") return `"${key}" is missing`;
   if (key === "") return "this is no robot file: give robot, link, ...";
   return `"${key}": ${issue.message}`;
+}
+
+/**
+ * The result of `body`, which holds the robot file against a policy. A mistake that it finds names
+ * the file.
+ */
+export function ofRobotFile<Value>(robot: Robot, body: () => Value): Value {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof SinewError) || error.code !== "robot-file") throw error;
+    throw new SinewError("robot-file", `${robot.path}: ${error.message}`, { cause: error });
+  }
 }
 
 /**

@@ -10,7 +10,8 @@ import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
-import { commandTtlUs, limitsOfRobot, type Robot } from "./robot.ts";
+import { armWithinUs } from "./loop.ts";
+import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot } from "./robot.ts";
 import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status } from "./status.ts";
@@ -41,6 +42,11 @@ export interface RunReport {
   readonly transitions: readonly Transition[];
   /** Why the device was last not armed or stopped by itself; empty where it did not say. */
   readonly why: string;
+  /**
+   * Who was furthest from home, or beyond its limits, and by how much, in words, when a cycle was
+   * last refused for that; null where none was.
+   */
+  readonly furthest: string | null;
   readonly linkLost: boolean;
   /** What broke the control thread, on one line; null where nothing did. */
   readonly failure: string | null;
@@ -53,8 +59,9 @@ export interface RunReport {
   readonly logFailure: string | null;
 }
 
-// Longer than the loop asks for, and then a device's trial of itself.
-const armMs = 2500;
+/** What the loop's own time to arm has to spare, with a device's trial of itself; and a reset whole. */
+const spareMs = 1500;
+const resetMs = 2500;
 const stopMs = 1000;
 const lookMs = 5;
 
@@ -101,7 +108,7 @@ export class Run {
     this.status.ask(Request.arm);
     const settled = (): boolean =>
       isDriving(this.status.mode) || this.status.count(Count.refusedRequests) > refused;
-    await this.#until(settled, armMs);
+    await this.#until(settled, armWithinUs(this.spec.periodUs) / 1000 + spareMs);
     if (isDriving(this.status.mode)) return;
     this.status.ask(Request.stop);
     const { why } = this.status;
@@ -119,7 +126,7 @@ export class Run {
     this.status.ask(Request.reset);
     const done = (): boolean =>
       this.status.mode === Mode.disarmed && this.#deviceMode() === "disarmed";
-    if (await this.#until(done, armMs)) return;
+    if (await this.#until(done, resetMs)) return;
     throw new SinewError("handshake", `${this.#link.name} did not reset: ${this.#situation()}`);
   }
 
@@ -156,6 +163,7 @@ export class Run {
       times,
       transitions: this.status.transitions(),
       why: this.status.why,
+      furthest: this.#furthest(),
       linkLost,
       failure,
       deviceAtRest:
@@ -179,10 +187,19 @@ export class Run {
     return condition();
   }
 
+  #furthest(): string | null {
+    const furthest = this.status.furthest();
+    if (furthest === null) return null;
+    const { name, unit } = this.spec.action[furthest.at];
+    return `${name} by ${furthest.by.toFixed(3)} ${unit}`;
+  }
+
   #situation(): string {
     const device = this.#deviceMode();
     const why = device === "stopped" ? ` (${nameOfDeviceReason(this.status.deviceReason)})` : "";
-    const reasons = namesOfReasons(this.status.reasons).join(", ");
+    const named = namesOfReasons(this.status.reasons);
+    const far = named.includes("beyondLimits") ? `: ${this.#furthest()}` : "";
+    const reasons = named.join(", ") + far;
     const loop = nameOfMode(this.status.mode) + (reasons === "" ? "" : ` (${reasons})`);
     const advice = device === "stopped" ? "; reset it first" : "";
     return `the device is ${device}${why}, the loop is ${loop}${advice}`;
@@ -199,12 +216,15 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const { robot, startedAt } = options;
   const policy = readPolicyFile(options.policy.bytes);
   const spec = deviceSpecOf(policy.contract);
-  const limits = limitsOfRobot(robot, spec);
   const ttlUs = commandTtlUs(robot, spec);
   const { setpoints, start } = robot;
   // What they refuse is told before anything is opened.
-  new Setpoints(spec, setpoints);
-  new Start(spec, limits, start);
+  const limits = ofRobotFile(robot, () => {
+    const limits = limitsOfRobot(robot, spec);
+    new Setpoints(spec, setpoints);
+    new Start(spec, limits, start);
+    return limits;
+  });
   const status = new Status(spec);
   const link = await openLink(robot.link);
   const { bytes } = options.policy;

@@ -19,11 +19,15 @@ export function specOfDevice(spec: Spec, setpoints: readonly Setpoint[]): Spec {
   const names = Object.keys(setpoints[0]?.values ?? {});
   const own = spec.observation.length - names.length;
   if (own < 1) refuse("they leave the device nothing to tell");
-  for (const { name } of spec.observation.slice(own)) {
-    if (!names.includes(name)) {
-      const last = names.length === 1 ? "channel" : `${names.length} channels`;
-      refuse(`"${name}" is among the last ${last} of the observation: give it, and no others`);
-    }
+  const last = spec.observation.slice(own).map(({ name }) => name);
+  for (const name of names) {
+    if (last.includes(name)) continue;
+    const at = spec.observation.findIndex((channel) => channel.name === name);
+    const end = at < 0 ? last : spec.observation.slice(at).map((channel) => channel.name);
+    const all = names.length === 1 ? "the last channel" : `one of the last ${names.length}`;
+    refuse(
+      `"${name}" is not ${all}. The observation ends with ${end.join(", ")}: give all of these`,
+    );
   }
   setpoints.forEach(({ seconds, values }, at) => {
     if (at === 0 ? seconds !== 0 : !(seconds > setpoints[at - 1].seconds)) {
@@ -63,7 +67,7 @@ export class Setpoints {
     const supplied = spec.observation.slice(own);
     this.#own = own;
     this.#periodUs = spec.periodUs;
-    this.#startsUs = Float64Array.from(setpoints, ({ seconds }) => seconds * 1e6);
+    this.#startsUs = Float64Array.from(setpoints, ({ seconds }) => Math.round(seconds * 1e6));
     this.#values = setpoints.map(({ values }) => {
       return Float32Array.from(supplied, ({ name }) => values[name]);
     });

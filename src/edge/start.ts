@@ -1,7 +1,7 @@
 import { SinewError } from "../core/errors.ts";
 import { restOf } from "../core/history.ts";
-import type { Spec } from "../core/spec.ts";
-import { Mode, Reason, type Step } from "../core/step.ts";
+import type { Channel, Spec } from "../core/spec.ts";
+import { isDriving, Mode, Reason, type Step } from "../core/step.ts";
 import type { Limits } from "../safety/limits.ts";
 
 /** How the policy comes to drive. */
@@ -10,14 +10,22 @@ export interface StartChoice {
   readonly home?: Readonly<Record<string, number>> | undefined;
   /** How fast it goes there, in the channel's unit per second. */
   readonly speed: number;
+  /** Within so much of its place it is there, in the channel's unit; absent: 3 % of its range. */
+  readonly near?: number | undefined;
   /** Over so long the policy takes over; 0: at once. */
   readonly softSeconds: number;
 }
 
 /** It is at home within this share of each action's range: servos droop, and dry friction holds. */
 const nearShare = 0.03;
+/** Who is further from home than this share is not there by any measure. */
+const nearShareMax = 0.25;
 /** It may take twice the time that the way needs, and this. */
 const graceUs = 2e6;
+/** Nobody waits longer for a way that nothing holds up. */
+const wayUsMax = 120e6;
+/** What an actuator can be at; at a speed or an effort nothing is at home. */
+const placeUnits: readonly string[] = ["rad", "deg", "turns", "m", "mm"];
 
 /**
  * The way from where a device stands to where the policy drives: home at a bounded speed, then from
@@ -27,17 +35,24 @@ const graceUs = 2e6;
  */
 export class Start {
   readonly homes: boolean;
+  /** Cycles over which the policy takes over. */
+  readonly softCycles: number;
   /** Homing, and the device is there. */
   arrived = false;
+  /** Of the newest step with `homeMissed` or `beyondLimits`: which action is worst; -1: none. */
+  furthestAt = -1;
+  /** How far it is from home, or beyond its limits, in its unit. */
+  furthestBy = 0;
+  readonly #limits: Limits;
   readonly #rest: Float32Array;
   /** The observation that tells where an actuator is; -1: none. */
   readonly #seenAt: Int32Array;
   readonly #home: Float32Array;
   readonly #near: Float32Array;
-  /** What the way home moves by in a cycle at most. */
-  readonly #stride: number;
+  /** What each moves by on the way home in a cycle at most. */
+  readonly #stride: Float64Array;
+  readonly #wayCyclesMax: number;
   readonly #graceCycles: number;
-  readonly #softCycles: number;
   /** What was proposed last on the way home, and what the policy takes over from. */
   readonly #from: Float32Array;
   #mode: Mode = Mode.disarmed;
@@ -46,10 +61,12 @@ export class Start {
 
   /**
    * Throws `SinewError("robot-file")` that names the channel: a home that is no action's, is left
-   * out for one, is beyond its limits, or that no observation tells.
+   * out for one, is beyond its limits, is no place, or that no observation tells, and a nearness
+   * that is none.
    */
   constructor(spec: Spec, limits: Limits, choice: StartChoice | undefined) {
     this.homes = choice?.home !== undefined;
+    this.#limits = limits;
     this.#rest = restOf(spec);
     this.#from = restOf(spec);
     this.#seenAt = Int32Array.from(spec.action, ({ name, unit }) => {
@@ -58,11 +75,17 @@ export class Start {
     });
     if (choice?.home !== undefined) checkHome(spec, limits, choice.home, this.#seenAt);
     this.#home = Float32Array.from(spec.action, ({ name }) => choice?.home?.[name] ?? 0);
-    this.#near = Float32Array.from(spec.action, ({ low, high }) => nearShare * (high - low));
+    this.#near = Float32Array.from(spec.action, (channel) => nearOf(channel, choice?.near));
     const periodS = spec.periodUs / 1e6;
-    this.#stride = (choice?.speed ?? 0) * periodS;
+    const speed = choice?.speed ?? 0;
+    // What the gate would hold up is no speed to go at, nor to reckon with.
+    this.#stride = Float64Array.from(
+      limits.action,
+      ({ rateMax }) => Math.min(speed, rateMax) * periodS,
+    );
+    this.#wayCyclesMax = wayUsMax / spec.periodUs;
     this.#graceCycles = Math.ceil(graceUs / spec.periodUs);
-    this.#softCycles = Math.round((choice?.softSeconds ?? 0) / periodS);
+    this.softCycles = Math.round((choice?.softSeconds ?? 0) / periodS);
   }
 
   /** Where actuator `at` stands by `observation`: what the gate counts the first change from. */
@@ -72,11 +95,12 @@ export class Start {
 
   /**
    * Changes `step.proposed` on the way home and while the policy takes over; true where it changed
-   * what the policy asked for while that drives.
+   * what the policy asked for while that drives. Adds its bits to `step.reasons`.
    */
   ease(step: Step): boolean {
     const before = this.#mode;
     this.#mode = step.mode;
+    if (!isDriving(before)) this.#judgePlace(step);
     if (step.mode === Mode.homing) {
       if (before !== Mode.homing) this.#setOut(step);
       this.#goHome(step);
@@ -91,6 +115,38 @@ export class Start {
     return this.#blend(step.proposed);
   }
 
+  /** What `cycles` more in the same mode would have done, for a replay of a log without them. */
+  skip(cycles: number): void {
+    if (!isDriving(this.#mode)) return;
+    this.#cycles += cycles;
+    if (this.#mode !== Mode.homing) return;
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      for (let at = 0; at < this.#home.length; at++) this.#stepHome(at);
+    }
+  }
+
+  /** Takes `proposed` for what was proposed last on the way home, where a replay learns it. */
+  recall(proposed: Float32Array): void {
+    if (this.#mode === Mode.homing) this.#from.set(proposed);
+  }
+
+  /** The gate would bring who stands beyond its limits to them at once, at any speed. */
+  #judgePlace(step: Step): void {
+    if (step.mode === Mode.stopped) return;
+    let most = 0;
+    for (let at = 0; at < this.#near.length; at++) {
+      if (this.#seenAt[at] < 0) continue;
+      const { low, high } = this.#limits.action[at];
+      const place = this.standsAt(step.observation, at);
+      const by = Math.max(low - place, place - high);
+      if (!(by > this.#near[at] && by > most)) continue;
+      most = by;
+      this.furthestAt = at;
+      this.furthestBy = by;
+    }
+    if (most > 0) step.reasons |= Reason.beyondLimits;
+  }
+
   #stand(observation: Float32Array): void {
     for (let at = 0; at < this.#from.length; at++) {
       this.#from[at] = this.standsAt(observation, at);
@@ -101,36 +157,65 @@ export class Start {
     this.#stand(observation);
     this.arrived = false;
     this.#cycles = 0;
-    let longest = 0;
+    let way = 0;
     for (let at = 0; at < this.#home.length; at++) {
-      longest = Math.max(longest, Math.abs(this.#home[at] - this.#from[at]));
+      way = Math.max(way, Math.abs(this.#home[at] - this.#from[at]) / this.#stride[at]);
     }
-    this.#cyclesMax = 2 * Math.ceil(longest / this.#stride) + this.#graceCycles;
+    // Also where it is NaN, which the gate refuses anyway: such a way is over at once.
+    const goes = way <= this.#wayCyclesMax;
+    this.#cyclesMax = goes ? 2 * Math.ceil(way) + this.#graceCycles : 0;
   }
 
   #goHome(step: Step): void {
     let there = this.homes;
+    let most = 0;
+    let worst = -1;
     for (let at = 0; at < this.#home.length; at++) {
-      const left = this.#home[at] - this.#from[at];
-      this.#from[at] += Math.min(this.#stride, Math.max(-this.#stride, left));
-      const off = Math.abs(this.standsAt(step.observation, at) - this.#home[at]);
+      const left = this.#stepHome(at);
+      const share = this.#offHome(step.observation, at) / this.#near[at];
       // Written so that NaN is not there.
-      there &&= Math.abs(left) <= this.#stride && off <= this.#near[at];
+      there &&= Math.abs(left) <= this.#stride[at] && share <= 1;
+      if (!(share > most)) continue;
+      most = share;
+      worst = at;
     }
     step.proposed.set(this.#from);
     this.arrived = there;
-    // Written so that a way of NaN, which the gate refuses anyway, is over too.
-    if (!there && !(++this.#cycles <= this.#cyclesMax)) step.reasons |= Reason.homeMissed;
+    if (there || ++this.#cycles <= this.#cyclesMax) return;
+    step.reasons |= Reason.homeMissed;
+    if (worst < 0 || (step.reasons & Reason.beyondLimits) !== 0) return;
+    this.furthestAt = worst;
+    this.furthestBy = this.#offHome(step.observation, worst);
+  }
+
+  #offHome(observation: Float32Array, at: number): number {
+    return Math.abs(this.standsAt(observation, at) - this.#home[at]);
+  }
+
+  /** Goes on by one stride; what was left before it. */
+  #stepHome(at: number): number {
+    const stride = this.#stride[at];
+    const left = this.#home[at] - this.#from[at];
+    this.#from[at] += Math.min(stride, Math.max(-stride, left));
+    return left;
   }
 
   #blend(proposed: Float32Array): boolean {
-    if (this.#cycles >= this.#softCycles) return false;
-    const share = ++this.#cycles / this.#softCycles;
+    if (this.#cycles >= this.softCycles) return false;
+    const share = ++this.#cycles / this.softCycles;
     for (let at = 0; at < proposed.length; at++) {
       proposed[at] = this.#from[at] + share * (proposed[at] - this.#from[at]);
     }
     return true;
   }
+}
+
+/** Within so much of its place an actuator is there. */
+function nearOf({ name, unit, low, high }: Channel, given: number | undefined): number {
+  const near = given ?? nearShare * (high - low);
+  const most = nearShareMax * (high - low);
+  if (near > 0 && near <= most) return near;
+  refuse("near", `"${name}" is near within ${near}: give above 0 and at most ${most} ${unit}`);
 }
 
 function checkHome(
@@ -141,19 +226,23 @@ function checkHome(
 ): void {
   for (const name of Object.keys(home)) {
     if (!spec.action.some((channel) => channel.name === name)) {
-      refuse(`"${name}" is no action channel`);
+      refuse("home", `"${name}" is no action channel`);
     }
   }
   spec.action.forEach(({ name, unit }, at) => {
-    if (!(name in home)) refuse(`"${name}" is missing: say where each actuator goes`);
-    if (seenAt[at] < 0)
-      refuse(`"${name}": no observation of that name and unit tells when it is there`);
+    if (!(name in home)) refuse("home", `"${name}" is missing: say where each actuator goes`);
+    if (!placeUnits.includes(unit)) {
+      refuse("home", `"${name}" is in ${unit}, which is no place: ${placeUnits.join(", ")} are`);
+    }
+    if (seenAt[at] < 0) {
+      refuse("home", `"${name}": no observation of that name and unit tells when it is there`);
+    }
     const { low, high } = limits.action[at];
     if (home[name] >= low && home[name] <= high) return;
-    refuse(`"${name}" is ${home[name]}: give ${low} to ${high} ${unit}`);
+    refuse("home", `"${name}" is ${home[name]}: give ${low} to ${high} ${unit}`);
   });
 }
 
-function refuse(line: string): never {
-  throw new SinewError("robot-file", `start.home: ${line}`);
+function refuse(key: string, line: string): never {
+  throw new SinewError("robot-file", `start.${key}: ${line}`);
 }

@@ -66,6 +66,9 @@ const whyBytes = 256;
 /** Until the device has told its mode. */
 const unknownMode = -1;
 
+/** Numbers of the newest cycle, and of the newest complaint of the start. */
+const timeNumbers = 4;
+
 /** The newest cycle, for display. */
 export interface Live {
   readonly seq: number;
@@ -94,7 +97,7 @@ export class Status {
     let at = headerWords * 4;
     this.#transitions = new Float64Array(shared, at, transitionsKept * transitionNumbers);
     at += this.#transitions.byteLength;
-    this.#times = new Float64Array(shared, at, 2);
+    this.#times = new Float64Array(shared, at, timeNumbers);
     at += this.#times.byteLength;
     this.#histograms = Array.from(
       { length: measureCount },
@@ -175,6 +178,19 @@ export class Status {
     }
   }
 
+  /**
+   * The action channel that was furthest from home, or beyond its limits, when a cycle was last
+   * refused for that, and by how much; null where none was.
+   */
+  furthest(): { at: number; by: number } | null {
+    for (;;) {
+      const before = Atomics.load(this.#words, version);
+      const [, , place, by] = this.#times;
+      if (before % 2 !== 0 || Atomics.load(this.#words, version) !== before) continue;
+      return place === 0 ? null : { at: place - 1, by };
+    }
+  }
+
   // The control thread's side.
 
   /** The requests since the last call, which are then forgotten. */
@@ -230,11 +246,19 @@ export class Status {
     this.#action.set(step.action);
     Atomics.add(this.#words, version, 1);
   }
+
+  /** Action channel `at` is furthest from where it is to be, by `by`. */
+  showFurthest(at: number, by: number): void {
+    Atomics.add(this.#words, version, 1);
+    this.#times[2] = at + 1;
+    this.#times[3] = by;
+    Atomics.add(this.#words, version, 1);
+  }
 }
 
 function makeStatus(spec: Spec): SharedArrayBuffer {
   const floats = spec.observation.length + spec.action.length;
-  const numbers = transitionsKept * transitionNumbers + 2;
+  const numbers = transitionsKept * transitionNumbers + timeNumbers;
   const shared = new SharedArrayBuffer(
     headerWords * 4 + numbers * 8 + measureCount * histogramBytes + floats * 4 + whyBytes,
   );

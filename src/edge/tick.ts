@@ -17,7 +17,8 @@ export interface Cycle {
   readonly device: Device;
   readonly policy: Pick<Policy, "act" | "rest" | "recall">;
   readonly setpoints: Pick<Setpoints, "fill">;
-  readonly start: Pick<Start, "ease" | "standsAt">;
+  /** How the policy comes to drive. */
+  readonly approach: Pick<Start, "ease" | "standsAt">;
   readonly guard: Guard;
   readonly supervisor: Pick<Supervisor, "mode" | "tell">;
   readonly log: { append(step: Step): boolean };
@@ -35,6 +36,7 @@ export interface Cycle {
 export async function tick(cycle: Cycle, seq: number, late: boolean): Promise<void> {
   begin(cycle, seq, late);
   read(cycle);
+  settle(cycle);
   admit(cycle);
   aim(cycle);
   await decide(cycle);
@@ -57,17 +59,21 @@ function read({ device, meter, step }: Cycle): void {
   meter.lap(Stage.read);
 }
 
-/** Takes over the mode in which this whole cycle is judged. */
-function admit({ guard, policy, start, supervisor, step }: Cycle): void {
-  const before = step.mode;
-  step.mode = supervisor.mode;
-  if (before !== Mode.armed || step.mode !== Mode.armed) policy.rest?.();
-  if (isDriving(before) && isDriving(step.mode)) return;
+/** What nothing drove in the cycle before, whose mode the step still has, begins anew. */
+function settle({ approach, guard, policy, supervisor, step }: Cycle): void {
+  const { mode } = supervisor;
+  if (step.mode !== Mode.armed || mode !== Mode.armed) policy.rest?.();
+  if (isDriving(step.mode) && isDriving(mode)) return;
   // A device that was not driven stands, so the first action after that is limited from there.
   for (let at = 0; at < step.action.length; at++) {
-    step.action[at] = start.standsAt(step.observation, at);
+    step.action[at] = approach.standsAt(step.observation, at);
   }
   guard.reset(step.action);
+}
+
+/** Takes over the mode in which this whole cycle is judged. */
+function admit({ supervisor, step }: Cycle): void {
+  step.mode = supervisor.mode;
 }
 
 /** What the host itself observes: where the policy is to go. */
@@ -87,8 +93,8 @@ async function decide({ clock, policy, meter, step }: Cycle): Promise<void> {
 }
 
 /** On the way home and as the policy takes over, something gentler is proposed. */
-function ease({ policy, start, step }: Cycle): void {
-  if (start.ease(step)) policy.recall?.(step.proposed);
+function ease({ approach, policy, step }: Cycle): void {
+  if (approach.ease(step)) policy.recall?.(step.proposed);
 }
 
 function guard({ guard, meter, step }: Cycle): void {

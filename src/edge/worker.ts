@@ -59,7 +59,7 @@ async function work(given: LoopWork): Promise<void> {
       device,
       policy: driving,
       setpoints: new Setpoints(spec, setpoints),
-      start: new Start(spec, limits, start),
+      approach: new Start(spec, limits, start),
       guard: new Guard(spec, limits),
       supervisor: new Supervisor(),
       log: new RingProducer(await ring, spec),

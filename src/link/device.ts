@@ -187,10 +187,13 @@ export class BridgeDevice implements RobotDevice {
   poll(nowUs: number): void {
     this.#receive(nowUs);
     this.#send(this.#session.poll(nowUs, this.#out));
+    if (this.#stopReason !== none && this.stopped) {
+      this.#stopReason = none;
+      this.#repeatAtUs = Number.NEGATIVE_INFINITY;
+    }
     if (nowUs < this.#repeatAtUs + repeatUs) return;
     if (this.#stopReason !== none) {
-      if (this.stopped) this.#stopReason = none;
-      else this.#repeat(nowUs, this.#session.encodeStop(this.#stopReason, this.#out));
+      this.#repeat(nowUs, this.#session.encodeStop(this.#stopReason, this.#out));
     } else if (this.#resetting) {
       if (!this.stopped) this.#resetting = false;
       else this.#repeat(nowUs, this.#session.encodeReset(this.#out));
@@ -221,9 +224,8 @@ export class BridgeDevice implements RobotDevice {
     this.#send(this.#session.encodeStop(reason, this.#out));
   }
 
-  /** Asks the device to leave its latched stop. */
+  /** Asks the device to leave its latched stop; one that was told to stop does that first. */
   reset(): void {
-    this.#stopReason = none;
     this.#resetting = true;
     this.#repeatAtUs = Number.NEGATIVE_INFINITY;
   }

@@ -73,10 +73,10 @@ function examine(bus: ServoBus, at: number): Finding {
     return { refusal: `is model ${model}, not an STS3215 (${modelSts3215})` };
   }
   if (error !== 0) return { refusal: `reports ${illnessOf(error)}` };
-  if (registers[Register.returnDelay - Register.model] !== 0) return "slow";
+  const isSlow = registers[Register.returnDelay - Register.model] !== 0;
   if (!bus.readOne(at, Register.operatingMode, 1, registers)) return "silent";
   if (registers[0] !== positionMode) {
     return { refusal: `is in operating mode ${registers[0]}: give it 0, position` };
   }
-  return "well";
+  return isSlow ? "slow" : "well";
 }

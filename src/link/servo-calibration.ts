@@ -5,15 +5,22 @@ import { lockSerialLine, openSerialPort } from "./serial.ts";
 import { ServoBus } from "./servo-bus.ts";
 import type { ServoFamily } from "./servo-family.ts";
 import {
+  clearCountsMax,
   countsAt,
   countsPerTurn,
+  keepsClear,
   nameOfServo,
   nearWay,
   radPerCount,
   type Servo,
   type ServoLine,
-  wrapMarginCounts,
 } from "./servo-joints.ts";
+
+/**
+ * Whether the range of an action keeps clear of the end of the encoder's turn: it does, it does
+ * with the horn mounted otherwise, or it is too wide for any mounting.
+ */
+export type Fit = "fits" | "turn" | "tooWide";
 
 /** A servo whose zero follows from a posture that is known. */
 export interface CalibratedJoint {
@@ -21,7 +28,8 @@ export interface CalibratedJoint {
   /** The ends of the action's range, counts; beyond 0 to 4095 where they pass the turn's end. */
   readonly low: number;
   readonly high: number;
-  /** The horn is to be mounted otherwise by so many rad, in the encoder's sense; 0: it fits. */
+  readonly fit: Fit;
+  /** What the horn is to be turned by in the encoder's sense where it is to be, rad; else 0. */
   readonly turn: number;
 }
 
@@ -47,11 +55,17 @@ export function calibrated(
     const zero = Math.round(counts[at] - (given.sign * pose[name]) / radPerCount);
     const servo = { ...given, zeroCounts: zero & (countsPerTurn - 1) };
     const ends = [countsAt(servo, action.low), countsAt(servo, action.high)];
-    const [low, high] = [Math.min(...ends), Math.max(...ends)].map(Math.round);
-    const fits = low >= wrapMarginCounts && high <= countsPerTurn - 1 - wrapMarginCounts;
+    const [low, high] = [Math.min(...ends), Math.max(...ends)];
+    const fit = fitOf(low, high);
     const off = nearWay(countsPerTurn / 2 - Math.round((low + high) / 2));
-    return { servo, low, high, turn: fits ? 0 : off * radPerCount };
+    const turn = fit === "turn" ? off * radPerCount : 0;
+    return { servo, low: Math.round(low), high: Math.round(high), fit, turn };
   });
+}
+
+function fitOf(low: number, high: number): Fit {
+  if (keepsClear(low, high)) return "fits";
+  return high - low > clearCountsMax ? "tooWide" : "turn";
 }
 
 /** So many looks, of which none may be further from the first than what noise makes, counts. */
@@ -69,23 +83,28 @@ export async function readCounts(
   clock: Pick<Clock, "now">,
 ): Promise<number[]> {
   const line = await lockSerialLine(path, baud, true);
-  const ids = Uint8Array.from(servos, ({ id }) => id);
-  const bus = new ServoBus(family.packets, openSerialPort(path), clock, ids, answerUs);
   try {
-    return standingAt(family, bus, servos);
+    const port = openSerialPort(path);
+    const ids = Uint8Array.from(servos, ({ id }) => id);
+    const bus = new ServoBus(family.packets, port, clock, ids, answerUs);
+    try {
+      return standingAt(family, bus, servos);
+    } finally {
+      bus.close();
+    }
   } finally {
-    bus.close();
     await line.close();
   }
 }
 
 /**
  * The mean of some looks at each encoder, counts, taken round the end of its turn. Throws
- * `SinewError("handshake")` that names a servo which does not answer or does not stand still.
+ * `SinewError("handshake")` that names a servo which does not answer, is of another model or mode,
+ * or does not stand still.
  */
 export function standingAt(
-  { present, placeOf }: ServoFamily,
-  bus: Pick<ServoBus, "readOne">,
+  { examine, present, placeOf }: ServoFamily,
+  bus: ServoBus,
   servos: readonly Servo[],
 ): number[] {
   const bytes = new Uint8Array(present.count);
@@ -93,12 +112,13 @@ export function standingAt(
     const fail = (why: string): never => {
       throw new SinewError("handshake", `${nameOfServo(servo)} ${why}`);
     };
+    const finding = examine(bus, at);
+    if (finding === "silent") fail(silent);
+    if (typeof finding === "object") fail(finding.refusal);
     let first = 0;
     let sum = 0;
     for (let look = 0; look < looks; look++) {
-      if (!bus.readOne(at, present.address, present.count, bytes)) {
-        fail("does not answer; is it powered, and are its id and rate right?");
-      }
+      if (!bus.readOne(at, present.address, present.count, bytes)) fail(silent);
       const counts = placeOf(bytes, 0);
       if (look === 0) first = counts;
       const moved = nearWay(counts - first);
@@ -108,3 +128,5 @@ export function standingAt(
     return (first + Math.round(sum / looks)) & (countsPerTurn - 1);
   });
 }
+
+const silent = "does not answer; is it powered, and are its id and rate right?";

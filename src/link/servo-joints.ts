@@ -51,9 +51,17 @@ export const radPerCount: number = (2 * Math.PI) / countsPerTurn;
  */
 export const wrapMarginCounts = 64;
 
+/** What a range may be wide at most, counts. */
+export const clearCountsMax: number = countsPerTurn - 1 - 2 * wrapMarginCounts;
+
 /** For messages. */
 export function nameOfServo({ id, joint }: Servo): string {
   return `servo ${id} (${joint})`;
+}
+
+/** Whether `low` to `high`, counts and not rounded, keeps clear of the end of the turn. */
+export function keepsClear(low: number, high: number): boolean {
+  return low >= wrapMarginCounts && high <= wrapMarginCounts + clearCountsMax;
 }
 
 /** The encoder's number at `rad`, not rounded. */
@@ -103,7 +111,7 @@ function jointOf(spec: Spec, servo: Servo): ServoJoint {
   const ends = [countsAt(servo, action.low), countsAt(servo, action.high)];
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
   const last = countsPerTurn - 1 - wrapMarginCounts;
-  if (low < wrapMarginCounts || high > last) {
+  if (!keepsClear(low, high)) {
     const range = `${Math.round(low)} to ${Math.round(high)}`;
     const line = `[${action.low}, ${action.high}] rad is ${range} counts of servo ${servo.id}`;
     refuse("action", position, `${line}: stay within ${wrapMarginCounts} to ${last}`);

@@ -21,7 +21,9 @@ export interface Segment {
 /**
  * The segments of `log`, in order. A row belongs to one where the mode was armed, the gate did not
  * refuse, and every observation and action is finite; a segment ends where `seq` does not go on by
- * one. Segments of a single row hold no transition and are left out.
+ * one, and where one of the log's setpoints changes: the last action was made for the goal before
+ * that, and what came of it is observed with the next goal only. Segments of a single row hold no
+ * transition and are left out.
  *
  * For a policy that observes its last `actionHistory` actions, those stand behind each observation,
  * as `specWithHistory` names them: what was proposed, within its limits. The first rows, whose past
@@ -30,16 +32,20 @@ export interface Segment {
 export function* segmentsOf(log: LogFile, actionHistory: number = 0): Generator<Segment> {
   const past = new PastActions(log.spec, actionHistory);
   const rows = new Rows(past.width, log.spec.action.length);
+  const goal = new Goal(log);
   for (const step of log.steps()) {
     const driven =
       step.mode === Mode.armed &&
       step.verdict !== Verdict.refused &&
       step.observation.every(Number.isFinite) &&
       step.action.every(Number.isFinite);
-    if (!driven || step.seq !== rows.seq + rows.count) {
+    const follows = driven && step.seq === rows.seq + rows.count;
+    const changed = goal.changed(step.observation);
+    if (!follows || changed) {
       if (rows.count > 1) yield rows.segment();
       rows.clear(step.seq);
-      past.clear();
+      // What was asked for goes on across a change of the goal.
+      if (!follows) past.clear();
     }
     if (!driven) continue;
     if (past.known) rows.add(past.behind(step.observation), step.action);
@@ -47,6 +53,31 @@ export function* segmentsOf(log: LogFile, actionHistory: number = 0): Generator<
     past.push(step.proposed);
   }
   if (rows.count > 1) yield rows.segment();
+}
+
+/** What the host itself put into the observation. */
+class Goal {
+  /** Places in the observation; none where the log has no setpoints. */
+  readonly #at: readonly number[];
+  readonly #last: Float32Array;
+
+  constructor({ metadata, spec }: Pick<LogFile, "metadata" | "spec">) {
+    const text = metadata.get("setpoints");
+    const rows = text === undefined ? [] : (JSON.parse(text) as { values: object }[]);
+    const names = rows.flatMap(({ values }) => Object.keys(values));
+    this.#at = spec.observation.flatMap(({ name }, at) => (names.includes(name) ? [at] : []));
+    this.#last = new Float32Array(this.#at.length);
+  }
+
+  /** Whether it is another than in the call before. */
+  changed(observation: Float32Array): boolean {
+    let changed = false;
+    this.#at.forEach((place, at) => {
+      if (observation[place] !== this.#last[at]) changed = true;
+      this.#last[at] = observation[place];
+    });
+    return changed;
+  }
 }
 
 /** The actions that a policy asked for last, newest first, behind what the device observed. */

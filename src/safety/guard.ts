@@ -9,7 +9,8 @@ const refusing: number =
   Reason.nonFiniteAction |
   Reason.policyFailed |
   Reason.linkLost |
-  Reason.homeMissed;
+  Reason.homeMissed |
+  Reason.beyondLimits;
 
 /**
  * The gate: the only way from a proposed action to a permitted one. Order: age, finite observation,

@@ -1,3 +1,4 @@
+import { SinewError } from "../core/errors.ts";
 import { ArmChain, baseHeight } from "./arm-chain.ts";
 import {
   countsOf,
@@ -28,8 +29,8 @@ export interface ArmNumbers extends ServoNumbers {
 
 /**
  * Six STS3215 as they were identified. The rest is ours: what weighs at elbow, wrist and the middle
- * of the hand in kg, `maxSpeed` of link/feetech in rad/s, and `delay`: how long after it was read a
- * servo has its new goal, s, by the bus and the policy.
+ * of the hand in kg, `maxSpeed` of `link/servo-device` in rad/s, and `delay`: how long after it was
+ * read a servo has its new goal, s, by the bus and the policy; at most a period.
  */
 export const armNominal: ArmNumbers = {
   ...sts3215,
@@ -66,14 +67,20 @@ export class ArmBody {
   readonly #goalStep: number;
   readonly #lateSteps: number;
 
+  /** Throws `SinewError("environment")` where the delay is longer than a period. */
   constructor(numbers: ArmNumbers) {
     this.numbers = { ...numbers };
+    // A goal that is late by more would have to be kept behind the one after it.
+    if (!(numbers.delay >= 0 && numbers.delay <= periodS)) {
+      const line = `an arm's delay is ${numbers.delay} s: give 0 to its period, ${periodS}`;
+      throw new SinewError("environment", line);
+    }
     const { torqueConstant, resistance, supply, viscous, maxSpeed, delay } = numbers;
     this.#stall = (torqueConstant * supply) / resistance;
     // A motor that is driven by voltage brakes itself.
     this.#drag = torqueConstant ** 2 / resistance + viscous;
     this.#goalStep = Math.max(1, Math.floor((maxSpeed * periodS) / radPerCount));
-    this.#lateSteps = Math.min(stepsPerPeriod, Math.round(delay / stepS));
+    this.#lateSteps = Math.round(delay / stepS);
   }
 
   /** At rest at these angles, rad, held there. */

@@ -49,7 +49,8 @@ export interface Task {
   readonly mirror?: Mirror;
   /**
    * Present where an observation holds a goal: writes the goal that the observation `reached` has
-   * reached over the one in `observation`. `reward` then judges by the new goal.
+   * reached over the one in `observation`. `reward` then judges by the new goal. What its channels
+   * cannot hold is no goal: the observation then keeps its own.
    */
   relabel?(observation: Float32Array, reached: Float32Array): void;
   makeEnv(): Env;

@@ -28,7 +28,7 @@ const speedCost = 0.002;
 
 /**
  * What six servos tell, and the target, which the host supplies (`setpoints` in robot.yaml). The
- * actions are where the servos are to go, as `link/feetech` takes them.
+ * actions are where the servos are to go, as `link/servo-device` takes them.
  */
 export const servoArmSpec: Spec = {
   observation: [
@@ -62,10 +62,20 @@ export const servoArmTask: Task = {
     },
     action: { from: [0, 1, 2, 3, 4, 5], sign: [-1, 1, 1, 1, -1, 1] },
   },
-  relabel: (observation, reached) => tipOf(reached, observation, targetAt),
+  relabel: (observation, reached) => {
+    const tip = [0, 0, 0];
+    tipOf(reached, tip, 0);
+    // Nothing here keeps the tip above the table, but no target is below it.
+    if (tip.every(isTarget)) observation.set(tip, targetAt);
+  },
   makeEnv: () => new ServoArm(),
   reward: (_observation, _action, next) => rewardOf(next),
 };
+
+function isTarget(place: number, axis: number): boolean {
+  const { low, high } = servoArmSpec.observation[targetAt + axis];
+  return place >= low && place <= high;
+}
 
 function channel(name: string, unit: string, low: number, high: number): Channel {
   return { name, unit, low, high };

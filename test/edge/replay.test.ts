@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { specWithHistory } from "../../src/core/history.ts";
 import { Rng } from "../../src/core/rng.ts";
+import type { Spec } from "../../src/core/spec.ts";
 import { Mode, makeStep, type Step } from "../../src/core/step.ts";
 import { replayLog } from "../../src/edge/replay.ts";
 import { Start, type StartChoice } from "../../src/edge/start.ts";
 import { type Cycle, tick } from "../../src/edge/tick.ts";
+import type { Device } from "../../src/link/device.ts";
 import { type ClosedLog, openLog } from "../../src/log/log.ts";
 import { readLog } from "../../src/log/reader.ts";
 import { RingProducer } from "../../src/log/ring.ts";
@@ -23,6 +25,21 @@ import { randomPolicy } from "../policy/random-policy.ts";
 const folder = mkdtempSync(join(tmpdir(), "sinew-replay-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
+/** A device that tells good numbers and bad ones. */
+function randomDevice(spec: Spec, rng: Rng): Device {
+  return {
+    spec,
+    lost: false,
+    read: (observation) => {
+      for (let at = 0; at < 3; at++) observation[at] = rng.uniform(-1, 1);
+      if (rng.below(20) === 0) observation[rng.below(3)] = Number.NaN;
+      return rng.below(20) === 0 ? 150_000 : rng.uniform(0, 5000);
+    },
+    write: () => true,
+    stop: () => {},
+  };
+}
+
 /**
  * A run of random inputs, good and bad, in every mode, with `change` made to each logged step; one
  * of which it says "lost" is not logged.
@@ -33,8 +50,10 @@ async function recordRun(
   count: number,
   change: (step: Step) => unknown,
   start?: StartChoice,
+  spec: Spec = pendulumSpec,
 ): Promise<ClosedLog> {
-  const limits = limitsOf(pendulumSpec, { action: { pole_torque: { high: 1, rateMax: 12 } } });
+  const [{ name: driven }] = spec.action;
+  const limits = limitsOf(spec, { action: { [driven]: { high: 1, rateMax: 12 } } });
   const metadata = {
     limits: JSON.stringify(limits),
     commandTtlUs: "70000",
@@ -44,34 +63,25 @@ async function recordRun(
   const log = await openLog({
     directory: folder,
     name,
-    spec: pendulumSpec,
+    spec,
     metadata,
     slots: count,
   });
-  const ring = new RingProducer(log.ring, pendulumSpec);
+  const ring = new RingProducer(log.ring, spec);
   const loaded = await loadPolicy(bytes);
   const policy = deployed(loaded);
   const rng = new Rng(7);
   let nowUs = 1e9;
   let mode: Mode = Mode.disarmed;
+  let lost = false;
   const modes = Object.values(Mode);
   const cycle: Cycle = {
     clock: { now: () => (nowUs = nowUs + rng.uniform(10, 300)) },
-    device: {
-      spec: pendulumSpec,
-      lost: false,
-      read: (observation) => {
-        for (let at = 0; at < 3; at++) observation[at] = rng.uniform(-1, 1);
-        if (rng.below(20) === 0) observation[rng.below(3)] = Number.NaN;
-        return rng.below(20) === 0 ? 150_000 : rng.uniform(0, 5000);
-      },
-      write: () => true,
-      stop: () => {},
-    },
+    device: randomDevice(spec, rng),
     policy,
     setpoints: { fill: () => {} },
-    start: new Start(pendulumSpec, limits, start),
-    guard: new Guard(pendulumSpec, limits),
+    approach: new Start(spec, limits, start),
+    guard: new Guard(spec, limits),
     supervisor: {
       get mode() {
         return mode;
@@ -81,17 +91,19 @@ async function recordRun(
     log: {
       append: (step) => {
         const copy = structuredClone(step);
-        return change(copy) === "lost" || ring.append(copy);
+        lost = change(copy) === "lost";
+        return lost || ring.append(copy);
       },
     },
     meter: { lap: () => {} },
     ttlUs: 70_000,
-    step: makeStep(pendulumSpec),
+    step: makeStep(spec),
   };
   for (let seq = 0; seq < count; seq++) {
     if (rng.below(10) === 0) mode = modes[rng.below(modes.length)];
     if (rng.below(4) === 0) mode = Mode.armed;
-    await tick(cycle, seq, rng.below(15) === 0);
+    // A gap for a late cycle is another thing than one for a step that was lost.
+    await tick(cycle, seq, rng.below(15) === 0 && !lost);
   }
   await loaded.close();
   return log.close();
@@ -134,8 +146,9 @@ test("replay: a policy that observes its past actions, in every mode, with fault
   const holed = await recordRun("history-holed", bytes, 300, ({ seq }) => {
     return seq % 20 > 12 ? "lost" : undefined;
   });
-  const { differing } = await replayLog(readLog(holed.path), bytes);
-  assert.ok(differing > 0 && differing <= 2 * 15, `${differing}`);
+  const { equal: same, differing, unverified } = await replayLog(readLog(holed.path), bytes);
+  assert.ok(unverified > 0 && unverified <= 3 * 15, `${unverified}`);
+  assert.deepEqual([same, differing], [true, 0]);
 });
 
 test("replay: a policy that takes over by and by does so again, and remembers it", async () => {
@@ -148,6 +161,62 @@ test("replay: a policy that takes over by and by does so again, and remembers it
   const asked = (path: string) => Array.from(readLog(path).steps(), (step) => step.proposed[0]);
   const hard = await recordRun("hard", bytes, 2000, () => {});
   assert.notDeepEqual(asked(soft.path), asked(hard.path));
+});
+
+/** A joint that tells where it is, among other things. */
+const jointSpec: Spec = {
+  ...pendulumSpec,
+  observation: pendulumSpec.observation.with(0, {
+    ...{ name: "joint_position", unit: "rad", low: -3, high: 3 },
+  }),
+  action: [{ name: "joint_position", unit: "rad", low: -2, high: 2 }],
+};
+const jointHome = { home: { joint_position: 0.5 }, speed: 2, softSeconds: 0.5 };
+
+test("replay: a way home is gone again", async () => {
+  const bytes = await exportPolicy(randomPolicy(3, jointSpec, [16], 3));
+  const { path } = await recordRun("home", bytes, 2000, () => {}, jointHome, jointSpec);
+  const log = readLog(path);
+  const modes = Array.from(log.steps(), ({ mode }) => mode);
+  assert.ok(modes.filter((mode) => mode === Mode.homing).length > 50);
+  const { equal, steps } = await replayLog(log, bytes);
+  assert.deepEqual({ equal, steps }, { equal: true, steps: 2000 });
+});
+
+test("replay: steps that a log lacks are reckoned with, or leave others unverified", async () => {
+  const bytes = await exportPolicy(randomPolicy(3, jointSpec, [16], 3));
+  const runs: [StartChoice, number][] = [
+    [{ ...jointHome, softSeconds: 3 }, 50],
+    [{ ...jointHome, home: undefined, softSeconds: 3 }, 50],
+  ];
+  for (const [at, [start, most]] of runs.entries()) {
+    let before: Mode = Mode.disarmed;
+    let stayed = 0;
+    let lost = 0;
+    // The fourth step in each stretch of one mode that drives, so that the mode stays.
+    const drop = ({ mode }: Step): unknown => {
+      stayed = mode === before ? stayed + 1 : 0;
+      before = mode;
+      if (stayed !== 3 || (mode !== Mode.armed && mode !== Mode.homing)) return undefined;
+      lost++;
+      return "lost";
+    };
+    const { path } = await recordRun(`lacking-${at}`, bytes, 2000, drop, start, jointSpec);
+    const { equal, differing, unverified } = await replayLog(readLog(path), bytes);
+    assert.ok(lost > 50, `${lost}`);
+    assert.deepEqual([equal, differing], [true, 0]);
+    assert.ok(unverified < most, `${unverified} of ${lost}`);
+  }
+});
+
+test("replay: a log from the middle of a soft start is unverified until that is over", async () => {
+  const bytes = await exportPolicy(randomPolicy(3, jointSpec, [16], 3));
+  const start = { home: undefined, speed: 1, softSeconds: 1 };
+  const drop = ({ seq }: Step): unknown => (seq < 30 ? "lost" : undefined);
+  const { path } = await recordRun("middle", bytes, 200, drop, start, jointSpec);
+  const { differing, unverified } = await replayLog(readLog(path), bytes);
+  assert.equal(differing, 0);
+  assert.ok(unverified <= 1 + 20);
 });
 
 test("replay: another contract is refused, and so is a log that no loop wrote", async () => {

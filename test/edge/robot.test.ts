@@ -230,6 +230,15 @@ test("robot: setpoints and a start, with defaults that are slow", () => {
   refuses(`${source}setpoints: [{ seconds: -1, x: 0 }]\n`, /:3:24: "setpoints.0.seconds"/);
   refuses(`${source}setpoints: [{ seconds: 0, x: far }]\n`, /:3:30: .*give a number/);
   refuses(`${source}start: { speed: 0 }\n`, /:3:17: "start.speed"/);
+  refuses(`${source}start: { speed: 0.001 }\n`, /:3:17: "start.speed"/);
+  refuses(`${source}start: { near: 0 }\n`, /:3:16: "start.near"/);
+  // No faster than the slowest joint.
+  const slow = arm.replace("maxSpeed: 0.5", "maxSpeed: 0.2");
+  assert.equal(parseRobot(`${slow}${home}`, "robot.yaml").start!.speed, 0.2);
+  const fast = (speed: number): string =>
+    `${slow}${home.replace("start: {", `start: { speed: ${speed},`)}`;
+  assert.equal(parseRobot(fast(0.1), "robot.yaml").start!.speed, 0.1);
+  refuses(fast(0.3), /:8:17: "start.speed" is 0.3: lift has maxSpeed 0.2/);
   refuses(`${source}start: { softSeconds: 61 }\n`, /:3:23: "start.softSeconds"/);
   refuses(`${source}start: { spede: 1 }\n`, /:3:\d+: unknown key "start.spede"/);
 });

@@ -104,6 +104,17 @@ test("run: a board that stops otherwise than the robot file asks is refused by n
   await refuses(startRun(await optionsFor(lost)), "robot-file", /"pole" is no action channel/);
 });
 
+test("run: what does not fit the policy is told with the file, before a port opens", async () => {
+  const robot = robotAt("{ serial: { path: /dev/no-such-port } }");
+  for (const [change, line] of [
+    [{ limits: { torqe: { low: 0 } } }, /^robot\.yaml: limits: "torqe" is no action channel/],
+    [{ setpoints: [{ seconds: 0, values: { x: 0 } }] }, /^robot\.yaml: setpoints: "x" is not/],
+    [{ start: { home: { x: 0 }, speed: 1, softSeconds: 1 } }, /^robot\.yaml: start.home: "x"/],
+  ] as const) {
+    await refuses(startRun(await optionsFor({ ...robot, ...change })), "robot-file", line);
+  }
+});
+
 test("run: a missing port and a locked port are one clear line", async () => {
   const missing = await optionsFor(robotAt("{ serial: { path: /dev/no-such-port } }"));
   await refuses(startRun(missing), "port", /\/dev\/no-such-port: there is no such port/);
@@ -133,7 +144,8 @@ test("run: drives a board, logs each step, replays byte for byte", async () => {
   assert.ok(modes.has(Mode.armed) && modes.has(Mode.stopped));
   const replay = await replayLog(log, options.policy.bytes);
   const { steps } = report;
-  assert.deepEqual(replay, { equal: true, steps, differing: 0, first: null, samePolicy: true });
+  const sound = { differing: 0, unverified: 0, first: null, samePolicy: true };
+  assert.deepEqual(replay, { equal: true, steps, ...sound });
 });
 
 test("run: a policy that observes its past actions drives a board that has none", async () => {
@@ -145,7 +157,8 @@ test("run: a policy that observes its past actions drives a board that has none"
   assert.equal(log.spec.observation.length, 3);
   const { steps } = report;
   const replay = await replayLog(log, options.policy.bytes);
-  assert.deepEqual(replay, { equal: true, steps, differing: 0, first: null, samePolicy: true });
+  const sound = { differing: 0, unverified: 0, first: null, samePolicy: true };
+  assert.deepEqual(replay, { equal: true, steps, ...sound });
 });
 
 test("run: a latched stop of an earlier run is not left unasked", async () => {

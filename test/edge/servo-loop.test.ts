@@ -27,7 +27,7 @@ async function run(
     device,
     policy: { act: (_: Float32Array, action: Float32Array) => void action.fill(0.1) },
     setpoints: { fill: () => {} },
-    start: new Start(spec, limitsOf(spec), undefined),
+    approach: new Start(spec, limitsOf(spec), undefined),
     guard: new Guard(spec, limitsOf(spec)),
     supervisor: new Supervisor(),
     log: {

@@ -121,12 +121,98 @@ test("start: homing without a home is refused at once", () => {
   assert.deepEqual(eased(start, step, Mode.armed, 0, 0), [1, 2]);
 });
 
+test("start: a joint that stands beyond its limits is not driven, and is named", () => {
+  // Within 3 % of a range of 4 rad it only droops.
+  for (const [pan, lift, beyond] of [
+    [2.1, -2.1, false],
+    [2.2, 2.5, true],
+    [-2.2, -2.5, true],
+  ] as const) {
+    for (const given of [choice, { ...choice, home: undefined }]) {
+      const start = startWith(given);
+      const step = makeStep(spec);
+      const driven = given.home === undefined ? Mode.armed : Mode.homing;
+      for (const mode of [Mode.disarmed, driven]) {
+        eased(start, step, mode, pan, lift);
+        assert.equal((step.reasons & Reason.beyondLimits) !== 0, beyond, `${pan}, mode ${mode}`);
+      }
+      if (beyond) assert.deepEqual([start.furthestAt, start.furthestBy], [1, 0.5]);
+      // It was judged before it was driven; what pushes it later is no matter of the start.
+      eased(start, step, driven, 2.5, 2.5);
+      assert.equal(step.reasons & Reason.beyondLimits, 0);
+    }
+  }
+});
+
+test("start: without a start, and where nothing tells the place, nobody stands beyond", () => {
+  const step = makeStep(spec);
+  eased(startWith(undefined), step, Mode.disarmed, 2.9, 2.9);
+  assert.equal(step.reasons, 0);
+  const blind = { ...spec, observation: spec.observation.slice(1) };
+  const limits = limitsOf(blind, { action: { lift_position: { low: 1 } } });
+  const start = new Start(blind, limits, { ...choice, home: undefined });
+  const seen = makeStep(blind);
+  start.ease(seen);
+  assert.equal(seen.reasons, 0);
+});
+
+test("start: the slower of the speed and the gate's rate is gone by, and reckoned with", () => {
+  const limits = limitsOf(spec, { action: { pan_position: { rateMax: 0.5 } } });
+  const start = new Start(spec, limits, choice);
+  const step = makeStep(spec);
+  const way = Array.from({ length: 3 }, () => eased(start, step, Mode.homing, 0, 0));
+  assert.deepEqual(way, [
+    [-0.05, 0.1],
+    [-0.1, 0.2],
+    [-0.15, 0.3],
+  ]);
+  // 1 rad by 0.05 is 20 cycles: twice that, and two seconds.
+  for (let cycle = 3; cycle < 60; cycle++) eased(start, step, Mode.homing, 0, 0.5);
+  assert.equal(step.reasons, 0);
+  eased(start, step, Mode.homing, 0, 0.5);
+  assert.equal(step.reasons, Reason.homeMissed);
+});
+
+test("start: who is near home is for the owner to say, and who was not is named", () => {
+  const start = startWith({ ...choice, near: 0.4 });
+  const step = makeStep(spec);
+  for (let cycle = 0; cycle < 20; cycle++) eased(start, step, Mode.homing, -0.65, 0.2);
+  assert.equal(start.arrived, true);
+  const close = startWith({ ...choice, near: 0.2 });
+  for (let cycle = 0; cycle < 60; cycle++) eased(close, step, Mode.homing, -0.65, 0.4);
+  assert.equal(step.reasons, Reason.homeMissed);
+  assert.equal(spec.action[close.furthestAt].name, "pan_position");
+  assert.ok(Math.abs(close.furthestBy - 0.35) < 1e-6);
+  for (const near of [1.1, 0, Number.NaN]) {
+    assert.throws(() => startWith({ ...choice, near }), /start.near: .*at most 1 rad/);
+  }
+});
+
+test("start: a way of more than two minutes is not begun", () => {
+  for (const [speed, missed] of [
+    [1 / 119, 0],
+    [1 / 121, Reason.homeMissed],
+  ]) {
+    const step = makeStep(spec);
+    eased(startWith({ ...choice, speed }), step, Mode.homing, 0, 0.5);
+    assert.equal(step.reasons, missed);
+  }
+});
+
 test("start: each mistake about a home names its channel", () => {
   const mistakes: [Spec, Record<string, number>, RegExp][] = [
     [spec, { pan_position: 0 }, /"lift_position" is missing/],
     [spec, { ...choice.home, grip_position: 0 }, /"grip_position" is no action channel/],
     [spec, { ...choice.home, pan_position: 2.5 }, /"pan_position" is 2.5: give -2 to 2 rad/],
     [spec, { ...choice.home, pan_position: Number.NaN }, /"pan_position" is NaN/],
+    [
+      {
+        ...spec,
+        action: spec.action.with(0, { name: "lift_velocity", unit: "rad/s", low: -2, high: 2 }),
+      },
+      { lift_velocity: 0, lift_position: 0 },
+      /"lift_velocity" is in rad\/s, which is no place: rad, /,
+    ],
     [
       { ...spec, observation: spec.observation.slice(0, 2) },
       { ...choice.home },

@@ -50,7 +50,7 @@ function benchWith(act: (observation: Float32Array, action: Float32Array) => voi
     device: new Notebook(),
     policy: { act },
     setpoints: { fill: () => {} },
-    start: new Start(pendulumSpec, limits, undefined),
+    approach: new Start(pendulumSpec, limits, undefined),
     guard: new Guard(pendulumSpec, limits),
     supervisor: new Supervisor(),
     log: { append: (step) => logged.push(structuredClone(step)) > 0 },

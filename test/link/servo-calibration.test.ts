@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
+import { Table } from "../../src/link/dynamixel-table.ts";
+import { Register } from "../../src/link/feetech-registers.ts";
+import type { ServoBus } from "../../src/link/servo-bus.ts";
 import { calibrated, standingAt } from "../../src/link/servo-calibration.ts";
 import { radPerCount, servoJoints } from "../../src/link/servo-joints.ts";
-import type { DeskFamily } from "./desk-servo.ts";
+import type { DeskFamily, DeskServo } from "./desk-servo.ts";
 import { armServos, armSpec, servoTest } from "./servo-bench.ts";
 
 const spec = armSpec(2, 1);
@@ -15,7 +18,7 @@ test("servo calibration: the zero follows from the pose, by each servo's sign", 
   const [pan, lift] = calibrated(spec, servos, [2000, 2200], pose);
   assert.deepEqual([pan.servo.zeroCounts, lift.servo.zeroCounts], [1900, 2300]);
   assert.deepEqual([pan.low, pan.high], [1900 - range, 1900 + range]);
-  assert.deepEqual([pan.turn, lift.turn], [0, 0]);
+  assert.deepEqual([pan.fit, pan.turn, lift.fit, lift.turn], ["fits", 0, "fits", 0]);
   // What it gives the driver takes.
   servoJoints(
     spec,
@@ -30,6 +33,7 @@ test("servo calibration: an encoder that passes its end on the way is counted ro
   assert.equal(pan.servo.zeroCounts, 4096 - 601);
   // From there 1 rad goes over the end: the driver would refuse it, and so does this.
   assert.ok(pan.high > 4095);
+  assert.equal(pan.fit, "turn");
   assert.ok(pan.turn < 0 && Math.abs(pan.turn / radPerCount + (4096 - 601 - 2048)) < 1);
   assert.throws(
     () => servoJoints(spec, [pan.servo, servos[1]], "feetech"),
@@ -41,18 +45,33 @@ test("servo calibration: an encoder that passes its end on the way is counted ro
     [range - 600 - 1 - (4096 - 601 - 2048) + 4096, 2048],
     pose,
   );
-  assert.deepEqual([mounted.servo.zeroCounts, mounted.turn], [2048, 0]);
+  assert.deepEqual([mounted.servo.zeroCounts, mounted.fit, mounted.turn], [2048, "fits", 0]);
 });
 
-test("servo calibration: a range that only comes near the end does not fit either", () => {
+test("servo calibration: what fits is what the driver takes, to the last count", () => {
   const pose = { pan_position: 0, lift_position: 0 };
-  for (const [counts, fits] of [
-    [64 + range + 1, true],
-    [64 + range - 2, false],
-    [4031 - range - 1, true],
-    [4031 - range + 2, false],
-  ] as const) {
-    assert.equal(calibrated(spec, servos, [counts, 2048], pose)[0].turn === 0, fits, `${counts}`);
+  for (const rad of [1, 1.2, 2.5, 3.04, 3.05, 3.1, Math.PI]) {
+    const contract = armSpec(2, rad);
+    let fitting = 0;
+    for (let counts = 0; counts < 4096; counts++) {
+      const [{ servo, fit, turn }] = calibrated(contract, servos, [counts, 2048], pose);
+      let taken = true;
+      try {
+        servoJoints(contract, [servo, { ...servos[1], zeroCounts: 2048 }], "feetech");
+      } catch (error) {
+        // The other servo is in the middle, so a range that is too wide is refused at either.
+        assert.match((error as Error).message, /stay within 64 to 4031/);
+        taken = false;
+      }
+      assert.equal(fit === "fits", taken, `${rad} rad at ${counts}`);
+      if (fit !== "turn") assert.equal(turn, 0);
+      if (taken) fitting++;
+    }
+    // Twice 1983.5 counts are as many as keep clear of both ends.
+    const width = 4031 - 64 - (2 * rad) / radPerCount;
+    assert.ok(Math.abs(fitting - Math.max(0, width)) <= 1, `${rad} rad: ${fitting}`);
+    const [{ fit }] = calibrated(contract, servos, [0, 2048], pose);
+    assert.equal(fit, width < 0 ? "tooWide" : "turn", `${rad} rad`);
   }
 });
 
@@ -73,19 +92,27 @@ test("servo calibration: a joint that policy or pose lacks is named", () => {
 });
 
 /** A bus whose servos tell these encoder numbers, look by look; null: no answer. */
-function busOf(desk: DeskFamily, looks: readonly (readonly (number | null)[])[]) {
+function busOf(
+  desk: DeskFamily,
+  looks: readonly (readonly (number | null)[])[],
+  change: (servo: DeskServo) => void = () => {},
+): ServoBus {
   const told = [0, 0];
-  return {
+  const bus: Pick<ServoBus, "errors" | "readOne"> = {
+    errors: new Uint8Array(2),
     readOne: (at: number, address: number, count: number, into: Uint8Array): boolean => {
-      const counts = looks[at][told[at]++ % looks[at].length];
+      const look = address === desk.family.present.address;
+      const counts = look ? looks[at][told[at]++ % looks[at].length] : 2048;
       if (counts === null) return false;
       const servo = desk.makeServo(at + 1);
+      change(servo);
       servo.position = counts;
       servo.tell();
       into.set(servo.registers.subarray(address, address + count));
       return true;
     },
   };
+  return bus as ServoBus;
 }
 
 servoTest("calibration: the mean of some looks, also about the end of the turn", (desk) => {
@@ -108,5 +135,19 @@ servoTest("calibration: a servo that moves or does not answer is named", (desk) 
         return true;
       },
     );
+  }
+});
+
+servoTest("calibration: a servo of another model or mode is named", (desk) => {
+  const { family } = desk;
+  const table = family.name === "feetech" ? Register : Table;
+  for (const [register, line] of [
+    [table.model, /servo 1 \(pan\) is model/],
+    [table.operatingMode, /servo 1 \(pan\) is in operating mode/],
+  ] as const) {
+    const bus = busOf(desk, [[2048], [2048]], (servo) => {
+      servo.registers[register] ^= 4;
+    });
+    assert.throws(() => standingAt(family, bus, servos), line);
   }
 });

@@ -10,10 +10,19 @@ import { LogWriter } from "../../src/log/writer.ts";
 import { fillStep, MemoryDisk, small, spec } from "./steps.ts";
 
 /** A log of the steps `seqs`, each changed by `change`. */
-function logOf(seqs: readonly number[], change: (step: Step) => void = () => {}): LogFile {
+function logOf(
+  seqs: readonly number[],
+  change: (step: Step) => void = () => {},
+  metadata: Readonly<Record<string, string>> = {},
+): LogFile {
   const disk = new MemoryDisk();
   const record = new StepRecord(spec);
-  const writer = new LogWriter(disk, record, new Map([["spec", textOfSpec(spec)]]), small);
+  const writer = new LogWriter(
+    disk,
+    record,
+    new Map([["spec", textOfSpec(spec)], ...Object.entries(metadata)]),
+    small,
+  );
   const bytes = new Uint8Array(record.size);
   for (const seq of seqs) {
     const step = makeStep(spec);
@@ -146,4 +155,31 @@ test("past actions are put together again: proposed ones, newest first, within l
   fillStep(step, 9);
   assert.deepEqual(rows[4].slice(0, 3), [...step.observation]);
   assert.deepEqual([...segments[0].action], [-2 / 8, -3 / 8, -4 / 8]);
+});
+
+test("a change of what the host itself put into the observation ends a segment", () => {
+  const { name } = spec.observation[1];
+  const setpoints = JSON.stringify([
+    { seconds: 0, values: { [name]: 0.5 } },
+    { seconds: 1, values: { [name]: 0.75 } },
+  ]);
+  const goals = [0.5, 0.5, 0.5, 0.75, 0.75, 0.5, 0.75, 0.75];
+  const change = (step: Step): void => {
+    step.observation[1] = goals[step.seq];
+  };
+  const seqs = range(0, goals.length);
+  assert.deepEqual(spans(logOf(seqs, change, { setpoints })), [
+    [0, 3],
+    [3, 2],
+    [6, 2],
+  ]);
+  assert.deepEqual(spans(logOf(seqs, change)), [[0, 8]], "no setpoints, no goal");
+  // What was asked for before the change is known behind it.
+  const [, second] = segmentsOf(logOf(seqs, change, { setpoints }), 1);
+  assert.deepEqual([second.seq, second.count], [3, 2]);
+  const step = makeStep(spec);
+  fillStep(step, 2);
+  const [{ low, high }] = spec.action;
+  const before = Math.min(high, Math.max(low, step.proposed[0]));
+  assert.equal(second.observation[3], Math.fround(before));
 });

@@ -60,6 +60,27 @@ test("servo-arm: what the bus and the policy take, a servo starts later", () => 
   assert.ok(late > 0 && late < prompt, `${late} rad, ${prompt} rad`);
 });
 
+test("servo-arm: a delay of more than a period is refused", () => {
+  for (const delay of [0.041, -0.001, Number.NaN]) {
+    assert.throws(() => new ArmBody({ ...armNominal, delay }), /delay is .* give 0 to its period/);
+  }
+  new ArmBody({ ...armNominal, delay: 0.04 });
+});
+
+test("servo-arm: a place that no target can have is no goal", () => {
+  const task = servoArmTask;
+  const observation = new Float32Array(task.spec.observation.length).fill(0.25);
+  const reached = new Float32Array(observation.length);
+  const relabelled = (joints: readonly number[]): number[] => {
+    reached.set(joints);
+    const copy = observation.slice();
+    task.relabel!(copy, reached);
+    return [...copy.subarray(12)];
+  };
+  assert.deepEqual(relabelled([0, 0.7, 0.8, 0, 0, 0]), [0.25, 0.25, 0.25], "under the table");
+  assert.deepEqual(relabelled(zero), [...Float32Array.of(0.235, 0, 0.235)]);
+});
+
 test("servo-arm: a goal waits for a joint that is held back", () => {
   const body = new ArmBody({ ...armNominal, gravity: 0, supply: 0 });
   body.place(zero);

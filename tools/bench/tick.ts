@@ -68,7 +68,7 @@ async function oneRound(policy: Cycle["policy"]): Promise<Float64Array> {
     device,
     policy,
     setpoints: { fill: () => {} },
-    start: new Start(pendulumSpec, limitsOf(pendulumSpec), undefined),
+    approach: new Start(pendulumSpec, limitsOf(pendulumSpec), undefined),
     guard: new Guard(pendulumSpec, limitsOf(pendulumSpec)),
     supervisor,
     log: new RingProducer(ring, pendulumSpec),
