@@ -7,14 +7,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import { SinewError } from "../../src/core/errors.ts";
 import { specWithHistory } from "../../src/core/history.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { Mode } from "../../src/core/step.ts";
+import { Mode, makeStep, Reason } from "../../src/core/step.ts";
+import type { ControlThread } from "../../src/edge/control-thread.ts";
 import { replayLog } from "../../src/edge/replay.ts";
 import { parseRobot, type Robot } from "../../src/edge/robot.ts";
-import { type RunOptions, runPolicy, startRun } from "../../src/edge/run.ts";
+import { Run, type RunOptions, runPolicy, startRun } from "../../src/edge/run.ts";
+import { Count, State, Status } from "../../src/edge/status.ts";
 import type { Board } from "../../src/hil/board.ts";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { startBridge } from "../../src/link/bridge.ts";
 import { startBroker } from "../../src/link/broker.ts";
+import type { Log } from "../../src/log/log.ts";
 import { readLog } from "../../src/log/reader.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
@@ -113,6 +116,21 @@ test("run: what does not fit the policy is told with the file, before a port ope
   ] as const) {
     await refuses(startRun(await optionsFor({ ...robot, ...change })), "robot-file", line);
   }
+});
+
+test("run: who stands beyond its limits is named where arming is refused", async () => {
+  const status = new Status(pendulumSpec);
+  status.setState(State.running);
+  const link = { name: "arm", door: { serialPath: "" }, close: () => Promise.resolve() };
+  const thread = { ended: new Promise(() => {}) } as unknown as ControlThread;
+  const log = { path: "x.mcap" } as Log;
+  const run = new Run({ id: "x", spec: pendulumSpec }, status, link, log, thread);
+  const step = makeStep(pendulumSpec);
+  step.reasons = Reason.beyondLimits;
+  status.showFurthest(0, 0.9);
+  status.show(step);
+  setTimeout(() => status.add(Count.refusedRequests, 1), 20);
+  await refuses(run.arm(), "handshake", /\(beyondLimits: pole_torque by 0\.900 N\*m\)/);
 });
 
 test("run: a missing port and a locked port are one clear line", async () => {
