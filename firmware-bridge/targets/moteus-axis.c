@@ -16,11 +16,14 @@ enum {
   POSITION = 0x001,
   VELOCITY = 0x002,
   TORQUE = 0x003,
+  HOME = 0x00c,
   COMMAND_POSITION = 0x020,
   COMMAND_VELOCITY = 0x021,
   COMMAND_FEEDFORWARD = 0x022,
   COMMAND_KP_SCALE = 0x023,
+  COMMAND_KD_SCALE = 0x024,
   COMMAND_TIMEOUT = 0x027,
+  COMMAND_LIMIT_SCALE = 0x02b,
   COMMAND_END = 0x030,
   MAP_VERSION = 0x102,
   /* This simulation's own: microseconds of its clock from the newest order to the timeout. */
@@ -37,6 +40,8 @@ static struct sinew_motor_axis axis;
 static uint32_t mode, left_ticks, prepare_ticks, ordered_us, silent_us;
 /* What the newest frame wrote to the registers of commands. */
 static float command[COMMAND_END];
+/* Where its controller has come to, which goes on while the motor is held back. */
+static float place;
 static bool watched, checks;
 
 static bool is_nan(float value) { return !(value == value); }
@@ -45,6 +50,8 @@ static bool is_nan(float value) { return !(value == value); }
 static void order(uint32_t wanted) {
   for (uint32_t at = COMMAND_POSITION; at < COMMAND_END; at++) command[at] = 0.0f;
   command[COMMAND_KP_SCALE] = 1.0f;
+  command[COMMAND_KD_SCALE] = 1.0f;
+  command[COMMAND_LIMIT_SCALE] = 1.0f;
   command[MODE] = (float)wanted;
 }
 
@@ -72,16 +79,19 @@ static void tick(uint32_t now_us) {
     mode = TIMEOUT;
     silent_us = now_us - ordered_us;
   }
+  if (mode != POSITION_MODE) place = axis.turns;
   if (mode == TIMEOUT) {
     sinew_motor_axis_tick(&axis, SINEW_AXIS_BRAKE, 0.0f, TIMEOUT_TORQUE);
   } else if (mode != POSITION_MODE) {
     sinew_motor_axis_tick(&axis, SINEW_AXIS_OFF, 0.0f, 0.0f);
-  } else if (command[COMMAND_KP_SCALE] == 0.0f) {
+  } else if (command[COMMAND_KP_SCALE] == 0.0f && command[COMMAND_KD_SCALE] == 0.0f) {
     sinew_motor_axis_tick(&axis, SINEW_AXIS_EFFORT, command[COMMAND_FEEDFORWARD], 1.0f);
-  } else if (is_nan(command[COMMAND_POSITION])) {
+  } else if (command[COMMAND_KP_SCALE] == 0.0f) {
     sinew_motor_axis_tick(&axis, SINEW_AXIS_VELOCITY, command[COMMAND_VELOCITY], 1.0f);
   } else {
-    sinew_motor_axis_tick(&axis, SINEW_AXIS_POSITION, command[COMMAND_POSITION], 1.0f);
+    if (is_nan(command[COMMAND_POSITION])) place += command[COMMAND_VELOCITY] / 1000.0f;
+    else place = command[COMMAND_POSITION];
+    sinew_motor_axis_tick(&axis, SINEW_AXIS_POSITION, place, 1.0f);
   }
 }
 
@@ -95,6 +105,8 @@ static float read_register(uint32_t number) {
       return axis.turns_per_s;
     case TORQUE:
       return axis.torque;
+    case HOME:
+      return 2.0f;
     case MAP_VERSION:
       return 5.0f;
     case SILENT_US:

@@ -15,6 +15,8 @@ enum { MODE_TORQUE = 1, MODE_VELOCITY = 2, MODE_POSITION = 3 };
    clock from the newest order to the end of power, and the torque at the motor. */
 static float state, requested, error, control_mode, input_mode, input_pos, input_vel, input_torque,
     watchdog_timeout, enable_watchdog, silent_us, torque;
+/* What nobody sets here. */
+static float startup, step_dir, sensorless, circular, load_axis;
 
 static const struct property {
   const char *name;
@@ -31,6 +33,11 @@ static const struct property {
     {"controller.input_torque", &input_torque, false, true},
     {"config.watchdog_timeout", &watchdog_timeout, false, true},
     {"config.enable_watchdog", &enable_watchdog, true, true},
+    {"config.startup_closed_loop_control", &startup, true, false},
+    {"config.enable_step_dir", &step_dir, true, false},
+    {"config.enable_sensorless_mode", &sensorless, true, false},
+    {"controller.config.circular_setpoints", &circular, true, false},
+    {"controller.config.load_encoder_axis", &load_axis, true, false},
     {"silent_us", &silent_us, true, false},
     {"torque", &torque, false, false},
 };
@@ -92,21 +99,24 @@ static const struct property *find(const char **at) {
   return NULL;
 }
 
-static bool tell_version(struct sinew_line *answer, const char *at) {
+static bool tell_board(struct sinew_line *answer, const char *at) {
   static const struct {
     const char *name;
     const char *value;
-  } versions[] = {{"fw_version_major", "0"}, {"fw_version_minor", "5"}, {"fw_version_revision", "6"}};
-  for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
-    if (!sinew_line_take(&at, versions[i].name)) continue;
-    sinew_line_put(answer, versions[i].value);
+  } told[] = {{"fw_version_major", "0"},
+              {"fw_version_minor", "5"},
+              {"fw_version_revision", "6"},
+              {"error", "0"}};
+  for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+    if (!sinew_line_take(&at, told[i].name)) continue;
+    sinew_line_put(answer, told[i].value);
     return true;
   }
   return false;
 }
 
 static void tell(struct sinew_line *answer, const char *at) {
-  if (tell_version(answer, at)) return;
+  if (tell_board(answer, at)) return;
   const struct property *property = find(&at);
   if (property == NULL) {
     sinew_line_put(answer, "invalid property");

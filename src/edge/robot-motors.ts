@@ -19,7 +19,9 @@ const motorEntries = {
 };
 
 // A drive that may go on alone for longer than a second is not watched.
-const watchdogMs = v.pipe(number, v.minValue(10), v.maxValue(1000));
+const watchdogMs = v.pipe(whole, v.minValue(10), v.maxValue(1000));
+// Arming awaits one silence of a moteus that had timed out.
+const moteusWatchdogMs = v.pipe(whole, v.minValue(10), v.maxValue(700));
 const baud = v.pipe(whole, v.minValue(300));
 
 const axisSchema = v.strictObject({
@@ -56,7 +58,7 @@ export const moteusSchema: v.GenericSchema<unknown, MoteusChoice> = v.pipe(
     path: text,
     baud: v.optional(baud, 921_600),
     adapter: v.picklist(["fdcanusb", "uart"], "give fdcanusb or uart"),
-    watchdogMs: v.optional(watchdogMs, 100),
+    watchdogMs: v.optional(moteusWatchdogMs, 100),
     motors: v.pipe(
       v.array(moteusMotorSchema, "give a list of motors"),
       v.minLength(1, "give at least one motor"),

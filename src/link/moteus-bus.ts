@@ -10,12 +10,14 @@ const attemptsMax = 2;
 const answers = 0x8000;
 /** The sender's address has seven bits, and other programs use 0. */
 const tagLast = 127;
-/** So many questions without an answer, and an address would soon come again. */
+/** So many questions without an answer of a drive, and an address would soon come again. */
 const openMax = 100;
 /** No line holds an answer back for longer than this. */
 const silenceUs = 1_000_000;
 /** An answer's line without its frame, and what acknowledges a question. */
 const lineBytes = 32;
+
+const Answer = { unasked: 0, awaited: 1, come: 2 } as const;
 
 /** How long the line carries a question and its answer, each of one drive, microseconds. */
 export function exchangeUs(askBytes: number, answerBytes: number, baud: number): number {
@@ -30,8 +32,6 @@ export function exchangeUs(askBytes: number, answerBytes: number, baud: number):
 export class MoteusBus {
   /** The port is gone for good. */
   lost = false;
-  /** Questions that were asked a second time. */
-  retries = 0;
   readonly writer: MoteusWriter;
   readonly #port: Port;
   readonly #clock: Pick<Clock, "now">;
@@ -40,12 +40,13 @@ export class MoteusBus {
   readonly #reader: MoteusReader;
   readonly #reply: MoteusReply;
   readonly #in: Uint8Array = new Uint8Array(1024);
-  /** 1 for a drive whose answer is still to come. */
-  readonly #waiting: Uint8Array;
+  /** Of each drive: `Answer`. */
+  readonly #answered: Uint8Array;
+  /** Questions of each drive since it answered last, and when it was asked last. */
+  readonly #open: Uint8Array;
+  readonly #askedUs: Float64Array;
   #left = 0;
   #tag = 0;
-  #open = 0;
-  #quietSinceUs: number = Number.NaN;
 
   /** Waits for answers for at most `answerUs` an attempt; `checks`: lines have sums. */
   constructor(
@@ -62,7 +63,9 @@ export class MoteusBus {
     this.writer = new MoteusWriter(checks);
     this.#reader = new MoteusReader(checks);
     this.#reply = new MoteusReply(this.#reader.frame);
-    this.#waiting = new Uint8Array(ids.length);
+    this.#answered = new Uint8Array(ids.length);
+    this.#open = new Uint8Array(ids.length);
+    this.#askedUs = new Float64Array(ids.length);
   }
 
   /**
@@ -70,19 +73,25 @@ export class MoteusBus {
    * `into`. False where one did not answer with all of them.
    */
   ask(frame: MoteusFrame, registers: readonly number[], into: Float64Array): boolean {
-    if (this.#open >= openMax && this.#isTooLoud()) return false;
     this.#tag = (this.#tag % tagLast) + 1;
-    this.#open++;
-    this.#waiting.fill(1);
-    this.#left = this.#ids.length;
+    this.#left = 0;
+    const nowUs = this.#clock.now();
+    for (let at = 0; at < this.#ids.length; at++) {
+      const asked = this.#mayAsk(at, nowUs);
+      this.#answered[at] = asked ? Answer.awaited : Answer.unasked;
+      if (asked) this.#left++;
+    }
     this.#forget();
     for (let attempt = 0; attempt < attemptsMax && this.#left > 0 && !this.lost; attempt++) {
-      if (attempt > 0) this.retries++;
       this.#askMissing(frame, registers, into);
     }
-    // The line keeps the order: with the newest answers all that came before is answered or lost.
-    if (this.#left === 0) this.#open = 0;
-    return this.#left === 0;
+    for (let at = 0; at < this.#ids.length; at++) if (!this.answered(at)) return false;
+    return true;
+  }
+
+  /** Whether drive number `at` answered the newest question. */
+  answered(at: number): boolean {
+    return this.#answered[at] === Answer.come;
   }
 
   /** Adds a frame for drive number `at` to what `say` sends; it is not answered. */
@@ -107,7 +116,7 @@ export class MoteusBus {
   #askMissing(frame: MoteusFrame, registers: readonly number[], into: Float64Array): void {
     this.writer.clear();
     for (let at = 0; at < this.#ids.length; at++) {
-      if (this.#waiting[at] === 0) continue;
+      if (this.#answered[at] !== Answer.awaited) continue;
       const id = answers | (this.#tag << 8) | this.#ids[at];
       this.writer.put(id, frame.bytes, frame.length);
     }
@@ -132,7 +141,7 @@ export class MoteusBus {
     const { id, length } = this.#reader;
     if ((id & 0xff) !== this.#tag) return;
     for (let at = 0; at < this.#ids.length; at++) {
-      if (id >> 8 !== this.#ids[at] || this.#waiting[at] === 0) continue;
+      if (id >> 8 !== this.#ids[at] || this.#answered[at] !== Answer.awaited) continue;
       if (!this.#reply.take(length)) return;
       for (let i = 0; i < registers.length; i++) {
         const value = this.#reply.values[registers[i]];
@@ -140,27 +149,29 @@ export class MoteusBus {
         if (!Number.isFinite(value)) return;
         into[at * registers.length + i] = value;
       }
-      this.#waiting[at] = 0;
+      this.#answered[at] = Answer.come;
+      // The line keeps the order: what a drive was asked before is answered or lost.
+      this.#open[at] = 0;
       this.#left--;
     }
   }
 
-  /** What was asked may still be answered. */
-  #isTooLoud(): boolean {
-    const nowUs = this.#clock.now();
-    if (this.#forget() > 0 || Number.isNaN(this.#quietSinceUs)) this.#quietSinceUs = nowUs;
-    if (nowUs - this.#quietSinceUs < silenceUs) return true;
-    this.#quietSinceUs = Number.NaN;
-    this.#open = 0;
-    return false;
+  /** A drive that has not answered for long is left alone, until no old answer can come. */
+  #mayAsk(at: number, nowUs: number): boolean {
+    if (this.#open[at] >= openMax) {
+      if (nowUs - this.#askedUs[at] < silenceUs) return false;
+      this.#open[at] = 0;
+    }
+    this.#open[at]++;
+    this.#askedUs[at] = nowUs;
+    return true;
   }
 
-  /** What came without being waited for is too old. Returns how many bytes that were, or so. */
-  #forget(): number {
+  /** What came without being waited for is too old. */
+  #forget(): void {
     this.#reader.clear();
     let heard = this.#port.read(this.#in);
     while (heard === this.#in.length) heard = this.#port.read(this.#in);
     if (heard < 0) this.lost = true;
-    return heard;
   }
 }

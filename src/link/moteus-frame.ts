@@ -3,9 +3,12 @@ export const MoteusRegister = {
   mode: 0x000,
   position: 0x001,
   velocity: 0x002,
+  /** What the position is referenced to: 0 nothing, 1 the rotor, 2 the output. */
+  home: 0x00c,
   fault: 0x00f,
   commandPosition: 0x020,
   commandFeedforward: 0x022,
+  commandKpScale: 0x023,
   /** How long a command is good for. */
   commandTimeout: 0x027,
   commandLimitScale: 0x02b,

@@ -2,8 +2,8 @@ import { MoteusFrame, MoteusMode, MoteusRegister, MoteusType } from "./moteus-fr
 import { Order } from "./motor-line.ts";
 
 const { int8, float } = MoteusType;
-const { commandFeedforward, commandLimitScale, commandPosition, commandTimeout, mode } =
-  MoteusRegister;
+const { commandFeedforward, commandKpScale, commandLimitScale } = MoteusRegister;
+const { commandPosition, commandTimeout, mode } = MoteusRegister;
 
 /** What stops a drive, and ends the latch of a timeout or a fault. */
 export function stopFrame(): MoteusFrame {
@@ -38,10 +38,19 @@ export function writeOrder(
     frame.value(float, 0);
     frame.beginWrite(float, commandLimitScale, 1);
     frame.value(float, 0);
+  } else if (order === Order.velocity) {
+    frame.beginWrite(float, commandPosition, 2);
+    frame.value(float, Number.NaN);
+    frame.value(float, value);
+    // A drive's own place runs on while its motor is held back: without these it would catch up.
+    frame.beginWrite(float, commandKpScale, 1);
+    frame.value(float, 0);
+    frame.beginWrite(float, commandLimitScale, 1);
+    frame.value(float, 0);
   } else {
     frame.beginWrite(float, commandPosition, 2);
-    frame.value(float, order === Order.position ? value : Number.NaN);
-    frame.value(float, order === Order.position ? 0 : value);
+    frame.value(float, value);
+    frame.value(float, 0);
   }
   frame.beginWrite(float, commandTimeout, 1);
   frame.value(float, timeoutS);

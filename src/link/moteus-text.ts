@@ -81,8 +81,6 @@ export class MoteusReader {
   id = 0;
   readonly frame: Uint8Array = new Uint8Array(frameBytesMax);
   length = 0;
-  /** Lines whose sum was wrong, or that were too long. */
-  bad = 0;
   readonly #checks: boolean;
   readonly #line: Uint8Array = new Uint8Array(lineBytesMax);
   #held = 0;
@@ -104,7 +102,6 @@ export class MoteusReader {
     const end = this.#overlong ? -1 : this.#endOf(held);
     this.#held = 0;
     this.#overlong = false;
-    if (end < 0) this.bad++;
     return end >= 0 && this.#take(end);
   }
 

@@ -26,6 +26,9 @@ export class MoteusLine implements MotorLine {
   readonly speeds: Float64Array;
   readonly seen: Uint8Array;
   readonly expired: Uint8Array;
+  readonly errors: Float64Array;
+  readonly fresh: Uint8Array;
+  readonly names: readonly string[];
   readonly #bus: MoteusBus;
   readonly #count: number;
   readonly #timeoutS: number;
@@ -35,10 +38,11 @@ export class MoteusLine implements MotorLine {
   readonly #order: MoteusFrame = new MoteusFrame();
   readonly #answers: Float64Array;
 
-  /** Each command is good for `watchdogUs`. */
+  /** Each command is good for `watchdogUs`; `homes` has the least home state of each drive. */
   constructor(
     bus: MoteusBus,
     ids: readonly number[],
+    homes: readonly number[],
     watchdogUs: number,
     clock: Pick<Clock, "now">,
   ) {
@@ -46,11 +50,14 @@ export class MoteusLine implements MotorLine {
     this.#bus = bus;
     this.#count = count;
     this.#timeoutS = watchdogUs / 1e6;
-    this.greeting = new MoteusGreeting(bus, ids, watchdogUs, clock);
+    this.greeting = new MoteusGreeting(bus, ids, homes, watchdogUs, clock);
+    this.names = ids.map((id) => `moteus ${id}`);
     this.turns = new Float64Array(count);
     this.speeds = new Float64Array(count);
     this.seen = new Uint8Array(count).fill(Seen.busy);
     this.expired = new Uint8Array(count);
+    this.errors = new Float64Array(count);
+    this.fresh = new Uint8Array(count);
     this.#answers = new Float64Array(count * seenRegisters.length);
   }
 
@@ -59,23 +66,30 @@ export class MoteusLine implements MotorLine {
   }
 
   look(): boolean {
-    if (!this.#bus.ask(this.#look, seenRegisters, this.#answers)) return false;
+    const whole = this.#bus.ask(this.#look, seenRegisters, this.#answers);
     for (let at = 0; at < this.#count; at++) {
+      this.fresh[at] = this.#bus.answered(at) ? 1 : 0;
+      if (this.fresh[at] === 0) continue;
       const from = at * seenRegisters.length;
       this.seen[at] = seenOf(this.#answers[from]);
       this.expired[at] = this.#answers[from] === MoteusMode.timeout ? 1 : 0;
       this.turns[at] = this.#answers[from + 1];
       this.speeds[at] = this.#answers[from + 2];
+      // Otherwise it says what limits it.
+      this.errors[at] = this.seen[at] === Seen.failed ? this.#answers[from + 3] : 0;
     }
-    return true;
+    return whole;
   }
 
   command(orders: Uint8Array, values: Float64Array): boolean {
     this.#bus.writer.clear();
     for (let at = 0; at < this.#count; at++) {
-      // A stop would end a timeout's latch and its braking; an order would power what is idle.
+      // A stop would end a timeout's latch and its braking, or a fault; an order would power what
+      // is idle, or began anew since it was seen.
       const order = orders[at];
-      if (order === Order.off ? this.expired[at] === 1 : this.seen[at] !== Seen.driven) continue;
+      const follows = this.fresh[at] === 1 && this.seen[at] === Seen.driven;
+      const latched = this.expired[at] === 1 || this.seen[at] === Seen.failed;
+      if (order === Order.off ? latched : !follows) continue;
       if (!this.#put(at, order, values[at])) return false;
     }
     return this.#bus.say();

@@ -3,8 +3,9 @@ import type { Spec } from "../core/spec.ts";
 import { DeviceMode, DeviceReason } from "../wire/messages.ts";
 import type { Phase } from "../wire/session.ts";
 import type { RobotDevice, StopReason } from "./device.ts";
-import { type MotorJoint, turnsMost } from "./motor-joints.ts";
+import type { MotorJoint } from "./motor-joints.ts";
 import { type MotorLine, Order, Seen } from "./motor-line.ts";
+import { MotorObstacle } from "./motor-obstacle.ts";
 
 /** So many cycles in a row may pass without an answer from every drive. */
 const failuresMax = 5;
@@ -12,8 +13,6 @@ const failuresMax = 5;
 const armWithinUs = 60_000;
 /** How long drives may take from being given power to following orders. */
 const powerWithinUs = 60_000;
-/** What a motor may move by while it is armed, rad of its joint. */
-const sinkRad = 0.025;
 /** Slower than this a joint is at rest, rad/s. */
 const restSpeed = 0.05;
 const repeatUs = 20_000;
@@ -33,7 +32,6 @@ export class MotorDevice implements RobotDevice {
   roundTripUs: number = Number.NaN;
   /** `arm` waits for all that it takes. */
   readonly arming = false;
-  readonly why = "";
   readonly #joints: readonly MotorJoint[];
   readonly #line: MotorLine;
   readonly #clock: Pick<Clock, "now">;
@@ -43,19 +41,26 @@ export class MotorDevice implements RobotDevice {
   /** What was sent last, and what is to be sent, as the drives take it. */
   readonly #sent: Float64Array;
   readonly #next: Float64Array;
-  /** What each motor does in a stop; `position` where it holds. */
+  /** What each motor does in a stop; `position` where it holds the place in `#next`. */
   readonly #rest: Uint8Array;
   readonly #place: Float64Array;
+  /** 1 where a drive has followed orders since it was armed, as far as can be known. */
+  readonly #trusted: Uint8Array;
+  readonly #answeredUs: Float64Array;
+  readonly #watchdogUs: number;
+  readonly #obstacle: MotorObstacle;
   #ready = false;
   #sampledUs: number = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #resetting = false;
   #repeatAtUs: number = Number.NEGATIVE_INFINITY;
 
+  /** `watchdogUs` is null where the drives do not watch. */
   constructor(
     spec: Spec,
     joints: readonly MotorJoint[],
     line: MotorLine,
+    watchdogUs: number | null,
     clock: Pick<Clock, "now">,
   ) {
     this.spec = spec;
@@ -68,6 +73,10 @@ export class MotorDevice implements RobotDevice {
     this.#next = new Float64Array(joints.length);
     this.#rest = new Uint8Array(joints.length);
     this.#place = new Float64Array(joints.length);
+    this.#trusted = new Uint8Array(joints.length);
+    this.#answeredUs = new Float64Array(joints.length);
+    this.#watchdogUs = watchdogUs ?? Number.POSITIVE_INFINITY;
+    this.#obstacle = new MotorObstacle(line, joints);
   }
 
   get lost(): boolean {
@@ -85,6 +94,11 @@ export class MotorDevice implements RobotDevice {
 
   get silence(): string {
     return this.#line.greeting.silence;
+  }
+
+  /** What was in the way of the newest arming; empty where nothing was. */
+  get why(): string {
+    return this.refusal ?? this.#obstacle.text;
   }
 
   get armed(): boolean {
@@ -108,18 +122,21 @@ export class MotorDevice implements RobotDevice {
   }
 
   poll(nowUs: number): void {
-    if (!this.#ready) {
+    if (this.#greets) {
       this.#greet();
       return;
     }
     if (this.#resetting && this.stopped) this.#leaveStop();
     if (this.armed || nowUs < this.#repeatAtUs) return;
-    this.#repeatAtUs = nowUs + repeatUs;
+    if (!this.stopping && !this.#anyDriven()) return;
+    this.#look(nowUs);
     this.#keepStopped(nowUs);
   }
 
   read(observation: Float32Array, nowUs: number): number {
     if (this.#ready) this.#look(nowUs);
+    // In each cycle, as a watchdog may bear three of them only.
+    if (this.#ready && !this.armed && !this.#greets) this.#keepStopped(nowUs);
     observation.set(this.#observation);
     return this.#failures > failuresMax ? Number.POSITIVE_INFINITY : nowUs - this.#sampledUs;
   }
@@ -142,28 +159,45 @@ export class MotorDevice implements RobotDevice {
    * is seen to follow them.
    */
   arm(nowUs: number): void {
-    if (!this.disarmed || this.phase !== "ready") return;
-    if (!this.#look(nowUs) || !this.#sound()) return;
+    if (!this.disarmed || this.phase !== "ready" || this.#greets) return;
+    const obstacle = this.#obstacle;
+    if (obstacle.unproven()) {
+      this.#line.greeting.prove();
+      return;
+    }
+    this.#look(nowUs);
+    if (obstacle.silent() || obstacle.ill()) return;
     for (let at = 0; at < this.#joints.length; at++) {
       this.#place[at] = this.#line.turns[at];
       this.#next[at] = this.#orders[at] === Order.position ? this.#place[at] : 0;
     }
-    if (!this.#line.prepare(this.#orders, this.#next)) return;
-    if (!this.#look(nowUs) || !this.#sound() || !this.#stayed()) return;
-    if (this.#clock.now() - nowUs > armWithinUs) return;
+    if (!this.#line.prepare(this.#orders, this.#next)) {
+      obstacle.unprepared();
+      return;
+    }
+    this.#look(nowUs);
+    if (obstacle.silent() || obstacle.ill() || obstacle.moved(this.#place)) return;
+    if (this.#clock.now() - nowUs > armWithinUs) {
+      obstacle.late();
+      return;
+    }
     this.#sent.set(this.#next);
     if (this.#line.power(this.#orders, this.#next) && this.#follow(nowUs)) {
       this.mode = DeviceMode.armed;
       this.reason = DeviceReason.none;
+      this.#trusted.fill(1);
+      obstacle.clear();
     } else {
+      obstacle.unfollowed();
       // Also what an earlier stop held: it is not known what it follows now.
-      this.#rest.fill(Order.off);
+      this.#letGo();
       this.#line.command(this.#rest, this.#next);
     }
   }
 
   stop(reason: StopReason): void {
     this.#resetting = false;
+    this.#line.greeting.cancel();
     if (!this.stopping && !this.stopped) this.#stop(reason);
   }
 
@@ -180,11 +214,18 @@ export class MotorDevice implements RobotDevice {
     this.#line.wait(timeoutUs);
   }
 
+  /** It makes sure of the drives, also once more where some were found stopped. */
+  get #greets(): boolean {
+    const { done, refusal } = this.#line.greeting;
+    return !done && !(this.#ready && refusal !== null);
+  }
+
   #greet(): void {
     const { greeting } = this.#line;
     greeting.poll();
-    this.#ready = greeting.done;
-    if (!this.#ready || !greeting.latched) return;
+    const first = !this.#ready && greeting.done;
+    if (first) this.#ready = true;
+    if (!first || !greeting.latched) return;
     // What stopped in an earlier run is a stop that nobody has left.
     this.mode = DeviceMode.stopped;
     this.reason = DeviceReason.expired;
@@ -193,32 +234,56 @@ export class MotorDevice implements RobotDevice {
   /** Where the motors are now. Where one does not tell, all that was known stays, and grows old. */
   #look(nowUs: number): boolean {
     const startUs = this.#clock.now();
-    if (!this.#line.look()) {
-      this.#failures++;
-      this.failedReads++;
-      return false;
-    }
-    this.roundTripUs = this.#clock.now() - startUs;
-    this.#sampledUs = nowUs;
-    this.#failures = 0;
-    const { seen, speeds, turns } = this.#line;
+    const whole = this.#line.look();
+    this.#failures = whole ? 0 : this.#failures + 1;
+    if (!whole) this.failedReads++;
     for (let at = 0; at < this.#joints.length; at++) {
+      if (this.#line.fresh[at] === 0) continue;
       // What lost its power is not given it again unasked.
-      if (seen[at] !== Seen.driven) this.#rest[at] = Order.off;
+      if (!this.#isTheSame(at, startUs)) {
+        this.#rest[at] = Order.off;
+        this.#trusted[at] = 0;
+      }
+      this.#answeredUs[at] = startUs;
+    }
+    if (this.armed && this.#trusted.includes(0)) this.#stop(this.#whyNotDriven());
+    if (!whole) return false;
+    this.roundTripUs = this.#clock.now() - startUs;
+    // What a drive that reports an error tells of its motor may be anything.
+    if (!this.#line.seen.includes(Seen.failed)) this.#observe(nowUs);
+    return true;
+  }
+
+  #observe(nowUs: number): void {
+    this.#sampledUs = nowUs;
+    const { speeds, turns } = this.#line;
+    for (let at = 0; at < this.#joints.length; at++) {
       const { motor, positionAt, velocityAt, turnsPerRad } = this.#joints[at];
       if (positionAt >= 0) {
         this.#observation[positionAt] = (turns[at] - motor.zeroTurns) / turnsPerRad;
       }
       if (velocityAt >= 0) this.#observation[velocityAt] = speeds[at] / turnsPerRad;
     }
-    if (this.armed && !this.#allDriven()) this.#stop(this.#whyNotDriven());
-    return true;
   }
 
-  #allDriven(): boolean {
-    const { seen } = this.#line;
-    for (let at = 0; at < seen.length; at++) if (seen[at] !== Seen.driven) return false;
-    return true;
+  /**
+   * Whether the drive follows its orders and is the one that it was. A drive that started anew may
+   * come back with power by itself, and with other turns: it was silent for longer than its
+   * watchdog bears, or is further from its goal than any is.
+   */
+  #isTheSame(at: number, nowUs: number): boolean {
+    const { seen, turns } = this.#line;
+    if (seen[at] !== Seen.driven) return false;
+    if (nowUs - this.#answeredUs[at] > this.#watchdogUs) return false;
+    const order = this.armed ? this.#orders[at] : this.#rest[at];
+    const goal = this.armed ? this.#sent[at] : this.#next[at];
+    const away = Math.abs(turns[at] - goal);
+    return order !== Order.position || away <= 2 * this.#joints[at].leadTurns;
+  }
+
+  #letGo(): void {
+    this.#rest.fill(Order.off);
+    this.#trusted.fill(0);
   }
 
   #whyNotDriven(): number {
@@ -229,30 +294,13 @@ export class MotorDevice implements RobotDevice {
     return DeviceReason.fault;
   }
 
-  /** No drive reports an error or is busy, and each is where its orders can be told well. */
-  #sound(): boolean {
-    const { seen, turns } = this.#line;
-    for (let at = 0; at < seen.length; at++) {
-      if (seen[at] !== Seen.idle && seen[at] !== Seen.driven) return false;
-      if (!(Math.abs(turns[at]) <= turnsMost)) return false;
-    }
-    return true;
-  }
-
-  #stayed(): boolean {
-    for (let at = 0; at < this.#joints.length; at++) {
-      const moved = Math.abs(this.#line.turns[at] - this.#place[at]);
-      if (moved > sinkRad * Math.abs(this.#joints[at].turnsPerRad)) return false;
-    }
-    return true;
-  }
-
   /** Waits until all drives follow their orders. */
   #follow(nowUs: number): boolean {
     const untilUs = this.#clock.now() + powerWithinUs;
     while (this.#clock.now() <= untilUs && !this.lost) {
-      if (this.#look(nowUs) && this.#allDriven()) return true;
-      if (this.#failures === 0 && this.#line.seen.includes(Seen.failed)) return false;
+      const { seen } = this.#line;
+      if (this.#look(nowUs) && !this.#obstacle.unfollowed()) return true;
+      if (this.#failures === 0 && seen.includes(Seen.failed)) return false;
       this.#line.wait(1000);
     }
     return false;
@@ -282,13 +330,13 @@ export class MotorDevice implements RobotDevice {
   #stop(reason: number): void {
     this.reason = reason;
     this.mode = DeviceMode.stopping;
-    const { seen, turns } = this.#line;
+    const { fresh, turns } = this.#line;
     for (let at = 0; at < this.#joints.length; at++) {
       const { holds, leadTurns } = this.#joints[at];
-      const held = holds && seen[at] === Seen.driven;
+      const held = holds && this.#trusted[at] === 1;
       this.#rest[at] = held ? Order.position : Order.off;
       // No further than a goal ever is from it: one reading may be wrong.
-      const place = this.#failures === 0 ? turns[at] : this.#sent[at];
+      const place = fresh[at] === 1 ? turns[at] : this.#sent[at];
       this.#next[at] = held ? around(place, this.#sent[at], 2 * leadTurns) : 0;
     }
     this.#line.command(this.#rest, this.#next);
@@ -297,14 +345,14 @@ export class MotorDevice implements RobotDevice {
   }
 
   /**
-   * Says again what a stop said, as long as a motor has power: until it has none, or for ever where
-   * it holds, since its watchdog wants to be told. What was given power by anybody else is let go.
+   * After a look: says again what a stop said, as long as a motor has power: until it has none, or
+   * for ever where it holds, since its watchdog wants to be told. What was given power by anybody
+   * else is let go. To let go is said whatever was heard, as it gives no power.
    */
   #keepStopped(nowUs: number): void {
-    if (!this.stopping && !this.#anyDriven()) return;
-    if (!this.#look(nowUs)) return;
+    this.#repeatAtUs = nowUs + repeatUs;
     if (this.#anyDriven()) this.#line.command(this.#rest, this.#next);
-    if (this.stopping && this.#resting()) this.mode = DeviceMode.stopped;
+    if (this.stopping && this.#failures === 0 && this.#resting()) this.mode = DeviceMode.stopped;
   }
 
   #anyDriven(): boolean {

@@ -19,8 +19,10 @@ export const Seen = {
   driven: 1,
   /** It reports an error. */
   failed: 2,
-  /** Anything else, such as calibrating. */
+  /** Anything else, such as calibrating, or following orders without its watchdog. */
   busy: 3,
+  /** It has no torque, and its watchdog is off, as where it started anew. */
+  unwatched: 4,
 } as const;
 export type Seen = (typeof Seen)[keyof typeof Seen];
 
@@ -32,10 +34,16 @@ export interface MotorGreeting {
   readonly refusal: string | null;
   /** What to tell a person who waits for it. */
   readonly silence: string;
-  /** A drive was found in a stop of an earlier run that it latches. */
+  /** A drive was found in a stop of an earlier run that it latches. It still is. */
   readonly latched: boolean;
+  /** Each watchdog that is used was seen to expire. What is latched is not tried unasked. */
+  readonly proven: boolean;
   /** Does one thing of it; it is done again where it was not answered. */
   poll(): void;
+  /** Begins what is left to prove, which takes drives out of their latches: `done` is false. */
+  prove(): void;
+  /** Ends that, so that it begins anew. What drives were told for it is to be taken back. */
+  cancel(): void;
 }
 
 /**
@@ -46,15 +54,24 @@ export interface MotorLine {
   /** The port is gone for good. */
   readonly lost: boolean;
   readonly greeting: MotorGreeting;
-  /** As of the newest whole answer: turns, turns/s, `Seen`. */
+  /** What a person calls each drive, such as `axis 0`. */
+  readonly names: readonly string[];
+  /** As of each drive's newest answer: turns, turns/s, `Seen`. */
   readonly turns: Float64Array;
   readonly speeds: Float64Array;
   readonly seen: Uint8Array;
   /** 1 where the drive's watchdog was found expired. */
   readonly expired: Uint8Array;
-  /** Asks all drives; false where one did not answer, and then nothing has changed. */
+  /** The error that the drive reports, as its maker counts; 0 where there is none. */
+  readonly errors: Float64Array;
+  /** 1 where the drive answered the newest `look`. */
+  readonly fresh: Uint8Array;
+  /** Asks all drives; false where one did not answer: what is known of that one is unchanged. */
   look(): boolean;
-  /** Sends each motor its order; false where the port did not take them. It moves nothing idle. */
+  /**
+   * Sends each motor its order; false where the port did not take them. It moves nothing idle: to a
+   * drive that did not answer the newest `look`, which may have started anew, only `off` is sent.
+   */
   command(orders: Uint8Array, values: Float64Array): boolean;
   /**
    * Clears what the drives latch and gives them the orders they are to begin with, without power.

@@ -3,6 +3,8 @@ import { bytesOf, OdriveReader, OdriveWriter } from "./odrive-text.ts";
 import type { Port } from "./port.ts";
 
 const napUs = 100;
+/** The longest lines of an arming need so long at 115200 bits/s. */
+const patienceUs = 30_000;
 /** A question is asked again once. */
 const attemptsMax = 2;
 /** Tags have six digits, so that no error's or state's number is taken for one. */
@@ -28,8 +30,6 @@ export function askUs(lines: Uint8Array, answerBytes: number, baud: number): num
 export class OdriveBus {
   /** The port is gone for good. */
   lost = false;
-  /** Questions that were asked a second time. */
-  retries = 0;
   /** The newest question got an answer that is no number, as for a property that is not there. */
   strange = false;
   readonly #port: Port;
@@ -57,12 +57,20 @@ export class OdriveBus {
    * numbers, one after another into `into`. False where they did not come whole and in time.
    */
   ask(lines: Uint8Array, counts: Uint8Array, into: Float64Array): boolean {
+    return this.#askFor(this.#answerUs, lines, counts, into);
+  }
+
+  /** As `ask`, for what may be longer than what a cycle asks, and is said while nothing moves. */
+  askPatiently(lines: Uint8Array, counts: Uint8Array, into: Float64Array): boolean {
+    return this.#askFor(Math.max(this.#answerUs, patienceUs), lines, counts, into);
+  }
+
+  #askFor(answerUs: number, lines: Uint8Array, counts: Uint8Array, into: Float64Array): boolean {
     this.#tag = this.#tag >= tagLast ? tagFirst : this.#tag + 1;
     this.strange = false;
     this.#forget();
     for (let attempt = 0; attempt < attemptsMax && !this.lost; attempt++) {
-      if (attempt > 0) this.retries++;
-      if (this.#askOnce(lines, counts, into)) return true;
+      if (this.#askOnce(answerUs, lines, counts, into)) return true;
       if (this.strange) return false;
     }
     return false;
@@ -70,7 +78,7 @@ export class OdriveBus {
 
   /** Sends what no drive answers; false where the port did not take it. */
   say(writer: OdriveWriter): boolean {
-    return this.#port.write(writer.bytes, writer.length);
+    return writer.length === 0 || this.#port.write(writer.bytes, writer.length);
   }
 
   /** Blocks until bytes may have come, for at most `timeoutUs`. */
@@ -82,7 +90,7 @@ export class OdriveBus {
     this.#port.close();
   }
 
-  #askOnce(lines: Uint8Array, counts: Uint8Array, into: Float64Array): boolean {
+  #askOnce(answerUs: number, lines: Uint8Array, counts: Uint8Array, into: Float64Array): boolean {
     this.#writer.clear();
     this.#writer.put(tagQuestion);
     this.#writer.putWhole(this.#tag);
@@ -90,7 +98,7 @@ export class OdriveBus {
     this.#writer.putLines(lines);
     this.#lines = -1;
     if (!this.say(this.#writer)) return false;
-    const untilUs = this.#clock.now() + this.#answerUs;
+    const untilUs = this.#clock.now() + answerUs;
     for (;;) {
       const heard = this.#port.read(this.#in);
       if (heard < 0) {

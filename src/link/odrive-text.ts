@@ -127,9 +127,6 @@ export class OdriveReader {
   /** The line that `push` found, without its sum: its first `length` bytes. */
   readonly bytes: Uint8Array = new Uint8Array(answerBytesMax);
   length = 0;
-  /** Lines that were right, and those that were not. */
-  good = 0;
-  bad = 0;
   #held = 0;
   #overlong = false;
   #at = 0;
@@ -147,8 +144,6 @@ export class OdriveReader {
     this.#held = 0;
     this.#overlong = false;
     this.#at = 0;
-    if (star < 0) this.bad++;
-    else this.good++;
     return star >= 0;
   }
 

@@ -4,7 +4,8 @@ import type { StopChoice } from "../wire/stop-choice.ts";
 import { lookAnswerBytes, lookFrame, MoteusLine } from "./moteus.ts";
 import { exchangeUs, MoteusBus } from "./moteus-bus.ts";
 import { MotorDevice } from "./motor-device.ts";
-import { type MotorChoice, motorJoints } from "./motor-joints.ts";
+import { type MotorChoice, type MotorJoint, motorJoints } from "./motor-joints.ts";
+import { Order } from "./motor-line.ts";
 import { motorAnswerUs } from "./motor-time.ts";
 import type { Port } from "./port.ts";
 
@@ -29,5 +30,15 @@ export function openMoteus(
   const lineUs = ids.length * exchangeUs(lookFrame().length, lookAnswerBytes, baud);
   const answerUs = motorAnswerUs(spec, lineUs, baud);
   const bus = new MoteusBus(port(), clock, ids, answerUs, adapter === "uart");
-  return new MotorDevice(spec, joints, new MoteusLine(bus, ids, watchdogMs * 1000, clock), clock);
+  const line = new MoteusLine(bus, ids, joints.map(homeOf), watchdogMs * 1000, clock);
+  return new MotorDevice(spec, joints, line, watchdogMs * 1000, clock);
+}
+
+/**
+ * The least home state in which what a drive tells at 0 rad is the same each time it starts. What
+ * is referenced to a rotor is so only where the rotor turns as the joint does.
+ */
+export function homeOf({ motor, order, positionAt }: MotorJoint): number {
+  if (order !== Order.position && positionAt < 0) return 0;
+  return motor.gear === 1 ? 1 : 2;
 }

@@ -23,5 +23,6 @@ export function openOdrive(
   const answerUs = motorAnswerUs(spec, askUs(lines, answerBytes, baud), baud);
   const bus = new OdriveBus(port(), clock, answerUs);
   const watchdogUs = watchdogMs === undefined ? null : watchdogMs * 1000;
-  return new MotorDevice(spec, joints, new OdriveLine(bus, axes, watchdogUs, clock), clock);
+  const line = new OdriveLine(bus, axes, watchdogUs, clock);
+  return new MotorDevice(spec, joints, line, watchdogUs, clock);
 }

@@ -11,15 +11,20 @@ export class DeskMotor {
   value = 0;
   /** Nothing turns it. */
   jammed = false;
+  /** Under a velocity it keeps the place where it would be, and catches up with that. */
+  catchesUp = false;
+  #place: number = Number.NaN;
 
   /** 1 ms. */
   tick(): void {
     const before = this.turns;
+    if (!this.driven || this.order !== "velocity") this.#place = Number.NaN;
     if (this.driven && this.order === "position") {
       this.turns += Math.min(0.005, Math.max(-0.005, this.value - this.turns));
       this.speed = (this.turns - before) * 1000;
     } else if (this.driven && this.order === "velocity") {
-      this.speed = this.value;
+      this.#place = Number.isNaN(this.#place) ? this.turns : this.#place + this.value / 1000;
+      this.speed = this.value + (this.catchesUp ? (this.#place - this.turns) * 20 : 0);
     } else if (this.driven) {
       this.speed += this.value * 0.1;
     } else {

@@ -11,6 +11,7 @@ class DeskDrive {
   mode = 0;
   fault = 0;
   mapVersion = 5;
+  home = 2;
   /** Its timeout counts. */
   counts = true;
   /** Of the newest order: what register 0x027 says, s. */
@@ -40,18 +41,24 @@ class DeskDrive {
       this.#enterMs = this.enterMs;
     }
     this.timeoutS = Number.isNaN(values[0x27]) ? 0 : values[0x27];
-    this.#leftMs = (this.timeoutS === 0 ? 0.1 : this.timeoutS) * 1000;
+    this.feed();
     const { motor } = this;
-    if (values[0x23] === 0) {
+    if (values[0x23] === 0 && values[0x24] === 0) {
       motor.order = "effort";
       motor.value = values[0x22];
     } else if (Number.isNaN(values[0x20])) {
       motor.order = "velocity";
+      motor.catchesUp = values[0x23] !== 0 || values[0x2b] !== 0;
       motor.value = values[0x21];
     } else {
       motor.order = "position";
       motor.value = values[0x20];
     }
+  }
+
+  /** What it was ordered is good for as long again. */
+  feed(): void {
+    this.#leftMs = (this.timeoutS === 0 ? 0.1 : this.timeoutS) * 1000;
   }
 
   tick(): void {
@@ -119,6 +126,7 @@ function tellOf(drive: DeskDrive, register: number): number {
     0: drive.mode,
     1: drive.motor.turns,
     2: drive.motor.speed,
+    12: drive.home,
     15: drive.fault,
     39: drive.timeoutS,
     258: drive.mapVersion,

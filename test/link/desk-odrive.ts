@@ -11,11 +11,16 @@ class DeskAxis {
   readonly properties: Record<string, number> = {
     "controller.config.control_mode": 3,
     "controller.config.input_mode": 1,
+    "controller.config.circular_setpoints": 0,
+    "controller.config.load_encoder_axis": 0,
     "controller.input_pos": 0,
     "controller.input_vel": 0,
     "controller.input_torque": 0,
     "config.watchdog_timeout": 0,
     "config.enable_watchdog": 0,
+    "config.startup_closed_loop_control": 0,
+    "config.enable_step_dir": 0,
+    "config.enable_sensorless_mode": 0,
   };
   leftMs = 0;
   /** Its watchdog counts. */
@@ -25,8 +30,9 @@ class DeskAxis {
   #enterMs = 0;
   readonly motor: DeskMotor;
 
-  constructor(motor: DeskMotor) {
+  constructor(motor: DeskMotor, at: number) {
     this.motor = motor;
+    this.properties["controller.config.load_encoder_axis"] = at;
   }
 
   feed(): void {
@@ -69,12 +75,14 @@ export class DeskOdrive extends DeskLine {
     fw_version_minor: 5,
     fw_version_revision: 6,
   };
+  /** Of the board itself. */
+  error = 0;
   /** Properties that it does not know. */
   readonly unknown: Set<string> = new Set();
 
   constructor(count: number = 2) {
     super(count);
-    this.axes = this.motors.map((motor) => new DeskAxis(motor));
+    this.axes = this.motors.map((motor, at) => new DeskAxis(motor, at));
   }
 
   protected override tick(): void {
@@ -96,6 +104,7 @@ export class DeskOdrive extends DeskLine {
     if (verb === "r") return this.#tell(rest[0]);
     if (verb === "w") return this.#set(rest[0], Number(rest[1]));
     if (verb === "sc") {
+      this.error = 0;
       for (const axis of this.axes) axis.error = 0;
       return null;
     }
@@ -119,6 +128,7 @@ export class DeskOdrive extends DeskLine {
 
   #tell(path: string): string {
     if (this.unknown.has(path)) return "invalid property";
+    if (path === "error") return `${this.error}`;
     if (path in this.version) return `${this.version[path]}`;
     const [, number, name] = /^axis([01])\.(.*)$/.exec(path) ?? [];
     const axis = this.axes[Number(number)];
@@ -127,7 +137,7 @@ export class DeskOdrive extends DeskLine {
     if (name === "current_state") return `${axis.state}`;
     const value = axis.properties[name];
     if (value === undefined) return "invalid property";
-    const whole = /mode|enable/.test(name);
+    const whole = /mode|enable_|circular|load_|startup/.test(name);
     return whole ? `${value}` : value.toFixed(6).slice(0, 9);
   }
 
@@ -136,6 +146,7 @@ export class DeskOdrive extends DeskLine {
     const axis = this.axes[Number(number)];
     if (axis === undefined) return "invalid property";
     if (name === "requested_state") axis.request(value);
+    else if (name === "error") axis.error = value;
     else if (name in axis.properties) axis.properties[name] = value;
     else return "invalid property";
     return null;

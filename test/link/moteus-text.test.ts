@@ -124,7 +124,7 @@ test("moteus frame: an order is padded to a length of the bus, and carries its t
     assert.ok(Math.abs(written.values[MoteusRegister.commandTimeout] - 0.1) < 1e-6);
     return frame.length;
   });
-  assert.deepEqual(lengths, [20, 20, 48]);
+  assert.deepEqual(lengths, [20, 32, 48]);
   assert.equal(hexOf(stopFrame()), "010000");
   const position = new MoteusFrame();
   writeOrder(position, Order.position, 0.25, 0.1);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { StopReason } from "../../src/link/device.ts";
 import { Order } from "../../src/link/motor-line.ts";
 import { DeviceReason } from "../../src/wire/messages.ts";
-import { type BenchOptions, MoteusBench, watchdogMs } from "./motor-bench.ts";
+import { type BenchOptions, MoteusBench, near, watchdogMs } from "./motor-bench.ts";
 
 function refusalOf(change: (bench: MoteusBench) => void, options: BenchOptions = {}): string {
   const bench = new MoteusBench(options);
@@ -58,18 +58,114 @@ test("moteus: each drive is seen to time out, pushing with 0 N*m, before it is r
 });
 
 test("moteus: a drive that had timed out before is a stop that must be left first", () => {
-  const bench = new MoteusBench();
-  bench.desk.drives[0].mode = 11;
+  const bench = new MoteusBench({ kinds: ["torque", "torque"] });
+  const { desk, device } = bench;
+  desk.drives[1].mode = 11;
   bench.greet();
+  bench.cycles(20);
+  assert.ok(device.stopped);
+  assert.equal(device.reason, DeviceReason.expired);
+  device.arm(desk.nowUs);
+  assert.ok(!device.armed);
+  device.reset();
+  bench.cycles(20);
+  assert.ok(device.disarmed);
+  assert.equal(desk.drives[1].mode, 11, "it brakes until it is armed");
+  device.arm(desk.nowUs);
+  assert.ok(!device.armed, "and is not driven before its timeout was seen");
+  assert.equal(device.why, "the watchdogs of what had stopped are tried first");
+  for (let cycle = 0; cycle < 12 && !device.armed; cycle++) {
+    bench.cycle();
+    device.arm(desk.nowUs);
+  }
+  assert.ok(device.armed);
+  assert.equal(device.why, "");
+  bench.cycles(3, 0.5);
+  assert.ok(device.armed);
+});
+
+test("moteus: a run that does not arm leaves a timeout latched for the next", () => {
+  const first = new MoteusBench();
+  first.arm();
+  first.cycles(3, 0.5);
+  first.desk.until(first.desk.nowUs + 150_000);
+  for (let run = 0; run < 2; run++) {
+    const next = new MoteusBench();
+    next.desk.drives[0].mode = first.desk.drives[0].mode;
+    next.desk.drives[0].timeoutS = first.desk.drives[0].timeoutS;
+    next.greet();
+    next.cycles(20);
+    assert.ok(next.device.stopped && next.desk.drives[0].mode === 11, `run ${run}`);
+  }
+});
+
+test("moteus: a program that ended within its own trial is no stop", () => {
+  const first = new MoteusBench();
+  for (let turn = 0; turn < 20; turn++) {
+    first.device.poll(first.desk.nowUs);
+    first.desk.wait(1000);
+  }
+  assert.ok(first.desk.motors[0].driven, "in its trial");
+  first.desk.until(first.desk.nowUs + 300_000);
+  assert.equal(first.desk.drives[0].mode, 11);
+  const next = new MoteusBench();
+  next.desk.drives[0].mode = 11;
+  next.desk.drives[0].timeoutS = Math.fround(first.desk.drives[0].timeoutS);
+  next.arm();
+});
+
+test("moteus: a stop ends the trial of what was latched", () => {
+  const bench = new MoteusBench();
+  const { desk, device } = bench;
+  desk.drives[0].mode = 11;
+  bench.greet();
+  device.reset();
   bench.cycle();
-  assert.ok(bench.device.stopped);
-  assert.equal(bench.device.reason, DeviceReason.expired);
-  bench.device.arm(bench.desk.nowUs);
-  assert.ok(!bench.device.armed);
-  bench.device.reset();
+  device.arm(desk.nowUs);
+  bench.cycles(2);
+  assert.ok(desk.motors[0].driven, "in its trial");
+  device.stop(StopReason.request);
+  bench.cycles(10);
+  assert.ok(device.stopped && desk.drives[0].mode === 0);
+  device.reset();
   bench.cycle();
-  bench.device.arm(bench.desk.nowUs);
-  assert.ok(bench.device.armed);
+  device.arm(desk.nowUs);
+  assert.ok(!device.armed);
+  bench.cycles(10);
+  device.arm(desk.nowUs);
+  assert.ok(device.armed);
+});
+
+test("moteus: a trial that one drive did not hear is told again", () => {
+  const bench = new MoteusBench({ kinds: ["torque", "torque"] });
+  let lost = 0;
+  bench.desk.losesLine = (line) => line.includes(" 01000a") && lost++ === 1;
+  bench.arm();
+  assert.ok(lost > 3);
+});
+
+test("moteus: a place that changes with each start of the drive is refused", () => {
+  for (const home of [0, 1]) {
+    const refusal = refusalOf(({ desk }) => {
+      desk.drives[0].home = home;
+    });
+    assert.match(refusal, new RegExp(`^moteus 1 has home state ${home}, below 2: `));
+  }
+  const direct = new MoteusBench({ change: { gear: 1 } });
+  direct.desk.drives[0].home = 1;
+  direct.greet();
+  assert.equal(direct.device.phase, "ready");
+});
+
+test("moteus: a joint that was held back under a velocity does not catch up", () => {
+  const bench = new MoteusBench({ kinds: ["velocity"] });
+  bench.arm();
+  const [motor] = bench.desk.motors;
+  motor.jammed = true;
+  bench.cycles(50, 1);
+  motor.jammed = false;
+  bench.cycle(1);
+  near(motor.speed, 1);
 });
 
 test("moteus: what drives it already is waited for, and told", () => {

@@ -7,6 +7,7 @@ import { type Motor, type MotorChoice, motorJoints } from "../../src/link/motor-
 import type { MotorLine } from "../../src/link/motor-line.ts";
 import { OdriveLine } from "../../src/link/odrive.ts";
 import { OdriveBus } from "../../src/link/odrive-bus.ts";
+import { homeOf } from "../../src/link/open-moteus.ts";
 import type { StopChoice } from "../../src/wire/stop-choice.ts";
 import type { DeskLine } from "./desk-line.ts";
 import { DeskMoteus } from "./desk-moteus.ts";
@@ -50,6 +51,7 @@ export interface BenchOptions {
   readonly stops?: Readonly<Record<string, StopChoice>>;
   /** null: the drives do not watch. */
   readonly watchdogMs?: number | null;
+  readonly periodUs?: number;
 }
 
 /** A device and its drives in simulated time. */
@@ -65,21 +67,27 @@ export abstract class MotorBench {
 
   constructor(options: BenchOptions, firstId: number) {
     const { kinds = ["position"], change, stops, watchdogMs: ms = watchdogMs } = options;
-    this.spec = motorSpec(kinds);
+    this.spec = motorSpec(kinds, options.periodUs);
     this.observation = new Float32Array(this.spec.observation.length);
     this.stops = stops;
     const motors = deskMotors(kinds.length, firstId).map((motor) => ({ ...motor, ...change }));
     this.choice = { path: "", baud: 1_000_000, watchdogMs: ms ?? undefined, motors };
   }
 
+  get watchdogUs(): number | null {
+    return this.choice.watchdogMs === undefined ? null : this.choice.watchdogMs * 1000;
+  }
+
   /** The device before anything was said. */
   protected begin(): void {
     const joints = motorJoints(this.spec, this.choice, this.stops);
-    this.device = new MotorDevice(this.spec, joints, this.line, this.desk);
+    this.device = new MotorDevice(this.spec, joints, this.line, this.watchdogUs, this.desk);
   }
 
   /** Gives motor number `at` an order and power, as another program would. */
   abstract driveFromElsewhere(at: number): void;
+  /** Makes drive number `at` take long to follow orders. */
+  abstract slow(at: number): void;
   /** Makes drive number `at` report an error. */
   abstract fail(at: number): void;
   /** Drive number `at` starts anew: it has no power, and knows of nothing. */
@@ -95,6 +103,7 @@ export abstract class MotorBench {
   /** One control cycle; commands `action` to every joint where it is given. */
   cycle(action?: number | readonly number[]): void {
     const { desk, device, spec } = this;
+    const { periodUs } = spec;
     const startUs = desk.nowUs;
     this.ageUs = device.read(this.observation, startUs);
     if (action !== undefined) {
@@ -128,12 +137,11 @@ export class OdriveBench extends MotorBench {
 
   constructor(options: BenchOptions = {}) {
     super(options, 0);
-    const { motors, watchdogMs: ms } = this.choice;
+    const { motors } = this.choice;
     this.desk = new DeskOdrive(motors.length);
-    this.bus = new OdriveBus(this.desk, this.desk, periodUs / 4);
+    this.bus = new OdriveBus(this.desk, this.desk, this.spec.periodUs / 4);
     const axes = motors.map(({ id }) => id);
-    const watchdogUs = ms === undefined ? null : ms * 1000;
-    this.line = new OdriveLine(this.bus, axes, watchdogUs, this.desk);
+    this.line = new OdriveLine(this.bus, axes, this.watchdogUs, this.desk);
     this.begin();
   }
 
@@ -142,6 +150,10 @@ export class OdriveBench extends MotorBench {
     axis.error = 0;
     axis.properties["config.enable_watchdog"] = 0;
     axis.enter(8);
+  }
+
+  override slow(at: number): void {
+    this.desk.axes[at].enterMs = 90;
   }
 
   override fail(at: number): void {
@@ -167,16 +179,21 @@ export class MoteusBench extends MotorBench {
 
   constructor(options: BenchOptions = {}, checks: boolean = true) {
     super(options, 1);
-    const { motors, watchdogMs: ms } = this.choice;
+    const { motors } = this.choice;
     this.desk = new DeskMoteus(motors.length, checks);
     const ids = motors.map(({ id }) => id);
-    this.bus = new MoteusBus(this.desk, this.desk, ids, periodUs / 4, checks);
-    this.line = new MoteusLine(this.bus, ids, (ms ?? watchdogMs) * 1000, this.desk);
+    this.bus = new MoteusBus(this.desk, this.desk, ids, this.spec.periodUs / 4, checks);
+    const homes = motorJoints(this.spec, this.choice, this.stops).map(homeOf);
+    this.line = new MoteusLine(this.bus, ids, homes, this.watchdogUs!, this.desk);
     this.begin();
   }
 
   override driveFromElsewhere(at: number): void {
     this.desk.drives[at].mode = 10;
+  }
+
+  override slow(at: number): void {
+    this.desk.drives[at].enterMs = 90;
   }
 
   override fail(at: number): void {

@@ -106,10 +106,15 @@ const moteus: Family = {
   },
 };
 
-function robotText(family: Family, board: Board, directory: string = folder): string {
+function robotText(
+  family: Family,
+  board: Board,
+  directory: string = folder,
+  bearsMs: number = watchdogMs,
+): string {
   return [
     ...["robot: pole", "link:", `  ${family.name}:`, `    path: ${board.path}`],
-    ...[`    baud: ${baud}`, `    watchdogMs: ${watchdogMs}`, ...family.section],
+    ...[`    baud: ${baud}`, `    watchdogMs: ${bearsMs}`, ...family.section],
     ...["observationAgeMs: 900", "commandTtlMs: 900"],
     `log: { directory: ${JSON.stringify(directory)} }\n`,
   ].join("\n");
@@ -122,10 +127,11 @@ async function optionsFor(
   board: Board,
   kind: Kind,
   seed: number = 3,
+  bearsMs: number = watchdogMs,
 ): Promise<RunOptions> {
   const bytes = await exportPolicy(randomPolicy(seed, specOf(kind)));
   const startedAt = `2026-01-01T00:00:00.${String(runs++).padStart(3, "0")}Z`;
-  const robot = parseRobot(robotText(family, board), "robot.yaml");
+  const robot = parseRobot(robotText(family, board, folder, bearsMs), "robot.yaml");
   return { policy: { bytes, path: "policy.onnx" }, robot, startedAt };
 }
 
@@ -234,6 +240,26 @@ for (const family of [odrive, moteus]) {
       );
     });
   }
+
+  test(`${name} board: a place is held for as long as its host lives`, async () => {
+    const board = await theBoard();
+    const bearsMs = 700;
+    const run = await startRun(await optionsFor(family, board, "position", 3, bearsMs));
+    await run.reset();
+    await run.arm();
+    await delay(500);
+    await run.stop();
+    await delay(2.5 * bearsMs);
+    const report = await run.close();
+    // Who asks this late has at most heard of power that the newest order gave.
+    const held = await askDrive(family, board);
+    assert.ok(report.deviceAtRest && held.driven, JSON.stringify(held));
+    await delay(1.5 * bearsMs);
+    const after = await askDrive(family, board);
+    assert.ok(!after.driven && after.expired);
+    const turned = Math.abs(after.turns - held.turns);
+    assert.ok(Math.abs(held.speed) < 0.05 && turned < 0.05, `${held.speed} ${turned}`);
+  });
 
   test(`${name} board: garbage and lost bytes neither stop it nor make it jump`, async () => {
     const board = await theBoard();

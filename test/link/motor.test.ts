@@ -129,6 +129,28 @@ for (const [name, make] of benches) {
     bench.desk.answerUs = 2000;
     bench.device.arm(bench.desk.nowUs);
     assert.ok(!bench.device.armed && !bench.desk.motors[0].driven);
+    assert.match(bench.device.why, /^(axis 0|moteus 1) moved while it was armed$/);
+  });
+
+  test(`${name}: what is in the way of arming is told, with the drive`, () => {
+    const bench = make({ kinds: ["torque", "torque"] });
+    const [, second] = bench.line.names;
+    bench.greet();
+    bench.cycle();
+    const arm = (): string => {
+      bench.device.arm(bench.desk.nowUs);
+      assert.ok(!bench.device.armed);
+      return bench.device.why;
+    };
+    assert.equal(bench.device.why, "");
+    bench.desk.dead = true;
+    assert.match(arm(), / does not answer$/);
+    bench.desk.dead = false;
+    bench.slow(1);
+    assert.equal(arm(), `${second} did not follow its orders in time after it was given power`);
+    bench.cycle();
+    bench.fail(1);
+    assert.match(arm(), new RegExp(`^${second} reports the error 0x(40|21)$`));
   });
 
   test(`${name}: no power at a place that was seen too long ago, or too far away`, () => {
