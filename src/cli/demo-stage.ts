@@ -89,7 +89,9 @@ export async function persistently(
 export async function replay({ terminal, trained }: Stage, log: LogFile): Promise<ReplayReport> {
   const { replayLog } = await import("../edge/replay.ts");
   const report = await replayLog(log, trained.policy);
-  const equal = report.equal ? "equal, byte for byte" : `${report.differing} steps differ`;
+  const told = report.equal ? "equal, byte for byte" : `${report.differing} steps differ`;
+  const { unverified } = report;
+  const equal = unverified === 0 ? told : `${told}, ${unverified} unverified behind lost ones`;
   terminal.line(`replayed  ${report.steps} steps through the same code: ${equal}`);
   return report;
 }

@@ -59,7 +59,7 @@ export interface RunReport {
   readonly logFailure: string | null;
 }
 
-/** What the loop's own time to arm has to spare, with a device's trial; and a reset whole. */
+/** Beside the loop's own time to arm, for a device's trial of itself. */
 const spareMs = 1500;
 const resetMs = 2500;
 const stopMs = 1000;

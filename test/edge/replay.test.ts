@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { specWithHistory } from "../../src/core/history.ts";
 import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { Mode, makeStep, type Step } from "../../src/core/step.ts";
+import { Mode, makeStep, Reason, type Step } from "../../src/core/step.ts";
 import { replayLog } from "../../src/edge/replay.ts";
 import { Start, type StartChoice } from "../../src/edge/start.ts";
 import { type Cycle, tick } from "../../src/edge/tick.ts";
@@ -206,6 +206,24 @@ test("replay: steps that a log lacks are reckoned with, or leave others unverifi
     assert.ok(lost > 50, `${lost}`);
     assert.deepEqual([equal, differing], [true, 0]);
     assert.ok(unverified < most, `${unverified} of ${lost}`);
+  }
+});
+
+test("replay: cycles that were skipped for being late are no excuse in a whole log", async () => {
+  const bytes = await exportPolicy(randomPolicy(3, jointSpec, [16], 3));
+  const start = { home: undefined, speed: 1, softSeconds: 3 };
+  for (const wrong of [0, 1]) {
+    const skip = (step: Step): void => {
+      if (step.seq < 40) return;
+      if (step.seq === 40) {
+        step.reasons |= Reason.lateCycle;
+        step.validUntilUs += wrong;
+      }
+      step.seq += 2;
+    };
+    const { path } = await recordRun(`skipped-${wrong}`, bytes, 80, skip, start, jointSpec);
+    const { differing, unverified } = await replayLog(readLog(path), bytes);
+    assert.deepEqual([differing, unverified], [wrong, 0]);
   }
 });
 
