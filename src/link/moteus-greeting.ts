@@ -3,12 +3,11 @@ import type { MoteusBus } from "./moteus-bus.ts";
 import { MoteusFrame, MoteusMode, MoteusRegister, MoteusType } from "./moteus-frame.ts";
 import { stopFrame, writeOrder } from "./moteus-orders.ts";
 import { type MotorGreeting, Order } from "./motor-line.ts";
+import { WatchdogSilence } from "./watchdog-silence.ts";
 
 const { commandTimeout, fault, home, mapVersion, mode } = MoteusRegister;
 /** What registers mean, by the version of their map. */
 const mapVersionKnown = 5;
-/** A drive that has not timed out so much later than it should does not. */
-const lateUsMax = 200_000;
 /** A drive that does not have the order of a trial may not have heard it: it is told so often. */
 const trialsMax = 4;
 /**
@@ -38,12 +37,11 @@ export class MoteusGreeting implements MotorGreeting {
   #releases = false;
   #trials = 0;
   #waitsFor: string;
-  #toldUs = 0;
   readonly #bus: MoteusBus;
   readonly #ids: readonly number[];
   readonly #homes: readonly number[];
   readonly #watchdogUs: number;
-  readonly #clock: Pick<Clock, "now">;
+  readonly #silence: WatchdogSilence;
   readonly #answers: Float64Array;
   readonly #timeouts: Float64Array;
   readonly #modes: MoteusFrame = askFrame([MoteusType.int8, mode], [MoteusType.int8, fault]);
@@ -65,7 +63,7 @@ export class MoteusGreeting implements MotorGreeting {
     this.#ids = ids;
     this.#homes = homes;
     this.#watchdogUs = watchdogUs;
-    this.#clock = clock;
+    this.#silence = new WatchdogSilence(watchdogUs, clock);
     this.#answers = new Float64Array(2 * ids.length);
     this.#timeouts = new Float64Array(ids.length);
     const them = ids.length === 1 ? `moteus ${ids[0]}` : `one of moteus ${ids.join(", ")}`;
@@ -139,7 +137,7 @@ export class MoteusGreeting implements MotorGreeting {
     if (timedOut && !this.#releases && !this.#wereTrials()) return;
     this.#tell(this.#stop);
     if (!this.#tell(this.#push)) return;
-    this.#toldUs = this.#clock.now();
+    this.#silence.begin();
     this.#waitsFor = "a moteus does not take an order of 0 N*m";
     this.#stage = Stage.powered;
   }
@@ -177,17 +175,15 @@ export class MoteusGreeting implements MotorGreeting {
 
   /** Tells them nothing, until each has timed out. */
   #expire(): void {
-    const waitedUs = this.#clock.now() - this.#toldUs;
-    if (waitedUs < this.#watchdogUs || !this.#hear()) return;
+    if (!this.#silence.over || !this.#hear()) return;
     const going = this.#ids.findIndex((_, at) => this.#answers[2 * at] !== MoteusMode.timeout);
     if (going < 0) {
       this.#stage = Stage.release;
-    } else if (waitedUs > this.#watchdogUs + lateUsMax) {
+    } else if (this.#silence.overdue) {
       const told = this.#answers[2 * going];
       // What is still stopped has not heard of it.
       if (told === MoteusMode.stopped && this.#tryAgain()) return;
-      const ms = Math.round(waitedUs / 1000);
-      this.#refuse(going, `has not timed out after ${ms} ms: mode ${told}`);
+      this.#refuse(going, `has not timed out after ${this.#silence.ms} ms: mode ${told}`);
     }
   }
 

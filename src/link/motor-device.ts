@@ -234,7 +234,9 @@ export class MotorDevice implements RobotDevice {
   /** Where the motors are now. Where one does not tell, all that was known stays, and grows old. */
   #look(nowUs: number): boolean {
     const startUs = this.#clock.now();
-    const whole = this.#line.look();
+    let whole = this.#line.look();
+    // One number may be wrong under a sum that is right, and to let go is no small thing.
+    if (this.#anyFar()) whole = this.#line.look();
     this.#failures = whole ? 0 : this.#failures + 1;
     if (!whole) this.failedReads++;
     for (let at = 0; at < this.#joints.length; at++) {
@@ -272,13 +274,23 @@ export class MotorDevice implements RobotDevice {
    * watchdog bears, or is further from its goal than any is.
    */
   #isTheSame(at: number, nowUs: number): boolean {
-    const { seen, turns } = this.#line;
-    if (seen[at] !== Seen.driven) return false;
+    if (this.#line.seen[at] !== Seen.driven) return false;
     if (nowUs - this.#answeredUs[at] > this.#watchdogUs) return false;
+    return !this.#isFar(at);
+  }
+
+  #anyFar(): boolean {
+    for (let at = 0; at < this.#joints.length; at++) if (this.#isFar(at)) return true;
+    return false;
+  }
+
+  #isFar(at: number): boolean {
+    const { fresh, seen, turns } = this.#line;
+    if (fresh[at] === 0 || seen[at] !== Seen.driven) return false;
     const order = this.armed ? this.#orders[at] : this.#rest[at];
     const goal = this.armed ? this.#sent[at] : this.#next[at];
     const away = Math.abs(turns[at] - goal);
-    return order !== Order.position || away <= 2 * this.#joints[at].leadTurns;
+    return order === Order.position && away > 2 * this.#joints[at].leadTurns;
   }
 
   #letGo(): void {

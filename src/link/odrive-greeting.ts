@@ -3,11 +3,10 @@ import type { MotorGreeting } from "./motor-line.ts";
 import { AxisState, errorText, hasExpired, otherErrors } from "./odrive-axis.ts";
 import type { OdriveBus } from "./odrive-bus.ts";
 import { encodeOdriveLines } from "./odrive-text.ts";
+import { WatchdogSilence } from "./watchdog-silence.ts";
 
 /** From here on a property is told as one number that is right. */
 const firmware = { major: 0, minor: 5, revisionMin: 4 };
-/** An axis whose watchdog has not expired so much later than it should has none. */
-const lateUsMax = 200_000;
 /** An answer that is no number is asked for so often before it is believed. */
 const strangeMax = 3;
 /** A watchdog that is not as it was set may not have been told: it is set so often. */
@@ -44,12 +43,11 @@ export class OdriveGreeting implements MotorGreeting {
   #strange = "";
   #strangeCount = 0;
   #settings = 0;
-  #fedUs = 0;
   readonly #bus: OdriveBus;
   readonly #axes: readonly number[];
   /** 0 where the axes are not to watch. */
   readonly #watchdogUs: number;
-  readonly #clock: Pick<Clock, "now">;
+  readonly #unfed: WatchdogSilence;
   readonly #answers: Float64Array = new Float64Array(8);
 
   constructor(
@@ -61,7 +59,7 @@ export class OdriveGreeting implements MotorGreeting {
     this.#bus = bus;
     this.#axes = axes;
     this.#watchdogUs = watchdogUs ?? 0;
-    this.#clock = clock;
+    this.#unfed = new WatchdogSilence(this.#watchdogUs, clock);
   }
 
   get done(): boolean {
@@ -173,7 +171,7 @@ export class OdriveGreeting implements MotorGreeting {
 
   /** Feeds all, clears what their watchdogs reported, and sees that they are well then. */
   #feed(): void {
-    this.#fedUs = this.#clock.now();
+    this.#unfed.begin();
     const lines = this.#axes.flatMap((axis) => [`u ${axis}`, `w axis${axis}.error 0`]);
     if (!this.#askErrors(lines)) return;
     // This program may have been late itself; then it is done again.
@@ -183,14 +181,13 @@ export class OdriveGreeting implements MotorGreeting {
 
   /** Feeds none, until each has reported it. */
   #expire(): void {
-    const waitedUs = this.#clock.now() - this.#fedUs;
-    if (waitedUs < this.#watchdogUs || !this.#askErrors([])) return;
+    if (!this.#unfed.over || !this.#askErrors([])) return;
     const asleep = this.#axes.findIndex((_, at) => !hasExpired(this.#answers[at]));
     if (asleep < 0) {
       this.#stage = Stage.done;
-    } else if (waitedUs > this.#watchdogUs + lateUsMax) {
-      const ms = Math.round(waitedUs / 1000);
-      this.refusal = `the watchdog of axis ${this.#axes[asleep]} has not expired after ${ms} ms`;
+    } else if (this.#unfed.overdue) {
+      const axis = this.#axes[asleep];
+      this.refusal = `the watchdog of axis ${axis} has not expired after ${this.#unfed.ms} ms`;
     }
   }
 

@@ -210,6 +210,10 @@ test("robot: every mistake about a moteus gives line and column", () => {
   instead("adapter: fdcanusb", "adapter: can", /:5:\d+: "link.moteus.adapter": give fdcanusb or/);
   instead("    adapter: fdcanusb\n", "", /"link.moteus.adapter" is missing/);
   instead("adapter: fdcanusb", "adapter: uart", /:4:\d+: "link.moteus": a UART has one moteus/);
+  for (const ms of ["9", "701", "99.5"]) {
+    const line = /:5:\d+: "link.moteus.watchdogMs"/;
+    instead("adapter: fdcanusb", `watchdogMs: ${ms}\n    adapter: fdcanusb`, line);
+  }
 });
 
 test("robot: setpoints and a start, with defaults that are slow", () => {

@@ -118,6 +118,30 @@ for (const [name, make] of benches) {
     assert.ok(!desk.motors[0].driven);
   });
 
+  test(`${name}: one place that is wrong does not let go, and is not published`, () => {
+    for (const stops of [true, false]) {
+      const bench = reached(make(), stops);
+      const { desk } = bench;
+      const [motor] = desk.motors;
+      const { turns } = motor;
+      let lies = 1;
+      let lying = false;
+      motor.tick = () => {};
+      desk.losesLine = (line) => {
+        const asked = /^(f 0|can send [89a-f]...)/.test(line);
+        lying = asked && lies-- > 0;
+        return false;
+      };
+      Object.defineProperty(motor, "turns", { get: () => (lying ? turns + 3 : turns) });
+      bench.cycles(3, 1.4);
+      assert.ok(lies < 0 && motor.driven && bench.device.armed === !stops);
+      near(bench.observation[0], 1.4, 0.01);
+      lies = 9;
+      bench.cycles(3, 1.4);
+      assert.ok(!motor.driven && !bench.device.armed);
+    }
+  });
+
   test(`${name}: what holds is fed three times within a short watchdog`, () => {
     for (const [heldPeriodUs, ms] of [
       [5000, 15],
