@@ -122,13 +122,14 @@ export function* stopFaults(
   const latestUs = expired ? record.expiryOf(stop) : stop.deviceUs;
   const earliestUs = expired ? latestUs : before.deviceUs;
   const from = record.sentFor(stop) ?? [];
-  for (const { deviceUs, mode, applied } of seen.slice(stopAt)) {
+  for (const { deviceUs, saidUs, mode, applied } of seen.slice(stopAt)) {
     if (!isStop(mode)) {
       yield `it left its stop by itself at ${deviceUs} us`;
       return;
     }
     const most = shareLeft(deviceUs - latestUs, mode) + rampSlack;
-    const least = shareLeft(deviceUs - earliestUs, mode) - rampSlack;
+    // A late turn bears the stamp that was due, and its output the time that it came.
+    const least = shareLeft(saidUs - earliestUs, mode) - rampSlack;
     const good = applied.every((value, i) => {
       if (mode === DeviceMode.stopped) return value === 0;
       const full = from[i] ?? 0;

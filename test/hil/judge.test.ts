@@ -22,6 +22,8 @@ interface Told {
   readonly sequence?: number;
   /** How much later than by the device's clock it came, ms. */
   readonly lateMs?: number;
+  /** How long after it was sampled it was said, ms. */
+  readonly saidMs?: number;
 }
 
 const hostUsOf = (ms: number): number => 5_000_000 + ms * 1000;
@@ -39,7 +41,8 @@ function recordOf(story: readonly Told[]): DeviceRecord {
   frame.setUint8(0, MessageType.arm);
   frame.setUint16(1, 6, true);
   record.takeToDevice(frame, hostUsOf(80));
-  for (const { ms, mode, reason = 0, torque = 0, sequence = 7, lateMs = 0 } of story) {
+  for (const { ms, mode, reason = 0, torque = 0, sequence = 7, ...late } of story) {
+    const { lateMs = 0, saidMs = 0.3 } = late;
     const raw = (startRaw + ms * 1000) % 2 ** 32;
     frame.setUint8(0, MessageType.state);
     frame.setUint8(at.mode, mode);
@@ -48,7 +51,7 @@ function recordOf(story: readonly Told[]): DeviceRecord {
     frame.setUint8(at.observationCount, 3);
     frame.setUint8(at.actionCount, 1);
     frame.setUint32(at.sampleUs, raw, true);
-    frame.setUint32(at.txUs, (raw + 300) % 2 ** 32, true);
+    frame.setUint32(at.txUs, (raw + saidMs * 1000) % 2 ** 32, true);
     frame.setFloat32(at.observation + 12, torque, true);
     record.takeFromDevice(frame, at.size + 16, hostUsOf(ms + lateMs));
   }
@@ -95,6 +98,11 @@ test("judge: a stop in time, by its profile, that stays is good", () => {
   });
 });
 
+test("judge: a turn that came late is judged by the time that it came", () => {
+  const late = but(3, { torque: 1.9, saidMs: 4 });
+  assert.deepEqual(verdictOn(late, toStop).faults, []);
+});
+
 /** The story with one STATE changed. */
 function but(index: number, change: Partial<Told>): readonly Told[] {
   return expiring.map((told, i) => (i === index ? { ...told, ...change } : told));
@@ -114,6 +122,7 @@ const wrong: readonly [string, readonly Told[], string, RegExp][] = [
   ["motion of a refused device", but(0, { torque: 2 }).slice(0, 1), toRefuse, /does 2 at/],
   ["a stop that turns round", but(3, { torque: -1.98 }), toStop, /off the ramp at 1001000/],
   ["a stop without a ramp", but(3, { torque: 0 }), toStop, /off the ramp at 1001000/],
+  ["a stop ahead of its ramp", but(3, { torque: 1.9 }), toStop, /off the ramp at 1001000/],
   ["a clock that stands still", but(3, { lateMs: 500 }), toStop, /551 ms after the last command/],
   ["a device that falls silent", expiring.slice(0, 6), toStop, /fell silent/],
   ["an early watchdog", early, toStop, /safe after -\d+.*ms: 0 to 100/],
