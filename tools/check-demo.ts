@@ -44,7 +44,7 @@ const pendulum = (): readonly Row[] => [
   between("swingUp.uprightFraction", 0.9, 1),
 ];
 const servoArm = (): readonly Row[] => [
-  between("train.seconds", 0, 100),
+  between("train.seconds", 0, 600),
   // A policy that learnt nothing earns -16; a fresh one comes as near as a palm is wide.
   between("train.return", -5, -2),
   between("home.seconds", 0.5, 3),

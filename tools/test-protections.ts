@@ -1,5 +1,5 @@
 /**
- * node dist/tools/test-protections.js [part of a name]
+ * node dist/tools/test-protections.js [part of a name, or of a test's path]
  *
  * Deletes each call that test/protections.json lists from a copy of the compiled program, or of the
  * firmware's C, plants each bug that test/silent-bugs.json lists (other systems had them), one at a
@@ -117,7 +117,7 @@ function readProtections(): Protection[] {
   const lists = ["test/protections.json", "test/silent-bugs.json"];
   const all = lists.flatMap(readList);
   for (const { file, call } of all) onlyMatch(readFileSync(file, "utf8"), call, file);
-  return all.filter(({ name }) => name.includes(part));
+  return all.filter(({ name, test }) => name.includes(part) || test.includes(part));
 }
 
 function readList(path: string): Protection[] {
