@@ -3,6 +3,7 @@ import type { Spec } from "../core/spec.ts";
 import { DeviceMode, DeviceReason } from "../wire/messages.ts";
 import type { Phase } from "../wire/session.ts";
 import type { RobotDevice, StopReason } from "./device.ts";
+import { DriverMode } from "./driver-mode.ts";
 import type { MotorJoint } from "./motor-joints.ts";
 import { type MotorLine, Order, Seen } from "./motor-line.ts";
 import { MotorObstacle } from "./motor-obstacle.ts";
@@ -23,15 +24,11 @@ const repeatUs = 20_000;
  * effort only with a drive's own watchdog, which its line has seen expire; power only by arming, at
  * the place where the motors are; an order only in a cycle in which each was seen to follow them.
  */
-export class MotorDevice implements RobotDevice {
+export class MotorDevice extends DriverMode implements RobotDevice {
   readonly spec: Spec;
-  mode: number = DeviceMode.disarmed;
-  reason: number = DeviceReason.none;
   droppedCount = 0;
   failedReads = 0;
   roundTripUs: number = Number.NaN;
-  /** `arm` waits for all that it takes. */
-  readonly arming = false;
   readonly #joints: readonly MotorJoint[];
   readonly #line: MotorLine;
   readonly #clock: Pick<Clock, "now">;
@@ -52,7 +49,6 @@ export class MotorDevice implements RobotDevice {
   #ready = false;
   #sampledUs: number = Number.NEGATIVE_INFINITY;
   #failures = 0;
-  #resetting = false;
   #repeatAtUs: number = Number.NEGATIVE_INFINITY;
 
   /** `watchdogUs` is null where the drives do not watch. */
@@ -63,6 +59,7 @@ export class MotorDevice implements RobotDevice {
     watchdogUs: number | null,
     clock: Pick<Clock, "now">,
   ) {
+    super();
     this.spec = spec;
     this.#joints = joints;
     this.#line = line;
@@ -101,32 +98,12 @@ export class MotorDevice implements RobotDevice {
     return this.refusal ?? this.#obstacle.text;
   }
 
-  get armed(): boolean {
-    return this.mode === DeviceMode.armed;
-  }
-
-  get disarmed(): boolean {
-    return this.mode === DeviceMode.disarmed;
-  }
-
-  get stopped(): boolean {
-    return this.mode === DeviceMode.stopped;
-  }
-
-  get stopping(): boolean {
-    return this.mode === DeviceMode.stopping;
-  }
-
-  get resetting(): boolean {
-    return this.#resetting;
-  }
-
   poll(nowUs: number): void {
     if (this.#greets) {
       this.#greet();
       return;
     }
-    if (this.#resetting && this.stopped) this.#leaveStop();
+    if (this.resetting && this.stopped) this.#leaveStop();
     if (this.armed || nowUs < this.#repeatAtUs) return;
     if (!this.stopping && !this.#anyDriven()) return;
     this.#look(nowUs);
@@ -196,14 +173,9 @@ export class MotorDevice implements RobotDevice {
   }
 
   stop(reason: StopReason): void {
-    this.#resetting = false;
+    this.resetting = false;
     this.#line.greeting.cancel();
     if (!this.stopping && !this.stopped) this.#stop(reason);
-  }
-
-  reset(): void {
-    // One that was asked for before a stop must not leave it.
-    this.#resetting = this.stopped || this.stopping;
   }
 
   close(): void {
@@ -388,7 +360,7 @@ export class MotorDevice implements RobotDevice {
   }
 
   #leaveStop(): void {
-    this.#resetting = false;
+    this.resetting = false;
     this.mode = DeviceMode.disarmed;
     this.reason = DeviceReason.none;
   }

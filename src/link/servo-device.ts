@@ -3,6 +3,7 @@ import type { Spec } from "../core/spec.ts";
 import { DeviceMode, DeviceReason } from "../wire/messages.ts";
 import type { Phase } from "../wire/session.ts";
 import { armingMode, type RobotDevice, type StopReason } from "./device.ts";
+import { DriverMode } from "./driver-mode.ts";
 import type { ServoBus } from "./servo-bus.ts";
 import type { ServoFamily } from "./servo-family.ts";
 import { ServoGreeting } from "./servo-greeting.ts";
@@ -32,10 +33,8 @@ const forgot = "does not watch the line any more as it was told";
  * the line are told to, and shown to, before they are armed. `read`, `arm` and `poll` wait for
  * answers, each for a bounded part of the period.
  */
-export class ServoDevice implements RobotDevice {
+export class ServoDevice extends DriverMode implements RobotDevice {
   readonly spec: Spec;
-  mode: number = DeviceMode.disarmed;
-  reason: number = DeviceReason.none;
   droppedCount = 0;
   failedReads = 0;
   /** Goals that a servo turned out not to have got. */
@@ -57,7 +56,6 @@ export class ServoDevice implements RobotDevice {
   #clearing = false;
   #sampledUs: number = Number.NEGATIVE_INFINITY;
   #failures = 0;
-  #resetting = false;
   #holdAgainUs: number = Number.NEGATIVE_INFINITY;
   #checkDue = false;
   #checked = 0;
@@ -71,6 +69,7 @@ export class ServoDevice implements RobotDevice {
     clock: Pick<Clock, "now">,
     watchdogUs: number,
   ) {
+    super();
     this.spec = spec;
     this.#family = family;
     this.#joints = joints;
@@ -106,30 +105,6 @@ export class ServoDevice implements RobotDevice {
     return `${this.#greeting.servo} does not answer; is it powered, and are its id and rate right?`;
   }
 
-  get armed(): boolean {
-    return this.mode === DeviceMode.armed;
-  }
-
-  get disarmed(): boolean {
-    return this.mode === DeviceMode.disarmed;
-  }
-
-  get arming(): boolean {
-    return this.mode === armingMode;
-  }
-
-  get stopped(): boolean {
-    return this.mode === DeviceMode.stopped;
-  }
-
-  get stopping(): boolean {
-    return this.mode === DeviceMode.stopping;
-  }
-
-  get resetting(): boolean {
-    return this.#resetting;
-  }
-
   get why(): string {
     const { at, code, words } = this.#trouble;
     return code === 0 ? words : `${words} ${this.#family.illnessOf(code, this.#orders.told(at))}`;
@@ -145,7 +120,7 @@ export class ServoDevice implements RobotDevice {
       return;
     }
     if (this.stopping && nowUs >= this.#holdAgainUs) this.#seeStop(nowUs);
-    if (this.#resetting && this.stopped && nowUs >= this.#holdAgainUs) this.#leaveStop(nowUs);
+    if (this.resetting && this.stopped && nowUs >= this.#holdAgainUs) this.#leaveStop(nowUs);
     // Only while the line is known to be on time: a late answer would be taken for a new one.
     if (this.armed && this.#checkDue && this.#failures === 0) this.#check();
   }
@@ -194,16 +169,11 @@ export class ServoDevice implements RobotDevice {
   }
 
   stop(reason: StopReason): void {
-    this.#resetting = false;
+    this.resetting = false;
     // One whose watchdog is being cleared may be on its way to its old goal.
     if ((this.stopping || this.stopped) && !this.#clearing) return;
     this.#trouble.forget();
     this.#hold(reason);
-  }
-
-  reset(): void {
-    // One that was asked for before a stop must not leave it.
-    this.#resetting = this.stopped || this.stopping;
   }
 
   close(): void {
@@ -322,7 +292,7 @@ export class ServoDevice implements RobotDevice {
 
   /** Stops where the servos are, or where they were sent when that is not known. */
   #hold(reason: number): void {
-    this.#resetting = false;
+    this.resetting = false;
     this.#clearing = false;
     this.reason = reason;
     this.mode = this.#orders.driven.includes(1) ? DeviceMode.stopping : DeviceMode.stopped;
@@ -344,7 +314,7 @@ export class ServoDevice implements RobotDevice {
   /** A watchdog that has tripped is cleared, and its servo holds on where it is. */
   #leaveStop(nowUs: number): void {
     if (this.#trial !== null && !this.#clearWatchdogs(nowUs)) return;
-    this.#resetting = false;
+    this.resetting = false;
     this.#clearing = false;
     this.mode = DeviceMode.disarmed;
     this.reason = DeviceReason.none;
