@@ -324,13 +324,14 @@ export class ServoDevice extends DriverMode implements RobotDevice {
   #clearWatchdogs(nowUs: number): boolean {
     this.#holdAgainUs = nowUs + holdEveryUs;
     // One that was cleared and did not hear its goal is not where it is to stay any more.
-    if (!this.#clearing && !this.#chooseWhereToStay()) return false;
+    if (!this.#clearing && !this.#chooseWhereToStay(nowUs)) return false;
     this.#clearing = true;
     return this.#orders.clear(this.#next) && this.#orders.have(0);
   }
 
-  #chooseWhereToStay(): boolean {
-    if (this.#failures > 0) return this.#trouble.note("it is not known where the servos are");
+  #chooseWhereToStay(nowUs: number): boolean {
+    // A reset may come before the first cycle, which looks.
+    if (!this.#sees(nowUs)) return false;
     if (!this.#orders.readAll()) return this.#trouble.note(unheard, this.#bus.missing);
     for (let at = 0; at < this.#next.length; at++) {
       const stays = this.#orders.tripped(at);

@@ -192,6 +192,26 @@ test("dynamixel: what tripped after an earlier run is a stop that must be left f
   assert.ok(bench.device.armed);
 });
 
+test("dynamixel: a reset before the first cycle leaves tripped servos where they are", () => {
+  const bench = new ServoBench(deskDynamixel);
+  for (const servo of servosOf(bench)) {
+    servo.registers[Table.returnDelay] = 0;
+    servo.position = 2100;
+    servo.goal = 2148;
+    servo.torque = true;
+    servo.trip(bench.bus.nowUs);
+  }
+  bench.greet();
+  bench.device.reset();
+  bench.device.poll(bench.bus.nowUs);
+  bench.cycles(5);
+  assert.ok(bench.device.disarmed);
+  // What it still had to go it would begin to go while the next word is on its way.
+  for (const { goal, position } of servosOf(bench)) {
+    assert.ok(Math.abs(position - 2100) <= 8 && Math.abs(goal - 2100) <= 8, `${position}, ${goal}`);
+  }
+});
+
 test("dynamixel: a line that was silent before arming is a stop, and no torque comes", () => {
   const bench = driving();
   bench.device.stop(StopReason.request);
