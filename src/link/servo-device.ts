@@ -57,6 +57,8 @@ export class ServoDevice extends DriverMode implements RobotDevice {
   #sampledUs: number = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #holdAgainUs: number = Number.NEGATIVE_INFINITY;
+  /** When the newest stop began. */
+  #heldUs: number = Number.NEGATIVE_INFINITY;
   #checkDue = false;
   #checked = 0;
 
@@ -302,13 +304,15 @@ export class ServoDevice extends DriverMode implements RobotDevice {
     // What the stop is to be seen by, also where the port does not take it just now.
     this.#orders.sent.set(this.#next);
     this.#holdAgainUs = Number.NEGATIVE_INFINITY;
+    this.#heldUs = this.#clock.now();
   }
 
-  /** The stop is over when every servo holds and is at rest. */
+  /** The stop is over when every servo holds and is at rest, by a look since it began. */
   #seeStop(nowUs: number): void {
     this.#holdAgainUs = nowUs + holdEveryUs;
     if (!this.#orders.held()) this.#orders.send(this.#next);
-    else if (this.#failures === 0 && this.#places.resting()) this.mode = DeviceMode.stopped;
+    else if (this.#sampledUs > this.#heldUs && this.#failures === 0 && this.#places.resting())
+      this.mode = DeviceMode.stopped;
   }
 
   /** A watchdog that has tripped is cleared, and its servo holds on where it is. */

@@ -33,6 +33,21 @@ servoTest("a stop holds the place where the servos are, under torque, and latche
   assert.ok(device.armed);
 });
 
+servoTest("servos are not said to be at rest by what was seen before their stop", (desk) => {
+  const bench = new ServoBench(desk);
+  const { bus, device } = bench;
+  bench.arm();
+  bench.cycles(2);
+  device.stop(StopReason.request);
+  for (let ms = 0; ms < 60; ms++) {
+    bus.until(bus.nowUs + 1000);
+    device.poll(bus.nowUs);
+  }
+  assert.ok(device.stopping, "nobody has looked");
+  bench.cycles(3);
+  assert.ok(device.stopped);
+});
+
 servoTest("a stop is said again until every servo has it", (desk) => {
   const bench = new ServoBench(desk);
   bench.arm();
