@@ -104,6 +104,7 @@ export function mayLearn({ step, replay }: Run, { learnAfter }: TrainSettings): 
 export async function learn(run: Run, settings: TrainSettings): Promise<StepMetrics> {
   const { learner, replay, priorities, rng } = run;
   const { gradientSteps, batch } = settings;
+  run.explorer.adapt(learner, replay, learner.steps, learner.steps + gradientSteps);
   const draws = gradientSteps * batch;
   const sample = { index: new Int32Array(draws), nextIndex: new Int32Array(draws) };
   replay.sample(rng, sample, batch);
@@ -126,6 +127,5 @@ export async function learn(run: Run, settings: TrainSettings): Promise<StepMetr
     noiseShare: noiseShareAt(settings, run.step),
   });
   for (let i = 0; i < tdError.length; i++) priorities?.update(sample.index[i], tdError[i]);
-  run.explorer.adapt(learner, replay);
   return metrics;
 }

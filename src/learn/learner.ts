@@ -122,6 +122,11 @@ export class Learner {
     return true;
   }
 
+  /** Critic steps taken so far. */
+  get steps(): number {
+    return this.#steps;
+  }
+
   /** As of the newest finished call, a view: copy it to keep it. */
   get state(): LearnerState {
     const names = this.#program.carried.map(({ name }) => name);

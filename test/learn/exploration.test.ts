@@ -9,6 +9,7 @@ import { metricNames, type StepMetrics } from "../../src/learn/losses.ts";
 import { Normaliser, RewardScale } from "../../src/learn/normaliser.ts";
 import { distanceOf, ParameterNoise } from "../../src/learn/parameter-noise.ts";
 import { settingsOf } from "../../src/learn/presets.ts";
+import { Replay } from "../../src/learn/replay.ts";
 import { lossesOf, type TrainSettings } from "../../src/learn/settings.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 
@@ -20,15 +21,19 @@ function explorer(changes: Partial<TrainSettings>) {
   const actor = carried["actor.online"];
   const learner = { actor, actorStatistics: new Float32Array(0) } as unknown as Learner;
   const s = Float32Array.of(1, 0, 0.5);
-  const own = new Float32Array(1);
-  new ActorForward(losses.shape).act(actor, new Float32Array(0), scale, s, own);
+  const forward = new ActorForward(losses.shape);
+  const actionAt = (observation: Float32Array): number => {
+    const a = new Float32Array(1);
+    forward.act(actor, new Float32Array(0), scale, observation, a);
+    return a[0];
+  };
   const made = new Explorer(settings, losses.shape, scale);
   const at = (step: number): number => {
     const a = new Float32Array(1);
     made.act(learner, s, step, a);
     return a[0];
   };
-  return { made, learner, at, own: own[0] };
+  return { made, learner, at, actionAt, own: actionAt(s) };
 }
 
 /** Root-mean-square of what a step's actions differ from the actor's own. */
@@ -92,6 +97,66 @@ test("parameter noise: another actor each episode, the same within one", () => {
   twin.made.begin(learner);
   made.begin(learner);
   assert.equal(twin.at(503), at(503), "a restored explorer goes on alike");
+});
+
+/** A replay of one long episode of the pendulum's observations, drawn at random. */
+function seen(count: number): Replay {
+  const rng = new Rng(20260301);
+  const replay = new Replay(3, 1, count + 1, 0.99);
+  const draw = (): Float32Array => {
+    const angle = rng.uniform(-Math.PI, Math.PI);
+    return Float32Array.of(Math.cos(angle), Math.sin(angle), rng.uniform(-8, 8));
+  };
+  for (let i = 0; i < count; i++) replay.add(draw(), new Float32Array(1), 0, false);
+  replay.endEpisode(draw());
+  return replay;
+}
+
+test("parameter noise converges to where actions are as far off as asked, in one episode", () => {
+  const goal = 0.2;
+  const { made, learner, actionAt } = explorer({
+    parameterNoise: goal,
+    noise: "none",
+    randomSteps: 0,
+  });
+  const replay = seen(500);
+  made.begin(learner);
+  // One long episode: what drives it stays, the noise of the next one is found meanwhile.
+  for (let step = 0; step < 60_000; step += 50) made.adapt(learner, replay, step, step + 50);
+  const settled = made.save().parameterNoise[4];
+  // What comes out at the next episodes, on the very observations: their actions and the actor's.
+  const { rows, width } = replay;
+  const spreads = Array.from({ length: 200 }, (_, episode) => {
+    const s = rows.subarray(episode * width, episode * width + 3);
+    const a = new Float32Array(1);
+    made.begin(learner);
+    made.act(learner, s, 500, a);
+    return (a[0] - actionAt(s)) ** 2;
+  });
+  const found = Math.sqrt(spreads.reduce((sum, one) => sum + one, 0) / spreads.length);
+  assert.ok(Math.abs(found / goal - 1) < 0.25, `actions are ${found} off, not ${goal}`);
+  for (let step = 60_000; step < 70_000; step += 50) {
+    made.adapt(learner, replay, step, step + 50);
+    const now = made.save().parameterNoise[4];
+    assert.ok(Math.abs(now / settled - 1) < 0.2, `the noise went from ${settled} to ${now}`);
+  }
+});
+
+test("parameter noise adapts at each fiftieth gradient step, whatever a call takes at once", () => {
+  const replay = seen(100);
+  for (const [each, total] of [
+    [1, 200],
+    [7, 210],
+    [50, 500],
+    [64, 640],
+    [200, 1000],
+  ]) {
+    // Actions are never so far off: each adaption makes the noise larger.
+    const { made, learner } = explorer({ parameterNoise: 5, noise: "none" });
+    for (let step = 0; step < total; step += each) made.adapt(learner, replay, step, step + each);
+    const grown = Math.log(made.save().parameterNoise[4] / 5) / Math.log(1.01);
+    assert.equal(Math.round(grown), Math.ceil(total / 50), `${each} at once`);
+  }
 });
 
 test("parameter noise grows while actions are too near and shrinks while they are too far", () => {
