@@ -49,7 +49,8 @@ export type Report =
  * are uniform at first, the noise decays, and K gradient steps may follow every K environment steps
  * in place of one after each.
  *
- * Throws `SinewError("environment")` where the world gives something that is not a number.
+ * Throws `SinewError("environment")` where the world gives something that is not a number, and
+ * "diverged" where the learner does.
  */
 export async function* ddpg(run: Run, settings: TrainSettings): AsyncGenerator<Report> {
   const { env, learner, replay, explorer, episode, rng } = run;
@@ -98,6 +99,14 @@ export async function* ddpg(run: Run, settings: TrainSettings): AsyncGenerator<R
 export function mayLearn({ step, replay }: Run, { learnAfter }: TrainSettings): boolean {
   // The first transition is whole once its next observations are there, n steps later.
   return step >= learnAfter && replay.transitions > 0;
+}
+
+/** Gives up the episodes under way in all worlds: a failure has torn them off. */
+export function abandonEpisodes({ replay, rewardScale }: Run): void {
+  for (let world = 0; world < replay.lanes; world++) {
+    replay.abandonEpisode(world);
+    rewardScale.end(world);
+  }
 }
 
 /** One call of the engine: K gradient steps on K minibatches. */

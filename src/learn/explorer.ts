@@ -1,5 +1,6 @@
 import { Rng } from "../core/rng.ts";
 import { ActorForward, type ObservationScale } from "./actor-forward.ts";
+import { diverged } from "./divergence.ts";
 import type { NetworkShape } from "./networks.ts";
 import { type Noise, noiseOf } from "./noise.ts";
 import { distanceOf, ParameterNoise } from "./parameter-noise.ts";
@@ -49,7 +50,10 @@ export class Explorer {
     this.#parameterNoise?.perturb(learner.actor);
   }
 
-  /** Writes the action to take at `s`, in [-1, 1], to `a`; `step` environment steps were taken. */
+  /**
+   * Writes the action to take at `s`, in [-1, 1], to `a`; `step` environment steps were taken. No
+   * world is told what is no number: throws `SinewError("diverged")` where the actor gives that.
+   */
   act(learner: Explored, s: Float32Array, step: number, a: Float32Array): void {
     const { randomSteps, randomShare } = this.#settings;
     const share = noiseShareAt(this.#settings, step);
@@ -65,7 +69,10 @@ export class Explorer {
       this.#actor.act(parameters, learner.actorStatistics, this.#scale, s, a);
     }
     this.#noise.sample(share, this.#draw);
-    for (let i = 0; i < a.length; i++) a[i] = Math.min(1, Math.max(-1, a[i] + this.#draw[i]));
+    for (let i = 0; i < a.length; i++) {
+      if (!Number.isFinite(a[i])) throw diverged(`by step ${step}: its action is ${a[i]}`);
+      a[i] = Math.min(1, Math.max(-1, a[i] + this.#draw[i]));
+    }
   }
 
   /**

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Rng } from "../core/rng.ts";
 import type { ObservationScale } from "./actor-forward.ts";
+import { checkMetrics } from "./divergence.ts";
 import type { Carried, Engine } from "./engine.ts";
 import { type Losses, metricNames, type StepMetrics, scheduleOf } from "./losses.ts";
 import { initialParameters, initialStatistics, networksOf } from "./networks.ts";
@@ -136,7 +137,10 @@ export class Learner {
     };
   }
 
-  /** Some rounds in order, as many as `data` holds draws for. One call at a time. */
+  /**
+   * Some rounds in order, as many as `data` holds draws for. One call at a time. Throws
+   * `SinewError("diverged")` where a loss or a gradient of theirs is not finite.
+   */
   async learn(data: Minibatches): Promise<Learning> {
     const { batch, policyDelay } = this.#losses;
     const rounds = data.index.length / (batch * policyDelay);
@@ -157,11 +161,10 @@ export class Learner {
       inputs[name] = noise;
     }
     const kept = await this.engine.run(rounds, inputs);
+    const metrics = columnsOf(kept["metrics"]!, rounds);
+    checkMetrics(metrics, this.#steps, policyDelay);
     this.#steps += rounds * policyDelay;
-    return {
-      metrics: columnsOf(kept["metrics"]!, rounds),
-      tdError: kept["tdError"] ?? new Float32Array(0),
-    };
+    return { metrics, tdError: kept["tdError"] ?? new Float32Array(0) };
   }
 }
 

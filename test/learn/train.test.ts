@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -135,6 +143,25 @@ test("a run goes on with an engine that gives its bits, and with no other", asyn
       await assert.rejects(resumed, { code: "checkpoint", message: /was trained by the engine/ });
   }
   assert.ok(sameBits("kernel avx512", "kernel avx2") && !sameBits("kernel avx2", "kernel sse2"));
+});
+
+test("a checkpoint is written in each stretch, whether turns divide it or not", async () => {
+  for (const [name, changes] of [
+    ["alone", {}],
+    ["turns-divide", { lanes: 2, collectSteps: 16, gradientSteps: 16 }],
+    ["turns-do-not", { lanes: 3, collectSteps: 24, gradientSteps: 24 }],
+  ] as const) {
+    const saved = new Set<number>();
+    const look = (): void => {
+      const path = join(folder, `saved-${name}`, "checkpoint");
+      if (existsSync(path)) saved.add(readCheckpoint<{ step: number }, object>(path).facts.step);
+    };
+    await run({ ...short, ...changes }, `saved-${name}`, { onProgress: look });
+    const stretches = [...saved].map((step) => Math.floor(step / short.checkpointEvery));
+    // The last one may be seen too, or not: it is written at the end.
+    const seen = stretches.filter((stretch) => stretch < 4);
+    assert.deepEqual(seen, [1, 2, 3], `${name}: ${[...saved]}`);
+  }
 });
 
 test("worlds side by side give the same run in any thread, and in none", async () => {
