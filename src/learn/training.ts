@@ -94,7 +94,7 @@ export async function freshTraining(settings: TrainSettings, plain: Task): Promi
     recentReturns: [],
     evaluatedStep: 0,
     savedStep: 0,
-    alarms: new Alarms(settings.gamma),
+    alarms: new Alarms(settings),
   };
 }
 
@@ -142,7 +142,7 @@ export async function resumedTraining(
   run.priorities?.restore(arrays.priorities);
   run.normaliser.restore(arrays.observationSums);
   run.rewardScale.restore(arrays.rewardSums);
-  const alarms = new Alarms(settings.gamma);
+  const alarms = new Alarms(settings);
   if (facts.alarms !== undefined) alarms.restore(facts.alarms);
   return {
     settings,

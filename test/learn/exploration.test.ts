@@ -2,10 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
 import { ActorForward } from "../../src/learn/actor-forward.ts";
-import { Alarms } from "../../src/learn/alarms.ts";
 import { Explorer } from "../../src/learn/explorer.ts";
 import { initialState, type Learner } from "../../src/learn/learner.ts";
-import { metricNames, type StepMetrics } from "../../src/learn/losses.ts";
 import { Normaliser, RewardScale } from "../../src/learn/normaliser.ts";
 import { distanceOf, ParameterNoise } from "../../src/learn/parameter-noise.ts";
 import { settingsOf } from "../../src/learn/presets.ts";
@@ -206,75 +204,4 @@ test("the running reward scale is one over the deviation of the discounted retur
   const variance = returns.reduce((sum, one) => sum + (one - mean) ** 2, 0) / 4;
   assert.ok(Math.abs(scale.value - 2 / Math.sqrt(variance)) < 1e-12);
   assert.equal(new RewardScale(0.1, 0.9, false).value, 0.1);
-});
-
-function metrics(
-  values: Partial<Record<(typeof metricNames)[number], number>>,
-  count = 5000,
-): StepMetrics {
-  const entries = metricNames.map((name) => [
-    name,
-    new Float32Array(count).fill(values[name] ?? 0),
-  ]);
-  return Object.fromEntries(entries) as StepMetrics;
-}
-
-test("a Q that no rewards could add up to raises the alarm, once", () => {
-  // Pendulum's rewards are never above 0, so +0.4 cannot be (a published tutorial shows it).
-  const rewards = { lowest: -16.27, highest: 0 };
-  const alarms = new Alarms(0.9);
-  assert.equal(alarms.check(metrics({ q: -100 }), rewards, 1), null);
-  assert.match(alarms.check(metrics({ q: 0.4 }), rewards, 1) ?? "", /Q is 0.40 .* -162.70 to 0.00/);
-  assert.equal(alarms.check(metrics({ q: 0.4 }), rewards, 1), null);
-  assert.match(new Alarms(0.9).check(metrics({ q: -17 }), rewards, 0.1) ?? "", /Q is -17.00/);
-});
-
-test("alarms go on from a checkpoint: what was counted, and what was said", () => {
-  const rewards = { lowest: -1, highest: 0 };
-  const one = new Alarms(0.9);
-  one.check(metrics({ q: 5 }), rewards, 1);
-  assert.equal(one.said.length, 1);
-  const two = new Alarms(0.9);
-  two.restore(JSON.parse(JSON.stringify(one.save())));
-  assert.equal(two.check(metrics({ q: 5 }), rewards, 1), null, "it has been said");
-  assert.deepEqual(two.said, one.said);
-  assert.match(two.check(metrics({ saturation: 1 }), rewards, 1) ?? "", /actor's outputs/);
-  assert.equal(two.said.length, 2);
-});
-
-test("an actor that is at its ends all the time raises the alarm", () => {
-  const rewards = { lowest: -1, highest: 1 };
-  assert.match(
-    new Alarms(0.9).check(metrics({ saturation: 1 }), rewards, 1) ?? "",
-    /100 % of the actor's outputs/,
-  );
-  assert.equal(new Alarms(0.9).check(metrics({ saturation: 0.9 }), rewards, 1), null);
-});
-
-test("an actor that comes back from its ends by itself, as young ones do, raises none", () => {
-  const rewards = { lowest: -1, highest: 1 };
-  const alarms = new Alarms(0.9);
-  for (const [saturation, count] of [
-    [1, 4999],
-    [0.5, 1],
-    [1, 4999],
-  ]) {
-    assert.equal(alarms.check(metrics({ saturation }, count), rewards, 1), null);
-  }
-  assert.match(alarms.check(metrics({ saturation: 1 }, 1), rewards, 1) ?? "", /actor's outputs/);
-});
-
-test("an alarm that has been raised is not raised again after things were fine for a while", () => {
-  const rewards = { lowest: -1, highest: 1 };
-  for (const [bad, fine] of [
-    [{ saturation: 1 }, { saturation: 0 }],
-    [{ q: 50 }, { q: 0 }],
-  ]) {
-    const alarms = new Alarms(0.9);
-    assert.notEqual(alarms.check(metrics(bad), rewards, 1), null);
-    for (const now of [fine, bad, fine, bad]) {
-      assert.equal(alarms.check(metrics(now), rewards, 1), null);
-    }
-    assert.equal(alarms.said.length, 1);
-  }
 });
