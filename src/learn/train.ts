@@ -17,6 +17,7 @@ import {
 } from "./evaluate.ts";
 import { Journal, type Moment } from "./journal.ts";
 import { hashOfCarried } from "./learner.ts";
+import type { StepMetrics } from "./losses.ts";
 import { Rollouts } from "./rollouts.ts";
 import { clearRun } from "./run-folder.ts";
 import { isParallel, noiseShareAt, rateShareAt, type TrainSettings } from "./settings.ts";
@@ -94,6 +95,8 @@ export interface TrainListener {
    * their hardware, and what computes.
    */
   begins?(settings: TrainSettings, task: Task, engine: OpenedEngine): void;
+  /** After each round of learning, `step` environment steps into the run. */
+  learned?(step: number, metrics: StepMetrics): void;
   /** After each episode and each evaluation. */
   progress?(progress: Progress): void;
   /** After each evaluation on the selection starts. */
@@ -237,6 +240,7 @@ class Session {
       actorRate: settings.actorRate * rateShare,
       criticRate: settings.criticRate * rateShare,
     });
+    this.#context.listener.learned?.(run.step, metrics);
     const alarm = alarms.check(metrics, run.episode.rewards, run.rewardScale.value);
     if (alarm !== null) this.#context.listener.alarm?.(alarm);
     if (run.step < evaluatedStep + settings.evaluateEvery) return;

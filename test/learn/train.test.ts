@@ -15,10 +15,17 @@ import { monotonicClock } from "../../src/core/clock.ts";
 import { readCheckpoint, writeCheckpoint } from "../../src/learn/checkpoint.ts";
 import { sameBits } from "../../src/learn/engine.ts";
 import { type ActBatch, evaluate, judgedStarts } from "../../src/learn/evaluate.ts";
+import { metricNames } from "../../src/learn/losses.ts";
 import { defaultSettings } from "../../src/learn/presets.ts";
 import { progressName, readProgress } from "../../src/learn/progress-csv.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
-import { type Progress, type TrainResult, train } from "../../src/learn/train.ts";
+import {
+  type Progress,
+  type TrainContext,
+  type TrainListener,
+  type TrainResult,
+  train,
+} from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
 import { loadPolicy } from "../../src/policy/policy.ts";
 import type { Env, Task } from "../../src/sim/env.ts";
@@ -44,6 +51,12 @@ const short: TrainSettings = {
   checkpointEvery: 400,
 };
 
+function contextFor(name: string): TrainContext {
+  const clock = monotonicClock();
+  const told = { clock, wallSeconds: () => 1, listener: {}, resume: false };
+  return { task, folder: join(folder, name), ...told };
+}
+
 function run(
   settings: TrainSettings,
   name: string,
@@ -56,11 +69,9 @@ function run(
 ): Promise<TrainResult> {
   const { asked, world = task } = options;
   return train(settings, {
+    ...contextFor(name),
     ...(asked !== undefined && { asked }),
     task: world,
-    folder: join(folder, name),
-    clock: monotonicClock(),
-    wallSeconds: () => 1,
     listener: options.onProgress === undefined ? {} : { progress: options.onProgress },
     resume: options.resume ?? false,
   });
@@ -174,6 +185,26 @@ test("worlds side by side give the same run in any thread, and in none", async (
   assert.deepEqual(two.policy, again.policy);
   const free = await run({ ...settings, workers: 2, async: true }, "async");
   assert.ok(Number.isFinite(free.final.mean));
+});
+
+test("each round of learning is told with its losses", async () => {
+  const told: number[] = [];
+  const listener: TrainListener = {
+    learned(step, metrics) {
+      told.push(step);
+      for (const name of metricNames) {
+        assert.equal(metrics[name].length, short.gradientSteps, name);
+        assert.ok(metrics[name].every(Number.isFinite), name);
+      }
+      assert.ok(metrics.criticGradientNorm[0] > 0);
+    },
+  };
+  const settings = { ...short, steps: 300 };
+  await train(settings, { ...contextFor("told"), listener });
+  assert.deepEqual(
+    told,
+    Array.from({ length: 13 }, (_, i) => 200 + 8 * i).filter((step) => step <= 300),
+  );
 });
 
 test("the best policy by evaluation is kept, and its file is what the run returns", async () => {
