@@ -11,8 +11,8 @@ import type { Env, Task } from "../../src/sim/env.ts";
 
 /**
  * Worlds whose observation is [world, step, episode]; the reward is `reward` of the three, and an
- * episode ends after so many steps as `end` says. World 0 is the run's own, which stands still while
- * worlds are driven side by side.
+ * episode ends after so many steps as `end` says. World 0 is the run's own, which stands still
+ * while worlds are driven side by side.
  */
 function counters(
   reward: (s: Float32Array) => number,
