@@ -114,6 +114,25 @@ test("NaN and infinities come through as in ONNX Runtime", async () => {
   }
 });
 
+test("what no normal number can hold is zero with AVX2 and NEON, and only while they run", () => {
+  const count = 40;
+  const program = programOf(
+    [(g, a) => g.mul(a, 0.5), (g, _, b) => g.mul(b, b)],
+    [[count], [count], [count]],
+  );
+  const a = new Float32Array(count).fill(1e-39);
+  const b = new Float32Array(count).fill(1e-20);
+  const own = Float64Array.of(Number.MIN_VALUE);
+  for (const runner of runners) {
+    const { y0, y1 } = runOn(runner, { program, start: {}, inputs: { a, b, c: b }, rounds: 1 });
+    const keeps = runner === "wasm" || (runner === "native, base" && process.arch === "x64");
+    const flushed = (value: number): number => (keeps ? Math.fround(value) : 0);
+    assert.deepEqual(y0, new Float32Array(count).fill(flushed(a[0] * 0.5)), runner);
+    assert.deepEqual(y1, new Float32Array(count).fill(flushed(b[0] * b[0])), runner);
+    assert.equal(own[0] * 1, Number.MIN_VALUE, `${runner}: the caller's own numbers`);
+  }
+});
+
 test("matrix products of all kinds agree with float64", (t) => {
   const rng = new Rng(seed, 2);
   t.diagnostic(`seed ${seed}`);
