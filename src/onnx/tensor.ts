@@ -12,8 +12,8 @@ export const elementTypes: Readonly<Record<ElementType, { size: number; code: nu
 };
 
 /**
- * The bytes of a tensor that lies in a second file: `location` as the first file writes it, `offset`
- * and `length` in bytes. Throws `SinewError("policy-file")` where they are not there.
+ * The bytes of a tensor that lies in a second file: `location` as the first file writes it,
+ * `offset` and `length` in bytes. Throws `SinewError("policy-file")` where they are not there.
  */
 export type SecondFile = (location: string, offset: number, length: number) => Uint8Array;
 

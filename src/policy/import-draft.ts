@@ -43,7 +43,7 @@ export interface DraftAction {
   readonly aroundPose?: boolean | undefined;
 }
 
-/** Statistics that stand between observation and network: clip((x - mean) / sqrt(variance + epsilon)). */
+/** What stands before a network: clip((x - mean) / sqrt(variance + epsilon)). */
 export interface Statistics {
   readonly mean: readonly number[];
   readonly variance: readonly number[];

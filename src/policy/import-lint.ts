@@ -41,14 +41,15 @@ function lintWidths({ draft, observations, actions }: Linted): Finding[] {
   const findings: Finding[] = [];
   const check = (group: string, rows: readonly unknown[] = [], width: number): void => {
     if (rows.length === width) return;
-    const message = `the network has ${width} numbers of ${group}, and ${rows.length} are described`;
+    const message = `the network has ${width} numbers of ${group}, ${rows.length} are described`;
     findings.push(finding("width-differs", message, `give ${width} rows of ${group} in a spec`));
   };
   check("observation", draft.observation, observations);
   check("action", draft.action, actions);
   const strays = (draft.observation ?? []).filter(({ previous = 0 }) => previous >= actions);
   if (strays.length > 0 && actions > 0) {
-    const message = `a row of observation is previous: ${strays[0].previous}, of ${actions} actions`;
+    const [{ previous }] = strays;
+    const message = `a row of observation is previous: ${previous}, of ${actions} actions`;
     findings.push(finding("width-differs", message, "count actions from 0"));
   }
   const own = (draft.observation ?? []).filter(isChannel).length;
@@ -91,9 +92,9 @@ function lintNames({ observation = [], action = [] }: Draft): Finding[] {
     const places = plain.map(({ place }) => place);
     findings.push(finding("names-missing", `nobody says what ${listOf(places)} are`, advice));
   }
-  const unitless = placed.filter(({ row }) => row.name !== undefined && row.unit === undefined);
+  const unitless = placed.filter(({ row }) => row.nameless === undefined && row.unit === undefined);
   if (unitless.length > 0) {
-    const names = unitless.map(({ row }) => row.name!);
+    const names = unitless.map(({ row, place }) => row.name ?? place);
     const advice = "give units in a spec, such as rad, rad/s, N*m, m, or 1 for a bare number";
     findings.push(finding("units-missing", `no unit of ${listOf(names)}`, advice));
   }
@@ -109,18 +110,21 @@ const reasonTexts = {
 
 function lintLimits({ observation = [], action = [], periodUs, pose }: Draft): Finding[] {
   const findings: Finding[] = [];
-  const named = (row: DraftAction | DraftObservation, at: number): string => row.name ?? `${at}`;
-  const unlimited = action.filter(({ low, high }) => low === undefined || high === undefined);
+  const unlimited = action.flatMap(({ name, low, high }, at) => {
+    return low === undefined || high === undefined ? [name ?? `action[${at}]`] : [];
+  });
   if (unlimited.length > 0) {
-    const message = `no limits of the actions ${listOf(unlimited.map(named))}`;
+    const message = `no limits of ${listOf(unlimited)}`;
     const advice = "give low and high of each in a spec: nothing beyond them will reach a motor";
     findings.push(finding("action-limits-missing", message, advice));
   }
-  const open = observation.filter(
-    (row) => isChannel(row) && row.low === undefined && row.high === undefined,
-  );
+  const open = observation.flatMap((row, at) => {
+    const { name, low, high } = row;
+    const limited = low !== undefined || high !== undefined;
+    return limited || !isChannel(row) ? [] : [name ?? `observation[${at}]`];
+  });
   if (open.length > 0) {
-    const message = `no limits of ${listOf(open.map(named))}: they are taken as unlimited`;
+    const message = `no limits of ${listOf(open)}: they are taken as unlimited`;
     const advice = "give low and high in a spec where the sensor has them; -.inf and .inf say none";
     findings.push(finding("observation-unbounded", message, advice));
   }

@@ -160,7 +160,7 @@ function lintPrevious(
     // One unit in the last place of a float32 action, in the network's own unit.
     const lost = (Math.max(Math.abs(low), Math.abs(high)) * 2 ** -24) / Math.abs(mapping.scale);
     if (lost > 1e-3) {
-      const message = `${name}'s scale ${mapping.scale} is too small beside its limits to be undone`;
+      const message = `${name}'s scale ${mapping.scale} is too small beside its limits`;
       const advice = "the last action cannot be told from the motor's: mend scale or limits";
       findings.push(finding("scale-not-invertible", message, advice));
     }

@@ -6,6 +6,7 @@ import type { Draft, DraftAction, DraftObservation } from "./import-draft.ts";
  */
 export function formatSpec(draft: Draft): string {
   const { task, algorithm, periodUs, input, output, outputIs, normaliser } = draft;
+  const statistics = typeof normaliser === "object" ? flow({ ...normaliser }) : null;
   const lines = [
     "# What this policy's numbers mean: fill in every null, then import it with --spec this file.",
     `task: ${scalar(task)} # what it was trained for`,
@@ -17,8 +18,8 @@ export function formatSpec(draft: Draft): string {
     "  # unit: -1 is low, 1 is high; physical: it is the action; scaled: times scale, plus offset",
     `  outputIs: ${scalar(outputIs)}`,
     "  # none: there was none; inside: the graph has it; or { mean, variance, epsilon, clip }",
-    `  normaliser: ${typeof normaliser === "object" ? flow({ ...normaliser }) : scalar(normaliser)}`,
-    "# The columns of the network, in its order. It sees (value - offset), cut to clip, times scale.",
+    `  normaliser: ${statistics ?? scalar(normaliser)}`,
+    "# The network's columns, in its order: it sees (value - offset), cut to clip, times scale.",
     "# A last action of its own is { previous: 0, ago: 1 }: the first action, one step ago.",
     "observation:",
     ...(draft.observation ?? []).map((row) => `  - ${flow(observationRow(row))}`),

@@ -102,7 +102,8 @@ function actionOf(
   const quantity = name === undefined ? undefined : quantities[name];
   if (names.length !== 1 || name === undefined || quantity === undefined) {
     const message = `the actions are ${listOf(names) || "none"}, not one of joints`;
-    const advice = `Sinew knows ${Object.keys(quantities).join(", ")}: give rows of action in a spec`;
+    const known = Object.keys(quantities).join(", ");
+    const advice = `Sinew knows ${known}: give rows of action in a spec`;
     findings.push(finding("action-kind", message, advice));
     return undefined;
   }

@@ -6,18 +6,15 @@ import type { SecondFile } from "../onnx/tensor.ts";
 import { type Contract, contractKey } from "./contract.ts";
 import { exportFormula } from "./export.ts";
 import { readPolicyFile } from "./file.ts";
-import { type Formula, FormulaBuilder } from "./formula.ts";
-import { type Range, rangesOf } from "./formula-range.ts";
+import { FormulaBuilder } from "./formula.ts";
 import { scalingOf } from "./formula-scale.ts";
-import { chooseInput, chooseOutput, lintDropped } from "./import-choice.ts";
 import { compareWithOriginal } from "./import-comparison.ts";
 import { type Draft, mergeDrafts, type Source } from "./import-draft.ts";
 import { type Finding, finding, unread } from "./import-finding.ts";
+import { judge, type Reading } from "./import-judgement.ts";
 import { type Layout, layoutOf, scalingOfChannels } from "./import-layout.ts";
-import { lint } from "./import-lint.ts";
 import { readManifest } from "./import-microduck.ts";
 import { isMjlab, readMjlab } from "./import-mjlab.ts";
-import { type Network, readNetwork } from "./import-network.ts";
 import { type ImportRecord, importKey, sha256Of, weightsOf } from "./import-record.ts";
 import { parseSpec } from "./import-spec.ts";
 import { readDeploy } from "./import-unitree.ts";
@@ -98,95 +95,6 @@ function sourceOf({ name, deploy, manifest }: ImportRequest, { metadata }: Model
   if (deploy !== undefined) return readDeploy(deploy.text, deploy.path);
   if (manifest !== undefined) return readManifest(manifest.text, manifest.path, name);
   return isMjlab(metadata) ? readMjlab(metadata) : null;
-}
-
-/** What the network is, where it can be read. */
-interface Reading {
-  readonly network: Network;
-  readonly output: string;
-  readonly formula: Formula;
-}
-
-interface Judged {
-  readonly draft: Draft;
-  readonly findings: readonly Finding[];
-  readonly reading: Reading | null;
-}
-
-/** Reads the network, completes the draft with what it shows, and lints both. */
-function judge(model: Model, draft: Draft, said: Draft, source: Source | null): Judged {
-  const { graph } = model;
-  const input = chooseInput(graph, draft.input);
-  if (input.chosen === null) {
-    return { draft, findings: [input.finding, ...(source?.findings ?? [])], reading: null };
-  }
-  const network = readNetwork(model, input.chosen);
-  const rows = draft.action?.length ?? 0;
-  const output = chooseOutput(network, draft.output, rows === 0 ? undefined : rows);
-  const formula = output.chosen?.formula ?? null;
-  const widths = new Set(network.outputs.map(({ width }) => width));
-  const [width] = widths.size === 1 ? widths : [null];
-  const actions = output.chosen?.width ?? width ?? rows;
-  const ranges = formula === null ? [] : rangesOf(formula);
-  const shown = {
-    ...{ input: input.chosen.name, output: output.chosen?.name },
-    ...{ observations: network.width, actions, ranges },
-  };
-  const seen = withShown(draft, shown);
-  const linted = {
-    ...{ draft: seen, observations: network.width, actions, ranges, source },
-    scales: formula !== null && scalingOf(formula) !== null,
-    saidInside: said.normaliser === "inside",
-  };
-  const findings = [...lint(linted), ...lintNumbers(model)];
-  if (output.chosen === null || formula === null) {
-    return { draft: seen, findings: [output.finding!, ...findings], reading: null };
-  }
-  findings.push(...lintDropped(graph, input.chosen.name, output.chosen.name));
-  const reading = { network, output: output.chosen.name, formula };
-  return { draft: seen, findings, reading };
-}
-
-/** What a graph shows by itself. */
-interface Shown {
-  readonly input: string;
-  readonly output: string | undefined;
-  readonly observations: number;
-  readonly actions: number;
-  readonly ranges: readonly Range[];
-}
-
-/** The draft with what the graph itself shows. */
-function withShown(draft: Draft, { input, output, observations, actions, ranges }: Shown): Draft {
-  const rows = <T>(given: readonly T[] = [], count: number): readonly Partial<T>[] =>
-    given.length > 0 ? given : Array.from({ length: count }, () => ({}));
-  // Ends that a policy has scaled itself are its limits; [-1, 1] may stand for any.
-  const ends = ranges.every(({ low, high }) => Number.isFinite(low) && Number.isFinite(high));
-  const bare = ranges.every(({ low, high }) => low === -1 && high === 1);
-  const physical = draft.outputIs === undefined || draft.outputIs === "physical";
-  const own = ends && !bare && physical;
-  const action = rows(draft.action, actions).map((row, at) => {
-    if (!own || ranges[at] === undefined) return row;
-    return { ...row, low: row.low ?? ranges[at].low, high: row.high ?? ranges[at].high };
-  });
-  const limited = action.every(({ low, high }, at) => {
-    return low === ranges[at]?.low && high === ranges[at]?.high;
-  });
-  return {
-    ...draft,
-    input,
-    output: output ?? draft.output,
-    outputIs: draft.outputIs ?? (own && limited ? "physical" : undefined),
-    observation: rows(draft.observation, observations),
-    action,
-  };
-}
-
-function lintNumbers({ graph }: Model): Finding[] {
-  const doubles = [...graph.inputs, ...graph.initializers].some(({ type }) => type === "float64");
-  if (!doubles) return [];
-  const message = "the graph computes in double precision, the imported one in single";
-  return [finding("double-precision", message, "the proof says how far apart they may be: 1e-5")];
 }
 
 function recordFor(
