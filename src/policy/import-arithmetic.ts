@@ -39,11 +39,13 @@ export function mapped(given: NodeInputs, op: MapOp, row: Row, alpha: number = 0
 }
 
 function pairRule(op: PairOp): Rule {
-  return (given) => [
-    given.inputs
-      .map((_, at) => inputAt(given, at))
-      .reduce((left, right) => paired(given, op, left, right)),
-  ];
+  return (given) => {
+    let result = inputAt(given, 0);
+    for (let at = 1; at < given.inputs.length; at++) {
+      result = paired(given, op, result, inputAt(given, at));
+    }
+    return [result];
+  };
 }
 
 /** Both broadcast, as numpy does it. */

@@ -79,6 +79,8 @@ export interface Source {
   /** Fields whose numbers were rounded when they were written, and half of their last digit. */
   readonly rounded: readonly { readonly field: RoundedField; readonly half: number }[];
   readonly findings: readonly Finding[];
+  /** Rows that could not be made of the file, and why; a spec that has them mends it. */
+  readonly gaps: readonly { readonly rows: "observation" | "action"; readonly why: Finding }[];
   /** What a contract has no place for, to be kept beside it. */
   readonly kept: Readonly<Record<string, unknown>>;
 }
@@ -100,10 +102,10 @@ const free: readonly string[] = [
  * spec's is taken; where it differs by more than what the source rounded away, that is a finding.
  */
 export function mergeDrafts(
-  source: Pick<Source, "draft" | "rounded">,
+  source: Pick<Source, "draft" | "rounded" | "gaps">,
   spec: Draft,
 ): { readonly draft: Draft; readonly findings: readonly Finding[] } {
-  const findings: Finding[] = [];
+  const findings = source.gaps.flatMap(({ rows, why }) => (spec[rows] === undefined ? [why] : []));
   const merge = <T extends object>(label: string, group: string, base: T, over: T): T => {
     const merged = { ...base } as Record<string, unknown>;
     for (const [key, value] of Object.entries(over)) {

@@ -63,6 +63,7 @@ export function readManifest(source: string, path: string, file: string): Source
       ),
     },
     rounded: [],
+    gaps: [],
     findings: findingsOf(manifest),
     kept: { kind: manifest.kind, duration_s: manifest.duration_s, entry: manifest["entry_pose"] },
   };
@@ -75,6 +76,7 @@ function parsed(source: string, path: string): v.InferOutput<typeof manifestSche
   } catch (thrown) {
     throw new SinewError("policy-file", `${path} is not JSON: ${messageOf(thrown)}`);
   }
+  if (Array.isArray(value)) throw new SinewError("policy-file", `${path}: give one object`);
   const result = v.safeParse(manifestSchema, value);
   if (result.success) return result.output;
   const [issue] = result.issues;

@@ -28,33 +28,38 @@ export function readMjlab(metadata: ReadonlyMap<string, string>): Source {
   const commandsVelocity = !commands.includes("motion");
   const robot: Robot = { joints: joints.length, actions, commandsVelocity };
   const findings: Finding[] = [];
+  const gaps: Source["gaps"][number][] = [];
   const pose = numbersAt(metadata, "default_joint_pos");
-  if (joints.length !== actions || (pose !== undefined && pose.length !== joints.length)) {
-    const counts = `${joints.length} joint_names, ${pose?.length ?? 0} default_joint_pos`;
-    const advice = "say in a spec which joints the actions move: rows of action, each with a name";
-    findings.push(
-      finding("contradiction", `the metadata have ${counts}, ${actions} actions`, advice),
-    );
+  if (pose !== undefined && pose.length !== joints.length) {
+    const message = `there are ${joints.length} joint_names and ${pose.length} default_joint_pos`;
+    findings.push(finding("contradiction", message, "export the policy anew"));
   }
-  const action = jointActions([...joints.keys()].slice(0, actions), "position", scale, () => ({
-    aroundPose: true,
-  }));
+  const fits = joints.length === actions;
+  if (!fits) {
+    const message = `${actions} actions move some of ${joints.length} joints: which, is not said`;
+    const advice = "give rows of action in a spec, each with name, unit, limits, scale and offset";
+    gaps.push({ rows: "action", why: finding("contradiction", message, advice) });
+  }
+  const action = fits
+    ? jointActions([...joints.keys()], "position", scale, () => ({ aroundPose: true }))
+    : undefined;
   const draft: Draft = {
     outputIs: "scaled",
     joints,
     pose,
-    observation: observationOf(metadata, robot, findings),
+    observation: observationOf(metadata, robot, findings, gaps),
     action,
   };
   findings.push(...findingsOf(metadata));
   const kept = Object.fromEntries([...metadata].filter(([key]) => known.includes(key)));
-  return { kind: "mjlab", draft, rounded: roundedOf(metadata), findings, kept };
+  return { kind: "mjlab", draft, rounded: roundedOf(metadata), findings, gaps, kept };
 }
 
 function observationOf(
   metadata: ReadonlyMap<string, string>,
   robot: Robot,
   findings: Finding[],
+  gaps: Source["gaps"][number][],
 ): DraftObservation[] | undefined {
   const names = namesAt(metadata, "observation_names") ?? [];
   const lengths = numbersAt(metadata, "observation_terms_history_length");
@@ -63,6 +68,11 @@ function observationOf(
     listAt(metadata, "observation_terms_clip") ?? listAt(metadata, "observation_term_clip");
   const long = names.filter((_, at) => (lengths?.[at] ?? 1) > 1);
   if (long.length > 0) findings.push(history(long));
+  const lists = [lengths, scales, clips].filter((list) => list !== undefined);
+  if (lists.some((list) => list.length !== names.length)) {
+    const message = `there are ${names.length} observation_names, and not as many of their terms`;
+    findings.push(finding("contradiction", message, "export the policy anew"));
+  }
   const rows: DraftObservation[] = [];
   for (const [at, name] of names.entries()) {
     const scale = scales?.[at] === undefined ? undefined : numbersIn("scale", scales[at]);
@@ -76,7 +86,8 @@ function observationOf(
     const columns = columnsOf(term, robot);
     if (columns === null) {
       const advice = "give all rows of observation in a spec";
-      findings.push(finding("unknown-term", `what the term "${name}" holds is not known`, advice));
+      const message = `what the term "${name}" holds is not known`;
+      gaps.push({ rows: "observation", why: finding("unknown-term", message, advice) });
       return undefined;
     }
     rows.push(...columns);

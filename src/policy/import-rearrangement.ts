@@ -195,8 +195,12 @@ const split: Rule = (given) => {
 
 const concat: Rule = (given) => {
   const { node, inputs, builder } = given;
-  const values = inputs.map((_, at) => inputAt(given, at));
-  const axis = axisOf(intAttribute(node, "axis", 0), values[0].dims.length);
+  const values = Array.from({ length: Math.max(1, inputs.length) }, (_, at) => inputAt(given, at));
+  const rank = values[0].dims.length;
+  const axis = axisOf(intAttribute(node, "axis", 0), rank);
+  if (values.some((value) => value.dims.length !== rank)) {
+    throw new Unreadable("operation", "it concatenates tensors of different ranks");
+  }
   const total = values.reduce((sum, { dims }) => sum + dims[axis], 0);
   const dims = values[0].dims.with(axis, total);
   const fits = values.every(
@@ -209,7 +213,8 @@ const concat: Rule = (given) => {
   if (values.every((value) => value.kind === "constant")) {
     return [{ ...values[0], dims, values: values.flatMap((value) => Array.from(value.values)) }];
   }
-  const places = values.map((value) => (value.kind === "row" ? value.place : asRow(given, value)));
+  const filled = values.filter((value) => elementsOf(value.dims) > 0);
+  const places = filled.map((value) => (value.kind === "row" ? value.place : asRow(given, value)));
   return [{ kind: "row", dims, place: builder.join(places) }];
 };
 

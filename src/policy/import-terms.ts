@@ -36,10 +36,12 @@ const velocityCommand: readonly Row[] = [
   { name: "command_yaw_rate", unit: "rad/s", setpoint: true },
 ];
 
-/** The columns that `term` stands for; null where its name says nothing to us. */
+/** The columns that `term` stands for; null where its name says nothing to us, or not so many. */
 export function columnsOf(term: Term, robot: Robot): Row[] | null {
   const rows = bareColumns(term, robot);
   if (rows === null || (term.width !== null && rows.length !== term.width)) return null;
+  const scales = term.scale?.length ?? 1;
+  if (scales !== 1 && scales !== rows.length) return null;
   return rows.map((row, at) => {
     const limits = term.limits?.[at];
     return {

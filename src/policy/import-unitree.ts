@@ -1,7 +1,15 @@
 import * as v from "valibot";
 import { SinewError } from "../core/errors.ts";
 import type { Draft, DraftAction, DraftObservation, Quantity, Source } from "./import-draft.ts";
-import { type Finding, finding, gains, history, listOf, unread } from "./import-finding.ts";
+import {
+  type Finding,
+  type FindingCode,
+  finding,
+  gains,
+  history,
+  listOf,
+  unread,
+} from "./import-finding.ts";
 import { halfOfDigits } from "./import-rounding.ts";
 import { readYaml } from "./import-spec.ts";
 import { columnsOf, jointActions, type Robot } from "./import-terms.ts";
@@ -70,79 +78,88 @@ export function readDeploy(source: string, path: string): Source {
     throw new SinewError("policy-file", `${file.placeOf(keys)}: ${why}`);
   }
   const deploy = result.output;
-  const findings: Finding[] = [];
   const joints = deploy.joint_ids_map.length;
-  const pose = deploy.default_joint_pos;
-  if (pose.length !== joints) {
-    const counts = `${pose.length} numbers of default_joint_pos, ${joints} of joint_ids_map`;
-    findings.push(finding("contradiction", counts, "export deploy.yaml anew"));
-  }
-  const action = actionOf(deploy, joints, findings);
-  const robot: Robot = { joints, actions: action?.length ?? 0, commandsVelocity: true };
+  const { action, gaps } = actionOf(deploy, joints);
+  // Where the actions are of another kind, there are mostly as many as joints.
+  const robot: Robot = { joints, actions: action?.length ?? joints, commandsVelocity: true };
+  const observation = observationOf(deploy, robot);
   const draft: Draft = {
     periodUs: Math.round(deploy.step_dt * 1e6),
     outputIs: "scaled",
-    pose,
-    observation: observationOf(deploy, robot, findings),
+    pose: deploy.default_joint_pos,
+    observation: observation.rows,
     action,
   };
-  findings.push(...findingsOf(deploy));
   const { stiffness, damping, joint_ids_map } = deploy;
-  const kept = { stiffness, damping, joint_ids_map };
-  return { kind: "unitree", draft, rounded: roundedOf(deploy), findings, kept };
+  return {
+    kind: "unitree",
+    draft,
+    rounded: roundedOf(deploy),
+    findings: findingsOf(deploy),
+    gaps: [...gaps, ...observation.gaps],
+    kept: { stiffness, damping, joint_ids_map },
+  };
 }
+
+function gap(rows: "observation" | "action", code: FindingCode, message: string): Gap {
+  return { rows, why: finding(code, message, `give rows of ${rows} in a spec`) };
+}
+
+type Gap = Source["gaps"][number];
 
 function actionOf(
   { actions }: Deploy,
   joints: number,
-  findings: Finding[],
-): DraftAction[] | undefined {
+): { readonly action?: readonly DraftAction[]; readonly gaps: readonly Gap[] } {
   const names = Object.keys(actions);
-  const [name] = names;
-  const quantity = name === undefined ? undefined : quantities[name];
-  if (names.length !== 1 || name === undefined || quantity === undefined) {
-    const message = `the actions are ${listOf(names) || "none"}, not one of joints`;
+  const quantity = names.length === 1 ? quantities[names[0]] : undefined;
+  if (quantity === undefined) {
     const known = Object.keys(quantities).join(", ");
-    const advice = `Sinew knows ${known}: give rows of action in a spec`;
-    findings.push(finding("action-kind", message, advice));
-    return undefined;
+    const message = `the actions are ${listOf(names) || "none"}, and Sinew knows ${known}`;
+    return { gaps: [gap("action", "action-kind", message)] };
   }
-  const term: ActionTerm = actions[name];
+  const term: ActionTerm = actions[names[0]];
   const ids = term.joint_ids ?? Array.from({ length: joints }, (_, joint) => joint);
-  const offsets = typeof term.offset === "number" ? ids.map(() => term.offset) : term.offset;
-  const scale = typeof term.scale === "number" ? [term.scale] : term.scale;
-  return jointActions(ids, quantity, scale, (at) => {
-    const clip = term.clip?.[at];
+  const spread = (value: number | readonly number[]): readonly number[] =>
+    typeof value === "number" ? ids.map(() => value) : value;
+  const scale = spread(term.scale);
+  const offset = spread(term.offset ?? 0);
+  const clip = term.clip ?? ids.map(() => undefined);
+  if ([scale, offset, clip].some(({ length }) => length !== ids.length)) {
+    const message = `scale, offset and clip of ${names[0]} are not of ${ids.length} joints`;
+    return { gaps: [gap("action", "contradiction", message)] };
+  }
+  const action = jointActions(ids, quantity, scale, (at) => {
+    const limits = clip[at];
     return {
-      offset: (offsets as readonly number[] | null)?.[at] ?? 0,
-      ...(clip !== undefined && { low: clip[0], high: clip[1] }),
+      offset: offset[at],
+      ...(limits !== undefined && { low: limits[0], high: limits[1] }),
     };
   });
+  return { action, gaps: [] };
 }
 
-function observationOf(deploy: Deploy, robot: Robot, findings: Finding[]): DraftObservation[] {
-  const entries = Object.entries(deploy.observations);
-  const long = entries.filter(([, term]) => term.history_length > 1).map(([name]) => name);
-  if (long.length > 0) findings.push(history(long));
-  return entries.flatMap(([name, term]) => {
+function observationOf(
+  deploy: Deploy,
+  robot: Robot,
+): { readonly rows: readonly DraftObservation[] | undefined; readonly gaps: readonly Gap[] } {
+  const gaps: Gap[] = [];
+  const rows = Object.entries(deploy.observations).flatMap(([name, term]) => {
     const scale = typeof term.scale === "number" ? [term.scale] : term.scale;
     const width = typeof term.scale === "number" ? null : term.scale.length;
     const ids = v.safeParse(indices, term.params?.asset_cfg?.["joint_ids"] ?? null);
-    if (!ids.success) {
-      const advice = "give rows of observation in a spec";
-      findings.push(
-        finding("unknown-term", `the joints of "${name}" are a part of a slice`, advice),
-      );
-    }
     const joints = ids.success && ids.output !== null ? { joints: ids.output } : {};
     const limits = name === "velocity_commands" ? { limits: rangesOf(deploy) } : {};
     const clip = term.clip === null ? {} : { clip: term.clip };
-    const columns = columnsOf({ name, width, scale, ...joints, ...limits, ...clip }, robot);
-    if (columns !== null) return columns;
-    const message = `"${name}" has ${width ?? "some"} columns: what they hold is not known`;
-    findings.push(finding("unknown-term", message, "give rows of observation in a spec"));
-    return [];
+    const known = { name, width, scale, ...joints, ...limits, ...clip };
+    const columns = ids.success ? columnsOf(known, robot) : null;
+    if (columns === null) {
+      const message = `what the ${width ?? "some"} columns of "${name}" hold is not known`;
+      gaps.push(gap("observation", "unknown-term", message));
+    }
+    return columns ?? [];
   });
+  return { rows: gaps.length > 0 ? undefined : rows, gaps };
 }
 
 /** The ranges of the commanded velocity; an empty one is none. */
@@ -158,6 +175,13 @@ function rangesOf({ commands }: Deploy): (readonly [number, number])[] {
 
 function findingsOf(deploy: Deploy): Finding[] {
   const findings: Finding[] = [];
+  const [joints, poses] = [deploy.joint_ids_map.length, deploy.default_joint_pos.length];
+  if (poses !== joints) {
+    const message = `there are ${poses} default_joint_pos and ${joints} joint_ids_map`;
+    findings.push(finding("contradiction", message, "export deploy.yaml anew"));
+  }
+  const long = Object.entries(deploy.observations).filter(([, term]) => term.history_length > 1);
+  if (long.length > 0) findings.push(history(long.map(([name]) => name)));
   if (deploy.stiffness !== undefined || deploy.damping !== undefined) {
     findings.push(gains("stiffness and damping"));
   }

@@ -64,7 +64,7 @@ export async function importPolicy(request: ImportRequest): Promise<Import> {
   }
   const source = sourceOf(request, model);
   const said = request.spec === undefined ? {} : parseSpec(request.spec.text, request.spec.path);
-  const merged = mergeDrafts(source ?? { draft: {}, rounded: [] }, said);
+  const merged = mergeDrafts(source ?? { draft: {}, rounded: [], gaps: [] }, said);
   const { draft } = merged;
   const findings = [...merged.findings];
   const kind = source?.kind ?? "bare";

@@ -1,0 +1,396 @@
+// Every operation that is read, judged by ONNX Runtime: what the file computes, what Sinew reads of
+// it by plain arithmetic, and what the graph computes that Sinew writes, are the same.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Rng } from "../../src/core/rng.ts";
+import type { Spec } from "../../src/core/spec.ts";
+import { type AttributeValue, encodeModel, type Model, type Tensor } from "../../src/onnx/model.ts";
+import { inputName, outputName } from "../../src/policy/actor-graph.ts";
+import { graphOfFormula } from "../../src/policy/formula-graph.ts";
+import { evaluateFormula } from "../../src/policy/formula-value.ts";
+import { arithmetic } from "../../src/policy/import-arithmetic.ts";
+import { layers } from "../../src/policy/import-layer.ts";
+import { readNetwork } from "../../src/policy/import-network.ts";
+import { rearrangements } from "../../src/policy/import-rearrangement.ts";
+import { createSession } from "../../src/policy/ort.ts";
+
+const width = 4;
+
+/** Nodes as `[op, inputs, output, attributes]`, from `x` [1, 4] to `y`. */
+type NodeText = readonly [
+  op: string,
+  inputs: string,
+  outputs: string,
+  attributes?: Readonly<Record<string, AttributeValue>>,
+];
+
+interface Case {
+  readonly nodes: readonly NodeText[];
+  readonly constants?: readonly Tensor[];
+  readonly opset?: number;
+  readonly dims?: readonly number[];
+  /** Observations are from here to there; -2 to 2 unless told. */
+  readonly low?: number;
+}
+
+function floats(name: string, values: readonly number[], dims = [values.length]): Tensor {
+  return { name, type: "float32", dims, data: new Uint8Array(Float32Array.from(values).buffer) };
+}
+
+function integers(name: string, values: readonly number[], dims = [values.length]): Tensor {
+  const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+  return { name, type: "int64", dims, data };
+}
+
+function modelOf({ nodes, constants = [], opset = 17, dims = [1, width] }: Case): Model {
+  const words = (text: string): string[] => (text === "" ? [] : text.split(" "));
+  const named = (name: string): string => (name === "_" ? "" : name);
+  return {
+    irVersion: 8,
+    opset,
+    producer: "test",
+    graph: {
+      name: "g",
+      nodes: nodes.map(([op, inputs, outputs, attributes = {}]) => ({
+        op,
+        inputs: words(inputs).map(named),
+        outputs: words(outputs),
+        attributes,
+      })),
+      initializers: constants,
+      inputs: [{ name: "x", type: "float32", dims }],
+      outputs: [{ name: "y", type: "float32", dims: ["any"] }],
+    },
+    metadata: new Map(),
+  };
+}
+
+const unary = ["Abs", "Cos", "Elu", "Exp", "LeakyRelu", "Neg", "Relu", "Selu", "Sigmoid", "Sign"];
+const others = ["Sin", "Softplus", "Softsign", "Tanh", "HardSigmoid", "HardSwish", "Identity"];
+const matrix = floats("w", [1, -2, 0.5, 3, -1, 0.25, 2, -0.5, 1, 1, -1, 0.125], [4, 3]);
+const sideways = { ...matrix, dims: [3, 4] };
+const row = floats("c", [0.5, -1, 2, 0.25]);
+const i = (int: number): AttributeValue => ({ int });
+const f = (float: number): AttributeValue => ({ float: Math.fround(float) });
+
+const cases: Readonly<Record<string, Case>> = {
+  ...Object.fromEntries([...unary, ...others].map((op) => [op, { nodes: [[op, "x", "y"]] }])),
+  ...Object.fromEntries(
+    ["Add", "Div", "Max", "Min", "Mul", "Sub"].map((op) => [
+      op,
+      { nodes: [[op, "x c", "y"]], constants: [row] },
+    ]),
+  ),
+  "Sub, the other way": { nodes: [["Sub", "c x", "y"]], constants: [row] },
+  "Max of three": { nodes: [["Max", "x c d", "y"]], constants: [row, floats("d", [0.3], [])] },
+  "Elu with alpha": { nodes: [["Elu", "x", "y", { alpha: f(0.3) }]] },
+  "LeakyRelu with alpha": { nodes: [["LeakyRelu", "x", "y", { alpha: f(0.2) }]] },
+  "HardSigmoid with alpha": { nodes: [["HardSigmoid", "x", "y", { alpha: f(1 / 6) }]] },
+  Mish: { nodes: [["Mish", "x", "y"]], opset: 18 },
+  "Log, Sqrt, Reciprocal": {
+    nodes: [
+      ["Sqrt", "x", "a"],
+      ["Log", "a", "b"],
+      ["Reciprocal", "x", "d"],
+      ["Add", "b d", "y"],
+    ],
+    low: 0.5,
+  },
+  Pow: { nodes: [["Pow", "x c", "y"]], constants: [floats("c", [2], [])] },
+  "a column beside a row": {
+    nodes: [
+      ["Slice", "x from to axes", "a"],
+      ["Mul", "x a", "y"],
+    ],
+    constants: [integers("from", [1]), integers("to", [2]), integers("axes", [1])],
+  },
+  PRelu: { nodes: [["PRelu", "x c", "y"]], constants: [row] },
+  "Greater, Less and Where": {
+    nodes: [
+      ["Greater", "x c", "g"],
+      ["Less", "x d", "l"],
+      ["Where", "g x c", "a"],
+      ["Where", "l d a", "y"],
+    ],
+    constants: [row, floats("d", [-0.5], [])],
+  },
+  "Clip by inputs": {
+    nodes: [["Clip", "x low high", "y"]],
+    constants: [floats("low", [-1], []), floats("high", [0.5], [])],
+  },
+  "Clip from above only": {
+    nodes: [["Clip", "x _ high", "y"]],
+    constants: [floats("high", [0.5], [])],
+  },
+  "Clip by attributes": { nodes: [["Clip", "x", "y", { min: f(-0.5), max: f(1) }]], opset: 10 },
+  Gemm: { nodes: [["Gemm", "x w b", "y"]], constants: [matrix, floats("b", [1, 2, 3])] },
+  "Gemm transposed and scaled": {
+    nodes: [["Gemm", "x w b", "y", { transB: i(1), alpha: f(0.5), beta: f(-2) }]],
+    constants: [sideways, floats("b", [1, 2, 3])],
+  },
+  "Gemm without a bias, with one number as bias": {
+    nodes: [
+      ["Gemm", "x w", "a"],
+      ["Gemm", "a v b", "y"],
+    ],
+    constants: [matrix, floats("v", [1, 2, 3, 4, 5, 6], [3, 2]), floats("b", [0.5], [1])],
+  },
+  MatMul: { nodes: [["MatMul", "x w", "y"]], constants: [matrix] },
+  "MatMul of a bare row": { nodes: [["MatMul", "x w", "y"]], constants: [matrix], dims: [4] },
+  BatchNormalization: {
+    nodes: [["BatchNormalization", "x s b m v", "y", { epsilon: f(0.01) }]],
+    constants: [
+      floats("s", [1, 2, -1, 0.5]),
+      floats("b", [0, 1, 2, -1]),
+      floats("m", [0.1, -0.2, 1, 0]),
+      floats("v", [1, 0.25, 4, 0]),
+    ],
+  },
+  LayerNormalization: {
+    nodes: [["LayerNormalization", "x s b", "y", { epsilon: f(0.01) }]],
+    constants: [floats("s", [1, 2, -1, 0.5]), floats("b", [0, 1, 2, -1])],
+  },
+  "LayerNormalization without a shift": {
+    nodes: [["LayerNormalization", "x s", "y"]],
+    constants: [floats("s", [1, 2, -1, 0.5])],
+  },
+  "reductions of operator set 17": {
+    nodes: [
+      ["ReduceMean", "x", "m", { axes: { ints: [-1] } }],
+      ["ReduceSum", "x axes", "s", { keepdims: i(1) }],
+      ["ReduceL2", "x", "n", { axes: { ints: [1] } }],
+      ["Add", "m s", "a"],
+      ["Div", "x n", "b"],
+      ["Mul", "a b", "y"],
+    ],
+    constants: [integers("axes", [1])],
+  },
+  "reductions of operator set 18": {
+    nodes: [
+      ["ReduceMean", "x axes", "m", { keepdims: i(0) }],
+      ["Unsqueeze", "m axes", "a"],
+      ["Sub", "x a", "y"],
+    ],
+    constants: [integers("axes", [1])],
+    opset: 18,
+  },
+  Dropout: { nodes: [["Dropout", "x r", "y"]], constants: [floats("r", [0.5], [])] },
+  Cast: {
+    nodes: [
+      ["Cast", "x", "a", { to: i(11) }],
+      ["Cast", "a", "y", { to: i(1) }],
+    ],
+  },
+  "Constant of each kind": {
+    nodes: [
+      ["Constant", "", "a", { value_float: f(0.5) }],
+      ["Constant", "", "b", { value_floats: { floats: [1, 2, 3, 4] } }],
+      ["Constant", "", "n", { value_int: i(2) }],
+      ["Cast", "n", "d", { to: i(1) }],
+      ["Constant", "", "e", { value: { tensor: row } }],
+      ["Constant", "", "shape", { value_ints: { ints: [1, 4] } }],
+      ["Reshape", "b shape", "b2"],
+      ["Mul", "x a", "p"],
+      ["Add", "p b2", "q"],
+      ["Mul", "q e", "r"],
+      ["Add", "r d", "y"],
+    ],
+  },
+  "Reshape, Flatten, Squeeze, Unsqueeze": {
+    nodes: [
+      ["Reshape", "x s1", "a"],
+      ["Squeeze", "a one", "b"],
+      ["Unsqueeze", "b zero", "d"],
+      ["Flatten", "d", "e", { axis: i(1) }],
+      ["Reshape", "e s2", "y"],
+    ],
+    constants: [
+      integers("s1", [0, 1, -1]),
+      integers("s2", [-1]),
+      integers("one", [1]),
+      integers("zero", [0]),
+    ],
+  },
+  "Squeeze and Unsqueeze of operator set 11": {
+    nodes: [
+      ["Squeeze", "x", "a", { axes: { ints: [0] } }],
+      ["Unsqueeze", "a", "y", { axes: { ints: [0, 2] } }],
+    ],
+    opset: 11,
+  },
+  "Transpose of a table": {
+    nodes: [
+      ["Reshape", "x s1", "a"],
+      ["Transpose", "a", "b", { perm: { ints: [0, 2, 1] } }],
+      ["Reshape", "b s2", "y"],
+    ],
+    constants: [integers("s1", [1, 2, 2]), integers("s2", [1, 4])],
+  },
+  Gather: {
+    nodes: [["Gather", "x which", "y", { axis: i(1) }]],
+    constants: [integers("which", [3, -3, 0, 0, 2])],
+  },
+  "Slice, Split and Concat": {
+    nodes: [
+      ["Slice", "x from to axes steps", "a"],
+      ["Split", "x sizes", "b d", { axis: i(-1) }],
+      ["Concat", "d a c b", "y", { axis: i(1) }],
+    ],
+    constants: [
+      integers("from", [-4]),
+      integers("to", [2 ** 52]),
+      integers("axes", [-1]),
+      integers("steps", [2]),
+      integers("sizes", [1, 3]),
+      floats("c", [7, 8], [1, 2]),
+    ],
+  },
+  "Split in equal parts": {
+    nodes: [
+      ["Split", "x", "a b", { axis: i(1) }],
+      ["Sub", "a b", "y"],
+    ],
+  },
+  "Expand of one number": {
+    nodes: [
+      ["ReduceMean", "x", "m", { axes: { ints: [1] } }],
+      ["Shape", "x", "s"],
+      ["Expand", "m s", "a"],
+      ["Mul", "a x", "y"],
+    ],
+  },
+  "a shape that the graph computes": {
+    nodes: [
+      ["Shape", "x", "s"],
+      ["Gather", "s last", "n", { axis: i(0) }],
+      ["Add", "n two", "a"],
+      ["Div", "a two", "half"],
+      ["Equal", "half three", "e"],
+      ["Where", "e three half", "to"],
+      ["Slice", "x from to axes", "y"],
+    ],
+    constants: [
+      integers("last", [-1]),
+      integers("two", [2]),
+      integers("three", [3]),
+      integers("from", [0]),
+      integers("axes", [1]),
+    ],
+  },
+  "ConstantOfShape and a broadcast constant": {
+    nodes: [
+      ["Shape", "x", "s"],
+      ["ConstantOfShape", "s", "z", { value: { tensor: floats("", [2]) } }],
+      ["Mul", "z c", "k"],
+      ["Exp", "k", "e"],
+      ["Add", "x e", "y"],
+    ],
+    constants: [floats("c", [0.5], [1, 1])],
+  },
+};
+
+/** What a reading of the file makes of `rows`, by ONNX Runtime and by us, all of them in order. */
+async function answersOf(model: Model, dims: readonly number[], rows: readonly Float32Array[]) {
+  const network = readNetwork(model, model.graph.inputs[0]);
+  const [{ formula, cause }] = network.outputs;
+  assert.ok(formula !== null, cause?.message);
+  const count = formula.steps.at(-1)!.width;
+  const session = await createSession(encodeModel(model));
+  const channels = (length: number) =>
+    Array.from({ length }, (_, at) => ({ name: `c${at}`, unit: "1", low: -1e9, high: 1e9 }));
+  const spec: Spec = { observation: channels(width), action: channels(count), periodUs: 1000 };
+  const graph = graphOfFormula(spec, formula);
+  const written = await createSession(encodeModel({ ...model, opset: 17, graph }));
+  const answers: { theirs: number[]; ours: number[]; single: number[]; written: number[] }[] = [];
+  for (const data of rows) {
+    const { y } = await session.run({ x: { type: "float32", data, dims } });
+    const feed = { type: "float32", data, dims: [1, width] } as const;
+    const result = await written.run({ [inputName]: feed });
+    answers.push({
+      theirs: [...(y.data as Float32Array)],
+      ours: [...evaluateFormula(formula, data)],
+      single: [...evaluateFormula(formula, data, Float32Array)],
+      written: [...(result[outputName].data as Float32Array)],
+    });
+  }
+  await session.release();
+  await written.release();
+  return answers;
+}
+
+for (const [name, each] of Object.entries(cases)) {
+  test(`${name}: read as ONNX Runtime computes it, and written again`, async () => {
+    const rng = new Rng(name.length, 3);
+    const rows = Array.from({ length: 40 }, () =>
+      Float32Array.from({ length: width }, () => rng.uniform(each.low ?? -2, 2)),
+    );
+    for (const { theirs, ...others } of await answersOf(
+      modelOf(each),
+      each.dims ?? [1, width],
+      rows,
+    )) {
+      for (const [who, numbers] of Object.entries(others)) {
+        assert.equal(numbers.length, theirs.length, who);
+        theirs.forEach((one, at) => {
+          const apart = Math.abs(one - numbers[at]);
+          assert.ok(apart <= 2e-6 * Math.max(1, Math.abs(one)), `${who}: ${numbers[at]}, ${one}`);
+        });
+      }
+    }
+  });
+}
+
+test("whatever a graph says, reading it gives a value or a reason", () => {
+  const rng = new Rng(5, 9);
+  const pick = <T>(list: readonly T[]): T => list[rng.below(list.length)];
+  const ops = Object.keys({ ...arithmetic, ...layers, ...rearrangements });
+  const sizes = [0, 1, 1, 2, 3, 4, -1, 7];
+  const dims = () => Array.from({ length: rng.below(4) }, () => Math.max(0, pick(sizes)));
+  const attributes = [
+    "axis",
+    "axes",
+    "perm",
+    "keepdims",
+    "transA",
+    "transB",
+    "to",
+    "split",
+    "alpha",
+  ];
+  for (let round = 0; round < 20_000; round++) {
+    const constants = ["c", "d", "e"].map((name) => {
+      const shape = dims();
+      const count = shape.reduce((product, size) => product * size, 1);
+      const values = Array.from({ length: count }, () => pick(sizes));
+      return rng.below(2) === 0 ? floats(name, values, shape) : integers(name, values, shape);
+    });
+    const names = ["x", "c", "d", "e", "_", "nobody"];
+    const nodes = Array.from({ length: 4 }, (_, at): NodeText => {
+      const inputs = Array.from({ length: rng.below(5) }, () => pick(names));
+      const output = at === 3 ? "y" : `v${at}`;
+      names.push(output, output);
+      const chosen = Array.from({ length: rng.below(3) }, () => [
+        pick(attributes),
+        pick<AttributeValue>([i(pick(sizes)), f(0.5), { ints: dims() }, { string: "" }]),
+      ]);
+      const more = rng.below(4) === 0 ? ` ${output}b` : "";
+      return [pick(ops), inputs.join(" "), output + more, Object.fromEntries(chosen)];
+    });
+    const model = modelOf({ nodes, constants, opset: pick([10, 11, 13, 17, 20]) });
+    const what = `round ${round}: ${JSON.stringify(nodes)}`;
+    assert.doesNotThrow(() => {
+      const [{ formula, cause }] = readNetwork(model, model.graph.inputs[0]).outputs;
+      assert.notEqual(formula === null, cause === null);
+      if (formula !== null) evaluateFormula(formula, [1, 2, 3, 4]);
+    }, what);
+  }
+});
+
+test("every operation that is read has been judged", () => {
+  const judged = new Set(Object.values(cases).flatMap(({ nodes }) => nodes.map(([op]) => op)));
+  const known = Object.keys({ ...arithmetic, ...layers, ...rearrangements });
+  assert.deepEqual(
+    known.filter((op) => !judged.has(op)),
+    [],
+  );
+});
