@@ -21,6 +21,8 @@ const physical = withSpec(cleanrl, "graph: {", "graph: { outputIs: physical,");
 const td3 = requestOf("sb3-td3");
 const ppo = withSpec(requestOf("sb3-ppo"), "low: 0.5", "low: -0.5");
 const mjlab = requestOf("mjlab");
+const d3rlpy = requestOf("d3rlpy");
+const statistics = "normaliser: { mean: [0, 0, 0], variance: [1, 1, 1] }";
 const duck = requestOf("microduck");
 const unitree = requestOf("unitree");
 /** The same with numbers that nobody has rounded. */
@@ -160,11 +162,7 @@ const flaws: Readonly<Record<FindingCode, Flaw>> = {
   "pose-missing": spec(duck, /pose: .*\n/, ""),
   "origin-missing": spec(cleanrl, "task: pole\n", ""),
   contradiction: spec(unitree, "task:", "rateHz: 100\ntask:"),
-  "normalised-twice": spec(
-    requestOf("d3rlpy"),
-    "outputIs: physical",
-    "outputIs: physical, normaliser: { mean: [0, 0, 0], variance: [1, 1, 1] }",
-  ),
+  "normalised-twice": spec(d3rlpy, "outputIs: physical", `outputIs: physical, ${statistics}`),
   "normaliser-not-seen": spec(cleanrl, "normaliser: none", "normaliser: inside"),
   "output-unbounded": spec(ppo, "outputIs: physical", "outputIs: unit"),
   "scale-suspected": spec(td3, "outputIs: unit", "outputIs: physical"),

@@ -26,23 +26,25 @@ type NodeText = readonly [
 
 interface Case {
   readonly nodes: readonly NodeText[];
-  readonly constants?: readonly Tensor[];
+  readonly constants?: Readonly<Record<string, Constant>>;
   readonly opset?: number;
   readonly dims?: readonly number[];
   /** Observations are from here to there; -2 to 2 unless told. */
   readonly low?: number;
 }
 
-function floats(name: string, values: readonly number[], dims = [values.length]): Tensor {
-  return { name, type: "float32", dims, data: new Uint8Array(Float32Array.from(values).buffer) };
+type Constant = Omit<Tensor, "name">;
+
+function floats(values: readonly number[], dims = [values.length]): Constant {
+  return { type: "float32", dims, data: new Uint8Array(Float32Array.from(values).buffer) };
 }
 
-function integers(name: string, values: readonly number[], dims = [values.length]): Tensor {
+function integers(values: readonly number[], dims = [values.length]): Constant {
   const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-  return { name, type: "int64", dims, data };
+  return { type: "int64", dims, data };
 }
 
-function modelOf({ nodes, constants = [], opset = 17, dims = [1, width] }: Case): Model {
+function modelOf({ nodes, constants = {}, opset = 17, dims = [1, width] }: Case): Model {
   const words = (text: string): string[] => (text === "" ? [] : text.split(" "));
   const named = (name: string): string => (name === "_" ? "" : name);
   return {
@@ -57,7 +59,7 @@ function modelOf({ nodes, constants = [], opset = 17, dims = [1, width] }: Case)
         outputs: words(outputs),
         attributes,
       })),
-      initializers: constants,
+      initializers: Object.entries(constants).map(([name, tensor]) => ({ name, ...tensor })),
       inputs: [{ name: "x", type: "float32", dims }],
       outputs: [{ name: "y", type: "float32", dims: ["any"] }],
     },
@@ -67,9 +69,9 @@ function modelOf({ nodes, constants = [], opset = 17, dims = [1, width] }: Case)
 
 const unary = ["Abs", "Cos", "Elu", "Exp", "LeakyRelu", "Neg", "Relu", "Selu", "Sigmoid", "Sign"];
 const others = ["Sin", "Softplus", "Softsign", "Tanh", "HardSigmoid", "HardSwish", "Identity"];
-const matrix = floats("w", [1, -2, 0.5, 3, -1, 0.25, 2, -0.5, 1, 1, -1, 0.125], [4, 3]);
+const matrix = floats([1, -2, 0.5, 3, -1, 0.25, 2, -0.5, 1, 1, -1, 0.125], [4, 3]);
 const sideways = { ...matrix, dims: [3, 4] };
-const row = floats("c", [0.5, -1, 2, 0.25]);
+const row = floats([0.5, -1, 2, 0.25]);
 const i = (int: number): AttributeValue => ({ int });
 const f = (float: number): AttributeValue => ({ float: Math.fround(float) });
 
@@ -78,11 +80,11 @@ const cases: Readonly<Record<string, Case>> = {
   ...Object.fromEntries(
     ["Add", "Div", "Max", "Min", "Mul", "Sub"].map((op) => [
       op,
-      { nodes: [[op, "x c", "y"]], constants: [row] },
+      { nodes: [[op, "x c", "y"]], constants: { c: row } },
     ]),
   ),
-  "Sub, the other way": { nodes: [["Sub", "c x", "y"]], constants: [row] },
-  "Max of three": { nodes: [["Max", "x c d", "y"]], constants: [row, floats("d", [0.3], [])] },
+  "Sub, the other way": { nodes: [["Sub", "c x", "y"]], constants: { c: row } },
+  "Max of three": { nodes: [["Max", "x c d", "y"]], constants: { c: row, d: floats([0.3], []) } },
   "Elu with alpha": { nodes: [["Elu", "x", "y", { alpha: f(0.3) }]] },
   "LeakyRelu with alpha": { nodes: [["LeakyRelu", "x", "y", { alpha: f(0.2) }]] },
   "HardSigmoid with alpha": { nodes: [["HardSigmoid", "x", "y", { alpha: f(1 / 6) }]] },
@@ -96,15 +98,15 @@ const cases: Readonly<Record<string, Case>> = {
     ],
     low: 0.5,
   },
-  Pow: { nodes: [["Pow", "x c", "y"]], constants: [floats("c", [2], [])] },
+  Pow: { nodes: [["Pow", "x c", "y"]], constants: { c: floats([2], []) } },
   "a column beside a row": {
     nodes: [
       ["Slice", "x from to axes", "a"],
       ["Mul", "x a", "y"],
     ],
-    constants: [integers("from", [1]), integers("to", [2]), integers("axes", [1])],
+    constants: { from: integers([1]), to: integers([2]), axes: integers([1]) },
   },
-  PRelu: { nodes: [["PRelu", "x c", "y"]], constants: [row] },
+  PRelu: { nodes: [["PRelu", "x c", "y"]], constants: { c: row } },
   "Greater, Less and Where": {
     nodes: [
       ["Greater", "x c", "g"],
@@ -112,47 +114,47 @@ const cases: Readonly<Record<string, Case>> = {
       ["Where", "g x c", "a"],
       ["Where", "l d a", "y"],
     ],
-    constants: [row, floats("d", [-0.5], [])],
+    constants: { c: row, d: floats([-0.5], []) },
   },
   "Clip by inputs": {
     nodes: [["Clip", "x low high", "y"]],
-    constants: [floats("low", [-1], []), floats("high", [0.5], [])],
+    constants: { low: floats([-1], []), high: floats([0.5], []) },
   },
   "Clip from above only": {
     nodes: [["Clip", "x _ high", "y"]],
-    constants: [floats("high", [0.5], [])],
+    constants: { high: floats([0.5], []) },
   },
   "Clip by attributes": { nodes: [["Clip", "x", "y", { min: f(-0.5), max: f(1) }]], opset: 10 },
-  Gemm: { nodes: [["Gemm", "x w b", "y"]], constants: [matrix, floats("b", [1, 2, 3])] },
+  Gemm: { nodes: [["Gemm", "x w b", "y"]], constants: { w: matrix, b: floats([1, 2, 3]) } },
   "Gemm transposed and scaled": {
     nodes: [["Gemm", "x w b", "y", { transB: i(1), alpha: f(0.5), beta: f(-2) }]],
-    constants: [sideways, floats("b", [1, 2, 3])],
+    constants: { w: sideways, b: floats([1, 2, 3]) },
   },
   "Gemm without a bias, with one number as bias": {
     nodes: [
       ["Gemm", "x w", "a"],
       ["Gemm", "a v b", "y"],
     ],
-    constants: [matrix, floats("v", [1, 2, 3, 4, 5, 6], [3, 2]), floats("b", [0.5], [1])],
+    constants: { w: matrix, v: floats([1, 2, 3, 4, 5, 6], [3, 2]), b: floats([0.5], [1]) },
   },
-  MatMul: { nodes: [["MatMul", "x w", "y"]], constants: [matrix] },
-  "MatMul of a bare row": { nodes: [["MatMul", "x w", "y"]], constants: [matrix], dims: [4] },
+  MatMul: { nodes: [["MatMul", "x w", "y"]], constants: { w: matrix } },
+  "MatMul of a bare row": { nodes: [["MatMul", "x w", "y"]], constants: { w: matrix }, dims: [4] },
   BatchNormalization: {
     nodes: [["BatchNormalization", "x s b m v", "y", { epsilon: f(0.01) }]],
-    constants: [
-      floats("s", [1, 2, -1, 0.5]),
-      floats("b", [0, 1, 2, -1]),
-      floats("m", [0.1, -0.2, 1, 0]),
-      floats("v", [1, 0.25, 4, 0]),
-    ],
+    constants: {
+      s: floats([1, 2, -1, 0.5]),
+      b: floats([0, 1, 2, -1]),
+      m: floats([0.1, -0.2, 1, 0]),
+      v: floats([1, 0.25, 4, 0]),
+    },
   },
   LayerNormalization: {
     nodes: [["LayerNormalization", "x s b", "y", { epsilon: f(0.01) }]],
-    constants: [floats("s", [1, 2, -1, 0.5]), floats("b", [0, 1, 2, -1])],
+    constants: { s: floats([1, 2, -1, 0.5]), b: floats([0, 1, 2, -1]) },
   },
   "LayerNormalization without a shift": {
     nodes: [["LayerNormalization", "x s", "y"]],
-    constants: [floats("s", [1, 2, -1, 0.5])],
+    constants: { s: floats([1, 2, -1, 0.5]) },
   },
   "reductions of operator set 17": {
     nodes: [
@@ -163,7 +165,7 @@ const cases: Readonly<Record<string, Case>> = {
       ["Div", "x n", "b"],
       ["Mul", "a b", "y"],
     ],
-    constants: [integers("axes", [1])],
+    constants: { axes: integers([1]) },
   },
   "reductions of operator set 18": {
     nodes: [
@@ -171,10 +173,10 @@ const cases: Readonly<Record<string, Case>> = {
       ["Unsqueeze", "m axes", "a"],
       ["Sub", "x a", "y"],
     ],
-    constants: [integers("axes", [1])],
+    constants: { axes: integers([1]) },
     opset: 18,
   },
-  Dropout: { nodes: [["Dropout", "x r", "y"]], constants: [floats("r", [0.5], [])] },
+  Dropout: { nodes: [["Dropout", "x r", "y"]], constants: { r: floats([0.5], []) } },
   Cast: {
     nodes: [
       ["Cast", "x", "a", { to: i(11) }],
@@ -187,7 +189,7 @@ const cases: Readonly<Record<string, Case>> = {
       ["Constant", "", "b", { value_floats: { floats: [1, 2, 3, 4] } }],
       ["Constant", "", "n", { value_int: i(2) }],
       ["Cast", "n", "d", { to: i(1) }],
-      ["Constant", "", "e", { value: { tensor: row } }],
+      ["Constant", "", "e", { value: { tensor: { name: "", ...row } } }],
       ["Constant", "", "shape", { value_ints: { ints: [1, 4] } }],
       ["Reshape", "b shape", "b2"],
       ["Mul", "x a", "p"],
@@ -204,12 +206,12 @@ const cases: Readonly<Record<string, Case>> = {
       ["Flatten", "d", "e", { axis: i(1) }],
       ["Reshape", "e s2", "y"],
     ],
-    constants: [
-      integers("s1", [0, 1, -1]),
-      integers("s2", [-1]),
-      integers("one", [1]),
-      integers("zero", [0]),
-    ],
+    constants: {
+      s1: integers([0, 1, -1]),
+      s2: integers([-1]),
+      one: integers([1]),
+      zero: integers([0]),
+    },
   },
   "Squeeze and Unsqueeze of operator set 11": {
     nodes: [
@@ -224,11 +226,11 @@ const cases: Readonly<Record<string, Case>> = {
       ["Transpose", "a", "b", { perm: { ints: [0, 2, 1] } }],
       ["Reshape", "b s2", "y"],
     ],
-    constants: [integers("s1", [1, 2, 2]), integers("s2", [1, 4])],
+    constants: { s1: integers([1, 2, 2]), s2: integers([1, 4]) },
   },
   Gather: {
     nodes: [["Gather", "x which", "y", { axis: i(1) }]],
-    constants: [integers("which", [3, -3, 0, 0, 2])],
+    constants: { which: integers([3, -3, 0, 0, 2]) },
   },
   "Slice, Split and Concat": {
     nodes: [
@@ -236,14 +238,14 @@ const cases: Readonly<Record<string, Case>> = {
       ["Split", "x sizes", "b d", { axis: i(-1) }],
       ["Concat", "d a c b", "y", { axis: i(1) }],
     ],
-    constants: [
-      integers("from", [-4]),
-      integers("to", [2 ** 52]),
-      integers("axes", [-1]),
-      integers("steps", [2]),
-      integers("sizes", [1, 3]),
-      floats("c", [7, 8], [1, 2]),
-    ],
+    constants: {
+      from: integers([-4]),
+      to: integers([2 ** 52]),
+      axes: integers([-1]),
+      steps: integers([2]),
+      sizes: integers([1, 3]),
+      c: floats([7, 8], [1, 2]),
+    },
   },
   "Split in equal parts": {
     nodes: [
@@ -269,23 +271,23 @@ const cases: Readonly<Record<string, Case>> = {
       ["Where", "e three half", "to"],
       ["Slice", "x from to axes", "y"],
     ],
-    constants: [
-      integers("last", [-1]),
-      integers("two", [2]),
-      integers("three", [3]),
-      integers("from", [0]),
-      integers("axes", [1]),
-    ],
+    constants: {
+      last: integers([-1]),
+      two: integers([2]),
+      three: integers([3]),
+      from: integers([0]),
+      axes: integers([1]),
+    },
   },
   "ConstantOfShape and a broadcast constant": {
     nodes: [
       ["Shape", "x", "s"],
-      ["ConstantOfShape", "s", "z", { value: { tensor: floats("", [2]) } }],
+      ["ConstantOfShape", "s", "z", { value: { tensor: { name: "", ...floats([2]) } } }],
       ["Mul", "z c", "k"],
       ["Exp", "k", "e"],
       ["Add", "x e", "y"],
     ],
-    constants: [floats("c", [0.5], [1, 1])],
+    constants: { c: floats([0.5], [1, 1]) },
   },
 };
 
@@ -358,12 +360,13 @@ test("whatever a graph says, reading it gives a value or a reason", () => {
     "alpha",
   ];
   for (let round = 0; round < 20_000; round++) {
-    const constants = ["c", "d", "e"].map((name) => {
+    const constant = (): Constant => {
       const shape = dims();
       const count = shape.reduce((product, size) => product * size, 1);
       const values = Array.from({ length: count }, () => pick(sizes));
-      return rng.below(2) === 0 ? floats(name, values, shape) : integers(name, values, shape);
-    });
+      return rng.below(2) === 0 ? floats(values, shape) : integers(values, shape);
+    };
+    const constants = { c: constant(), d: constant(), e: constant() };
     const names = ["x", "c", "d", "e", "_", "nobody"];
     const nodes = Array.from({ length: 4 }, (_, at): NodeText => {
       const inputs = Array.from({ length: rng.below(5) }, () => pick(names));
