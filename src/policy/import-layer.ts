@@ -116,6 +116,9 @@ function reduction(
       axisOf(axis, rank),
     );
     const reduced = value.dims.map((size, axis) => (axes.includes(axis) ? 1 : size));
+    if (intAttribute(node, "noop_with_empty_axes", 0) === 1) {
+      throw new Unreadable("operation", "it may reduce nothing");
+    }
     if (value.kind === "constant") throw new Unreadable("operation", "it reduces a constant");
     if (rank > 1 && axes.includes(0)) throw new Unreadable("batch", "it reduces over the batch");
     if (elementsOf(reduced) !== 1) throw new Unreadable("operation", "it reduces a table");

@@ -205,6 +205,34 @@ test("a policy file of ours needs no import, and no other file passes for an ONN
   await refused({ ...requestOf("cleanrl"), bytes }, /operator set 27/);
 });
 
+test("what float32 cannot hold is found by running the file itself", async () => {
+  const request = requestOf("cleanrl-double");
+  const { graph, ...rest } = decodeModel(request.bytes);
+  // In double precision these three cancel; in single the first is 0.
+  const factors = [1e-46, 1e38, 1e8];
+  const nodes = factors.map((_, step) =>
+    node("Mul", [step === 0 ? "16" : `y${step - 1}`, `k${step}`], `y${step}`),
+  );
+  const initializers = factors.map((factor, step) => ({
+    name: `k${step}`,
+    type: "float64" as const,
+    dims: [],
+    data: new Uint8Array(Float64Array.of(factor).buffer),
+  }));
+  const bytes = encodeModel({
+    ...rest,
+    graph: {
+      ...graph,
+      nodes: [...graph.nodes, ...nodes],
+      initializers: [...graph.initializers, ...initializers],
+      outputs: [{ ...graph.outputs[0], name: "y2" }],
+    },
+  });
+  // What is cut to its limits is the same everywhere: the valve's 0 is below its limits.
+  const physical = withSpec({ ...request, bytes }, "graph: {", "graph: { outputIs: physical,");
+  await refused(physical, /the file gives \S+ N\*m for "pole_torque" in ONNX Runtime, and 0 as/);
+});
+
 test("weights that are no numbers are refused", async () => {
   const request = requestOf("cleanrl");
   const model = decodeModel(request.bytes);
