@@ -38,11 +38,18 @@ export function weightsOf({ graph }: Model): string {
   return hash.digest("hex");
 }
 
-/** The record in a file's metadata; null where there is none, or none that can be read. */
+/**
+ * The record in a file's metadata; null where there is none, or none that can be read. Its texts
+ * may be anybody's, so they hold no terminal codes.
+ */
 export function recordOf(metadata: ReadonlyMap<string, string>): ImportRecord | null {
+  const plain = (_: string, value: unknown): unknown =>
+    typeof value === "string" ? value.replaceAll(/\p{Cc}/gu, "?") : value;
   try {
-    const record: ImportRecord = JSON.parse(metadata.get(importKey) ?? "null");
-    return record?.format === 1 && Array.isArray(record.findings) ? record : null;
+    const record: ImportRecord = JSON.parse(metadata.get(importKey) ?? "null", plain);
+    const { format, kind, file, findings } = record;
+    const texts = [kind, file.name, ...findings.flatMap(({ code, message }) => [code, message])];
+    return format === 1 && texts.every((text) => typeof text === "string") ? record : null;
   } catch {
     return null;
   }

@@ -69,7 +69,7 @@ export async function importPolicy(request: ImportRequest): Promise<Import> {
   const findings = [...merged.findings];
   const kind = source?.kind ?? "bare";
   const others = [...model.metadata.keys()];
-  if (source === null && others.length > 0) findings.push(unread(others));
+  if (kind !== "mjlab" && others.length > 0) findings.push(unread(others));
   const judged = judge(model, draft, said, source);
   const all = [...findings, ...judged.findings];
   const stopped: Import = {

@@ -1,5 +1,6 @@
 // What the files beside and inside an ONNX say, taken apart.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { specOfDevice } from "../../src/edge/setpoints.ts";
 import { decodeModel, encodeModel } from "../../src/onnx/model.ts";
@@ -8,6 +9,7 @@ import { deviceSpecOf } from "../../src/policy/history-policy.ts";
 import { importPolicy } from "../../src/policy/import.ts";
 import { readManifest } from "../../src/policy/import-microduck.ts";
 import { readMjlab } from "../../src/policy/import-mjlab.ts";
+import { importKey, recordOf } from "../../src/policy/import-record.ts";
 import { halfOfDecimals, halfOfDigits } from "../../src/policy/import-rounding.ts";
 import { parseSpec } from "../../src/policy/import-spec.ts";
 import { formatSpec } from "../../src/policy/import-template.ts";
@@ -183,6 +185,34 @@ test("a file of mjlab without its metadata is a bare one, with a warning of the 
   });
   assert.equal(source, "bare");
   assert.ok(findings.some(({ code }) => code === "key-unread"));
+});
+
+test("docs/import.md: its spec is one, and says all of what a spec can", () => {
+  const [, text] = readFileSync("docs/import.md", "utf8").match(/```yaml\n([\s\S]*?)```/) ?? [];
+  const { observation, normaliser, outputIs, periodUs } = parseSpec(text, "docs/import.md");
+  assert.deepEqual([normaliser, outputIs, periodUs], ["none", "unit", 50_000]);
+  assert.deepEqual(observation?.[2].clip, [0.1, 0.9]);
+  assert.equal(observation?.[4].previous, 0);
+  const statistics = text.replace("normaliser: none", "#").replace("# normaliser:", "normaliser:");
+  const { normaliser: given } = parseSpec(statistics, "docs/import.md");
+  assert.deepEqual(given, { mean: [0, 0, 1.5], variance: [1, 1, 9], epsilon: 1e-8, clip: 10 });
+});
+
+test("a record of an import that was forged is none, or told without terminal codes", () => {
+  const record = {
+    format: 1,
+    kind: "bare",
+    file: { name: "a\u001b[2Jb" },
+    findings: [{ code: "rounded", message: "x\ny" }],
+  };
+  const read = (value: unknown) => recordOf(new Map([[importKey, JSON.stringify(value)]]));
+  assert.equal(read(record)?.file.name, "a?[2Jb");
+  assert.equal(read(record)?.findings[0].message, "x?y");
+  for (const bad of [{ format: 2 }, { kind: 7 }, { file: null }, { findings: [{}] }]) {
+    assert.equal(read({ ...record, ...bad }), null);
+  }
+  assert.equal(recordOf(new Map([[importKey, "{"]])), null);
+  assert.equal(recordOf(new Map()), null);
 });
 
 test("a template says again what it was made of", async () => {
