@@ -41,7 +41,7 @@ type Evaluate = (observation: Float32Array) => Float64Array | Float32Array;
 export interface Provable {
   /** The action, in double precision. */
   readonly evaluate: Evaluate;
-  /** The same in single precision, in one order of the sums or several: each runtime has its own. */
+  /** In single precision, in one order of the sums or several: each runtime has its own. */
   readonly rounded: readonly Evaluate[];
   /** What the network sees of a channel: (observation - mean) * scale, one number of each. */
   readonly mean: ArrayLike<number>;
