@@ -11,6 +11,7 @@ import { type Limits, limitsOf } from "../safety/limits.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
 import type { Setpoint } from "./setpoints.ts";
 import type { StartChoice } from "./start.ts";
+import type { MissPolicy } from "./tick.ts";
 
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
@@ -120,6 +121,7 @@ const robotSchema = v.strictObject({
   start: v.optional(startSchema),
   commandTtlMs: v.optional(milliseconds),
   observationAgeMs: v.optional(milliseconds),
+  onMiss: v.optional(v.picklist(["coast", "hold", "stop"], "give coast, hold or stop"), "coast"),
   log: v.optional(v.strictObject({ directory: v.optional(text, "logs") }), {}),
 });
 
@@ -142,6 +144,8 @@ export interface Robot {
   readonly commandTtlMs: number | undefined;
   /** How old an observation may be; undefined for two periods. */
   readonly observationAgeMs: number | undefined;
+  /** What to do in the first cycle after some that were skipped. */
+  readonly onMiss: MissPolicy;
   readonly log: { readonly directory: string };
 }
 
@@ -161,7 +165,7 @@ export function parseRobot(source: string, path: string): Robot {
     return fail(keys, lineOf(keys.join("."), issue));
   }
   const { robot, link, policy, limits, stops, setpoints, log } = result.output;
-  const { commandTtlMs, observationAgeMs } = result.output;
+  const { commandTtlMs, observationAgeMs, onMiss } = result.output;
   if (Object.keys(link).length !== 1) {
     const known = Object.keys(linkSchema.entries).join(", ");
     return fail(["link"], `link: give exactly one of ${known}`);
@@ -180,7 +184,7 @@ export function parseRobot(source: string, path: string): Robot {
   }
   const choice = choiceOf(link, robot);
   const start = startOf(result.output.start, choice, fail);
-  const times = { commandTtlMs, observationAgeMs };
+  const times = { commandTtlMs, observationAgeMs, onMiss };
   return {
     ...{ path, robot, link: choice, policy, limits: choices, stops },
     ...{ setpoints, start, ...times, log },

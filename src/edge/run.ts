@@ -238,6 +238,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     start,
     stops: robot.stops,
     ttlUs,
+    onMiss: robot.onMiss,
     status: status.shared,
   });
   try {
@@ -252,6 +253,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
         robot: robot.robot,
         limits: JSON.stringify(limits),
         commandTtlUs: JSON.stringify(ttlUs),
+        onMiss: robot.onMiss,
         ...(start !== undefined && { start: JSON.stringify(start) }),
         ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),
         startedAt,

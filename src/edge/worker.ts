@@ -15,6 +15,7 @@ import { Loop, shakeHands } from "./loop.ts";
 import { type Setpoint, Setpoints, specOfDevice } from "./setpoints.ts";
 import { Start, type StartChoice } from "./start.ts";
 import { Status } from "./status.ts";
+import type { MissPolicy } from "./tick.ts";
 
 /** What the control thread is given. */
 export interface LoopWork {
@@ -28,6 +29,7 @@ export interface LoopWork {
   /** How each actuator is to stop; undefined: as the device itself says. */
   readonly stops: Readonly<Record<string, StopChoice>> | undefined;
   readonly ttlUs: number;
+  readonly onMiss: MissPolicy;
   readonly status: SharedArrayBuffer;
 }
 
@@ -40,7 +42,7 @@ export type LoopWord =
 const handshakeUs = 3e6;
 
 async function work(given: LoopWork): Promise<void> {
-  const { policy, door, name, limits, setpoints, start, stops, ttlUs, status } = given;
+  const { policy, door, name, limits, setpoints, start, stops, ttlUs, onMiss, status } = given;
   const port = parentPort!;
   const say = (word: LoopWord): void => port.postMessage(word);
   const ring = new Promise<SharedArrayBuffer>((resolve) => {
@@ -65,6 +67,7 @@ async function work(given: LoopWork): Promise<void> {
       log: new RingProducer(await ring, spec),
       step: makeStep(spec),
       ttlUs,
+      onMiss,
     };
     await new Loop(rig, new Status(spec, status)).run();
     say({ word: "ended", linkLost: device.lost });

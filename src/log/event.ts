@@ -1,4 +1,4 @@
-/** Something that happened beside the cycles, as a log keeps it: on `/event`, as one JSON object. */
+/** Something that happened beside the cycles, as a log keeps it: one JSON object on `/event`. */
 export type LogEvent = CommandEvent | AnswerEvent | TransitionEvent;
 
 /** Somebody asked something of the run. Kept before it is done. */

@@ -44,6 +44,7 @@ export class LoopStage {
     start?: StartChoice,
     choices: LimitChoices = {},
     setpoints: readonly Setpoint[] = [],
+    other: Partial<Rig> = {},
   ) {
     const limits = limitsOf(spec, choices);
     const told = specOfDevice(spec, setpoints);
@@ -90,6 +91,8 @@ export class LoopStage {
         },
       },
       ttlUs: 2 * periodUs,
+      onMiss: "coast",
+      ...other,
       step: makeStep(spec),
     };
   }

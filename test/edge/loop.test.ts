@@ -134,6 +134,35 @@ test("loop: late cycles are skipped and counted, never caught up", async () => {
   }
 });
 
+test("loop: skipped cycles while driven: driven on, held for a cycle, or stopped", async () => {
+  const held = Reason.lateCycle | Reason.missHeld;
+  const stopped = Reason.lateCycle | Reason.missStopped;
+  for (const [onMiss, reasons, asked, mode] of [
+    ["coast", Reason.lateCycle, [0.4, 0.5, 0.5], Mode.armed],
+    ["hold", held, [0.4, 0.4, 0.5], Mode.armed],
+    ["stop", stopped, [0.4, 0.5, 0.5], Mode.stopped],
+  ] as const) {
+    // With the time that a command has by default the device would have stopped by itself.
+    const stage = new LoopStage(pendulumSpec, undefined, {}, [], { onMiss, ttlUs: 4 * periodUs });
+    stage.act = (_, action) => void action.fill(stage.steps.length > 20 ? 0.5 : 0.4);
+    const stall = (): void => {
+      stage.nowUs += 2 * periodUs;
+    };
+    await stage.run(40, { 3: stage.ask(Request.arm), 20: stall });
+    assert.equal(stage.steps[21].seq, 22, "a cycle was skipped");
+    assert.equal(stage.steps[21].reasons, reasons, onMiss);
+    const proposed = stage.steps.slice(20, 23).map((step) => Math.fround(step.proposed[0]));
+    assert.deepEqual(proposed, asked.map(Math.fround), onMiss);
+    assert.equal(stage.modeAt(39), mode, onMiss);
+    const faults = stage.status.transitions().filter((one) => one.happening === Happening.fault);
+    assert.deepEqual(
+      faults.map(({ reason }) => reason),
+      onMiss === "stop" ? [stopped] : [],
+    );
+    if (onMiss === "stop") assert.equal(nameOfDeviceReason(stage.far.reason), "gate");
+  }
+});
+
 test("loop: a device that somebody else armed is stopped", async () => {
   const stage = new LoopStage();
   await stage.run(20, {

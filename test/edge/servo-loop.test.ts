@@ -38,6 +38,7 @@ async function run(
       },
     },
     ttlUs: 2 * periodUs,
+    onMiss: "coast" as const,
     step: makeStep(spec),
   };
   await new Loop(rig, status).run();

@@ -30,7 +30,7 @@ const events: LogEvent[] = [
   { timeUs: 1_010_000, kind: "transition", from: "armed", happening: "fault", to: "x", reason: "" },
 ];
 
-/** A file of four chunks of five steps, with a chunk of two events behind the first, one at the end. */
+/** Four chunks of five steps, with a chunk of two events behind the first, of one at the end. */
 function makeFile(closed: boolean): Buffer {
   const disk = new MemoryDisk();
   const writer = new LogWriter(disk, record, new Map([["spec", textOfSpec(spec)]]), small);
@@ -194,7 +194,7 @@ test("events: random damage gives none that was never written", () => {
   }
 });
 
-test("events: they are synced though no step comes, and a full disk ends them without a throw", () => {
+test("events: they are synced though no step comes, and a full disk ends them in silence", () => {
   const disk = new MemoryDisk();
   const writer = new LogWriter(disk, record, new Map([["spec", textOfSpec(spec)]]), small);
   assert.equal(writer.dueUs, Number.POSITIVE_INFINITY);
