@@ -1,14 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { monotonicClock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { isDriving, Mode, nameOfMode, namesOfReasons } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
 import { type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
+import type { LogEvent } from "../log/event.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { readPolicyFile } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { Transition } from "../safety/supervisor.ts";
+import { commandNamed } from "./commands.ts";
 import { ControlThread } from "./control-thread.ts";
+import { Controls } from "./controls.ts";
 import type { Percentiles } from "./histogram.ts";
 import { armWithinUs } from "./loop.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot } from "./robot.ts";
@@ -26,6 +30,8 @@ export interface RunOptions {
 /** What a run did. */
 export interface RunReport {
   readonly policyId: string;
+  /** When the run began, microseconds of the host's monotonic clock. */
+  readonly startUs: number;
   readonly cycles: number;
   /** Cycles that were not over when the next was due, with those skipped for it. */
   readonly missed: number;
@@ -40,6 +46,8 @@ export interface RunReport {
   readonly protection: Protection;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
   readonly transitions: readonly Transition[];
+  /** Who asked for what, and what came of it: the newest 64, but for who asked how it stands. */
+  readonly commands: readonly LogEvent[];
   /** Why the device was last not armed or stopped by itself; empty where it did not say. */
   readonly why: string;
   /**
@@ -64,6 +72,7 @@ const spareMs = 1500;
 const resetMs = 2500;
 const stopMs = 1000;
 const lookMs = 5;
+const commandsKept = 64;
 
 /** A policy that is running in its control thread. Disarmed until `arm` is called. */
 export class Run {
@@ -75,6 +84,9 @@ export class Run {
   readonly #link: Link;
   readonly #log: Log;
   readonly #thread: ControlThread;
+  readonly #startUs = monotonicClock().now();
+  readonly #commands: LogEvent[] = [];
+  #arming = false;
 
   constructor(
     policy: { readonly id: string; readonly spec: Spec },
@@ -99,18 +111,41 @@ export class Run {
     return this.status.state === State.running;
   }
 
+  /** It drives, or may do so any moment. */
+  get moves(): boolean {
+    return this.#arming || isDriving(this.status.mode) || this.#deviceMode() === "arming";
+  }
+
+  /** Keeps a command or its answer, in the log and for the report. */
+  note(event: LogEvent): void {
+    this.#log.append(event);
+    if ("command" in event && event.command === "status") return;
+    this.#commands.push(event);
+    if (this.#commands.length > commandsKept) this.#commands.shift();
+  }
+
   /**
    * Lets the policy drive, from home where the robot has one. Throws `SinewError("handshake")`
-   * where the device or the loop did not.
+   * where the device or the loop did not, or somebody stopped it meanwhile.
    */
   async arm(): Promise<void> {
+    this.#arming = true;
+    try {
+      await this.#arm();
+    } finally {
+      this.#arming = false;
+    }
+  }
+
+  async #arm(): Promise<void> {
     const refused = this.status.count(Count.refusedRequests);
     this.status.ask(Request.arm);
     const settled = (): boolean =>
       isDriving(this.status.mode) || this.status.count(Count.refusedRequests) > refused;
-    await this.#until(settled, armWithinUs(this.spec.periodUs) / 1000 + spareMs);
+    const answered = await this.#until(settled, armWithinUs(this.spec.periodUs) / 1000 + spareMs);
     if (isDriving(this.status.mode)) return;
-    this.status.ask(Request.stop);
+    // A loop that said nothing may still do it.
+    if (!answered) this.status.ask(Request.stop);
     const { why } = this.status;
     const reason = why === "" ? "" : `; ${why}`;
     throw new SinewError(
@@ -138,7 +173,7 @@ export class Run {
 
   /** Stops where it is armed, ends the loop and completes the log. */
   async close(): Promise<RunReport> {
-    if (isDriving(this.status.mode) || this.#deviceMode() === "arming") await this.stop();
+    if (this.moves) await this.stop();
     else if (this.running && this.#deviceMode() === "stopping") {
       await this.#until(() => this.#deviceMode() === "stopped", stopMs);
     }
@@ -152,6 +187,7 @@ export class Run {
     }
     return {
       policyId: this.policyId,
+      startUs: this.#startUs,
       cycles: this.status.count(Count.cycles),
       missed: this.status.count(Count.missed),
       skipped: this.status.count(Count.skipped),
@@ -162,6 +198,7 @@ export class Run {
       protection: protectionOf(this.#link.door),
       times,
       transitions: this.status.transitions(),
+      commands: this.#commands,
       why: this.status.why,
       furthest: this.#furthest(),
       linkLost,
@@ -259,7 +296,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
         startedAt,
       },
     });
-    thread.start(log.ring);
+    thread.start(log);
     status.setState(State.running);
     return new Run({ id: policy.id, spec }, status, link, log, thread);
   } catch (error) {
@@ -271,34 +308,65 @@ export async function startRun(options: RunOptions): Promise<Run> {
 
 /** What `runPolicy` does with a run. */
 export interface Drive extends RunOptions {
-  /** How long it runs, counted from when it is armed; the way home is not counted. */
-  readonly seconds: number;
-  /** Without it the loop reads, decides and logs, and nothing moves. */
+  /**
+   * How long it runs, counted from when it is armed; the way home is not counted. Such a run ends
+   * with its first stop. Undefined: until `signal`, whatever stops in between.
+   */
+  readonly seconds?: number;
+  /** Without it the loop reads, decides and logs, and nothing moves before somebody arms it. */
   readonly arm: boolean;
   /** First leaves a stop that the device latched. */
   readonly reset?: boolean;
+  /** Through which others command it, too. */
+  readonly controls?: Controls;
+  /** Who wants all this, for the log; `program` where it is left out. */
+  readonly source?: string;
   /** Called about 20 times a second. */
   readonly onLook?: (run: Run) => void;
-  /** Ends the run early. */
+  /** Ends the run; its reason says who, for the log. */
   readonly signal?: AbortSignal;
 }
 
 /** Runs a policy for a time, or until it stops for a reason. Throws as `startRun` and `Run.arm`. */
 export async function runPolicy(drive: Drive): Promise<RunReport> {
+  const { controls = new Controls(), source = "program", signal } = drive;
   const run = await startRun(drive);
+  controls.attach(run);
+  const abort = (): void => controls.end(String(signal!.reason));
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted === true) abort();
   let report: RunReport | null = null;
   try {
-    if (drive.reset === true) await run.reset();
-    if (drive.arm) await run.arm();
-    const lookEveryMs = 50;
-    for (let ranMs = 0; ranMs < drive.seconds * 1000 && run.running; ) {
-      if (run.status.mode === Mode.stopped || drive.signal?.aborted === true) break;
-      await delay(Math.min(lookEveryMs, drive.seconds * 1000 - ranMs));
-      if (run.status.mode !== Mode.homing) ranMs += lookEveryMs;
-      drive.onLook?.(run);
-    }
+    await begin(controls, drive, source);
+    await look(run, drive);
+  } catch (error) {
+    // Who ended the run need not be told that it did not arm.
+    if (signal?.aborted !== true) throw error;
   } finally {
+    signal?.removeEventListener("abort", abort);
+    if (signal?.aborted !== true && run.running) controls.end(source);
     report = await run.close();
   }
   return report;
+}
+
+async function begin(controls: Controls, drive: Drive, source: string): Promise<void> {
+  for (const name of ["reset", "arm"] as const) {
+    if (drive[name] !== true || drive.signal?.aborted === true) continue;
+    // Else the reset would undo it.
+    if (controls.stoppedEarly) throw new SinewError("command", "it was stopped before it began");
+    await controls.order(commandNamed(name), source);
+  }
+}
+
+async function look(run: Run, { seconds, signal, onLook }: Drive): Promise<void> {
+  const lookEveryMs = 50;
+  const wholeMs = seconds === undefined ? Number.POSITIVE_INFINITY : seconds * 1000;
+  for (let ranMs = 0; ranMs < wholeMs && run.running; ) {
+    if (signal?.aborted === true) return;
+    if (seconds !== undefined && run.status.mode === Mode.stopped) return;
+    await delay(Math.min(lookEveryMs, wholeMs - ranMs));
+    if (run.status.mode !== Mode.homing) ranMs += lookEveryMs;
+    onLook?.(run);
+  }
 }

@@ -8,6 +8,7 @@ import { Start, type StartChoice } from "../../src/edge/start.ts";
 import { Request, Status } from "../../src/edge/status.ts";
 import { BridgeDevice } from "../../src/link/device.ts";
 import { memoryPorts } from "../../src/link/memory.ts";
+import type { LogEvent } from "../../src/log/event.ts";
 import { Guard } from "../../src/safety/guard.ts";
 import { type LimitChoices, limitsOf } from "../../src/safety/limits.ts";
 import { Supervisor } from "../../src/safety/supervisor.ts";
@@ -27,6 +28,7 @@ export class LoopStage {
   readonly status: Status;
   readonly far: DeskDevice;
   readonly steps: Step[] = [];
+  readonly events: LogEvent[] = [];
   /** What the host sends is lost on the way. */
   cut: boolean = false;
   /** What is to happen between two cycles, in order. */
@@ -92,6 +94,7 @@ export class LoopStage {
       },
       ttlUs: 2 * periodUs,
       onMiss: "coast",
+      events: { append: (event) => void this.events.push(event) },
       ...other,
       step: makeStep(spec),
     };

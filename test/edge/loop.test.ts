@@ -49,6 +49,58 @@ test("loop: starts disarmed, drives when armed, stops at the end", async () => {
   assert.ok(stage.steps.every(({ timeUs }, at) => at === 0 || timeUs > stage.steps[at - 1].timeUs));
 });
 
+test("loop: a stop ends an arm that the device has not answered yet, and says so", async () => {
+  const stage = new LoopStage();
+  await stage.run(20, {
+    5: () => {
+      stage.cut = true;
+      stage.status.ask(Request.arm);
+    },
+    7: () => {
+      assert.equal(stage.status.count(Count.refusedRequests), 0);
+      stage.cut = false;
+      stage.status.ask(Request.stop);
+    },
+    9: () => assert.equal(stage.status.count(Count.refusedRequests), 1),
+  });
+  assert.equal(stage.modeAt(19), Mode.stopped);
+});
+
+test("loop: each change of mode is told, with its reason", async () => {
+  const stage = new LoopStage();
+  await stage.run(60, {
+    5: stage.ask(Request.arm),
+    15: () => {
+      stage.act = (_, action) => void action.fill(Number.NaN);
+    },
+    18: () => {
+      stage.act = (_, action) => void action.fill(0);
+      stage.status.ask(Request.reset);
+    },
+    25: stage.ask(Request.arm),
+    35: () => {
+      stage.far.mode = DeviceMode.stopped;
+      stage.far.reason = 6;
+    },
+  });
+  const told = stage.events.map((event) => {
+    assert.ok(event.kind === "transition");
+    return `${event.from} ${event.happening} ${event.to} ${event.reason}`;
+  });
+  assert.deepEqual(told, [
+    "disarmed arm armed ",
+    "armed fault stopped nonFiniteAction",
+    "stopped reset disarmed ",
+    "disarmed arm armed ",
+    "armed deviceStopped stopped fault",
+  ]);
+  const times = stage.status.transitions().map(({ timeUs }) => timeUs);
+  assert.deepEqual(
+    stage.events.map(({ timeUs }) => timeUs),
+    times,
+  );
+});
+
 test("loop: a device that stops by itself stops the loop, with its reason", async () => {
   const stage = new LoopStage();
   await stage.run(30, {
@@ -178,5 +230,6 @@ test("loop: a stop wins over an arm that was asked for with it", async () => {
   const stage = new LoopStage();
   await stage.run(20, { 5: stage.ask(Request.arm | Request.stop) });
   assert.equal(stage.modeAt(19), Mode.stopped);
+  assert.equal(stage.status.count(Count.refusedRequests), 1, "who waits for the arm learns it");
   assert.equal(stage.far.mode, DeviceMode.stopped);
 });
