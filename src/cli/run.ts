@@ -2,7 +2,8 @@ import { Command } from "commander";
 import { nameOfMode } from "../core/step.ts";
 import { commands, nameOfKey } from "../edge/commands.ts";
 import type { Controls } from "../edge/controls.ts";
-import type { Drive, RunReport } from "../edge/run.ts";
+import type { Drive } from "../edge/drive.ts";
+import type { RunReport } from "../edge/run.ts";
 import type { Protection } from "../link/link.ts";
 import { liveLine, reasonsOfStops, reportRows } from "./drive.ts";
 import { answerLine, StopWatch } from "./history.ts";
@@ -80,7 +81,7 @@ async function driveCommanded(
   drive: Omit<Drive, "controls" | "source" | "signal" | "onLook">,
   terminal: Terminal,
 ): Promise<RunReport> {
-  const { runPolicy } = await import("../edge/run.ts");
+  const { runPolicy } = await import("../edge/drive.ts");
   const { Controls } = await import("../edge/controls.ts");
   const { openCtl } = await import("../edge/ctl-server.ts");
   const controls = new Controls((event) => {

@@ -6,7 +6,7 @@ import { askRun } from "../../src/edge/ctl-client.ts";
 import { ctlPlaces } from "../../src/edge/ctl-place.ts";
 import type { CtlAnswer } from "../../src/edge/ctl-request.ts";
 import { openCtl } from "../../src/edge/ctl-server.ts";
-import { runPolicy } from "../../src/edge/run.ts";
+import { runPolicy } from "../../src/edge/drive.ts";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { readLog } from "../../src/log/reader.ts";
 import { ownFolder, patientRun, pendulumImage, until } from "./board-run.ts";
