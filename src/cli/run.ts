@@ -20,6 +20,7 @@ interface Options {
   readonly seconds?: number;
   readonly arm: boolean;
   readonly reset: boolean;
+  readonly dryRun: boolean;
   readonly json: boolean;
 }
 
@@ -45,6 +46,11 @@ export function runCommand(): Command {
     )
     .option("--arm", "let the policy drive at once; without it nothing moves until an arm", false)
     .option("--reset", "first leave a stop that the device has latched", false)
+    .option(
+      "--dry-run",
+      "check the robot file with the policy, print it whole, open nothing",
+      false,
+    )
     .option("--json", "print the report as one JSON object on stdout", false)
     .addHelpText(
       "after",
@@ -62,6 +68,7 @@ Example:
 }
 
 async function act(path: string, options: Options): Promise<void> {
+  if (options.dryRun) return (await import("./dry-run.ts")).dryRun(path, options);
   const { protectionOf } = await import("../link/link.ts");
   const terminal = new Terminal(options);
   const robot = await readRobotFile(path);

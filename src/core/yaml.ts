@@ -1,12 +1,59 @@
-import { type Document, LineCounter, parseDocument } from "yaml";
-import { SinewError } from "./errors.ts";
+import { type Document, isMap, isScalar, LineCounter, parseDocument, stringify } from "yaml";
+import { messageOf, SinewError } from "./errors.ts";
+
+/** A place in a text, both from 1. */
+export interface TextPlace {
+  readonly line: number;
+  readonly column: number;
+}
 
 /** A parsed YAML file that knows where each of its values stands. */
 export interface YamlFile {
   /** Plain objects, arrays, texts, numbers, booleans and nulls. */
   readonly value: unknown;
-  /** `path:line:column` of the value under `keys`, or of the nearest one around it that exists. */
+  /** What makes it no YAML, in the order of the file. */
+  readonly faults: readonly (TextPlace & { readonly message: string })[];
+  /** Of the value under `keys`, or of the nearest one around it that exists. */
+  positionOf(keys: readonly (string | number)[]): TextPlace;
+  /** Of the last of `keys` itself, in its map. */
+  keyPositionOf(keys: readonly (string | number)[]): TextPlace;
+  /** The same as `path:line:column`. */
   placeOf(keys: readonly (string | number)[]): string;
+}
+
+/** Reads YAML 1.2 text; `path` is used in messages only. What is no YAML is in its `faults`. */
+export function readYaml(text: string, path: string): YamlFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: true,
+  });
+  const position = (offset: number): TextPlace => {
+    const { line, col } = lines.linePos(offset);
+    return { line, column: col };
+  };
+  const faults = [...document.errors, ...document.warnings].map(({ pos, message }) => {
+    return { ...position(pos[0]), message };
+  });
+  const positionOf = (keys: readonly (string | number)[]): TextPlace => {
+    return position(offsetOf(document, keys));
+  };
+  let value: unknown;
+  try {
+    // What is no YAML may stand for nothing at all.
+    value = faults.length === 0 ? document.toJS() : undefined;
+  } catch (error) {
+    // Aliases of aliases that would grow without an end.
+    faults.push({ ...position(0), message: messageOf(error) });
+  }
+  return {
+    value,
+    faults,
+    positionOf,
+    keyPositionOf: (keys) => position(keyOffsetOf(document, keys) ?? offsetOf(document, keys)),
+    placeOf: (keys) => placeText(path, positionOf(keys)),
+  };
 }
 
 /**
@@ -14,27 +61,22 @@ export interface YamlFile {
  * line and column for what is no YAML, and for a key that is given twice.
  */
 export function parseYaml(text: string, path: string): YamlFile {
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: true,
-  });
-  const place = (offset: number): string => {
-    const { line, col } = lines.linePos(offset);
-    return `${path}:${line}:${col}`;
-  };
-  const fault = document.errors[0] ?? document.warnings[0];
-  if (fault !== undefined) {
-    throw new SinewError("robot-file", `${place(fault.pos[0])}: ${fault.message}`);
-  }
-  return {
-    value: document.toJS(),
-    placeOf: (keys) => place(offsetOf(document, keys)),
-  };
+  const file = readYaml(text, path);
+  const [fault] = file.faults;
+  if (fault === undefined) return file;
+  throw new SinewError("robot-file", `${placeText(path, fault)}: ${fault.message}`);
 }
 
-/** Offset of the deepest node on the way along `keys`; of the key itself where its map has it. */
+/** Plain values as YAML text, which parses to the same values again. */
+export function printYaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0 });
+}
+
+function placeText(path: string, { line, column }: TextPlace): string {
+  return `${path}:${line}:${column}`;
+}
+
+/** Offset of the deepest node on the way along `keys`. */
 function offsetOf(document: Document.Parsed, keys: readonly (string | number)[]): number {
   let offset = 0;
   for (let depth = keys.length; depth >= 0; depth--) {
@@ -45,4 +87,16 @@ function offsetOf(document: Document.Parsed, keys: readonly (string | number)[])
     break;
   }
   return offset;
+}
+
+/** Offset of the last of `keys` in its map; undefined where there is no such map. */
+function keyOffsetOf(
+  document: Document.Parsed,
+  keys: readonly (string | number)[],
+): number | undefined {
+  const parent = document.getIn(keys.slice(0, -1), true);
+  const map = keys.length === 1 ? document.contents : parent;
+  if (!isMap(map)) return undefined;
+  const pair = map.items.find(({ key }) => isScalar(key) && key.value === keys.at(-1));
+  return isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
 }

@@ -132,7 +132,7 @@ test("ctl: what cannot be asked is one clear line and exit code 2", async () => 
   }
 });
 
-test("ctl: kill -9 leaves the commands in the log, and a socket that the next run takes", async () => {
+test("ctl: kill -9 leaves the commands in the log, and a socket for the next run", async () => {
   const run = startRun("--reset");
   await answersWith(/^bench {2}disarmed, the device is disarmed/);
   assert.equal((await ctl("arm")).code, 0);
