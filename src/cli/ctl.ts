@@ -9,8 +9,9 @@ interface Options {
   readonly json: boolean;
 }
 
-/** A run answers within 3 s but for an arm with a period of seconds. */
-const timeoutMs = 20_000;
+/** A run answers within 2 s, but one with a period of seconds needs some of them to arm. */
+const timeoutMs = 5000;
+const longTimeoutMs = 30_000;
 
 /** `sinew ctl`. */
 export function ctlCommand(): Command {
@@ -42,7 +43,8 @@ async function act(name: string, target: string | undefined, options: Options): 
   const robot = target === undefined ? undefined : await robotOf(target);
   const path = await socketOf(runPlaces(), robot);
   const who = { pid: process.pid, ...(process.getuid && { uid: process.getuid() }) };
-  const answer = await askRun(path, { command: command.name, ...who }, timeoutMs);
+  const timeMs = command.takesTime ? longTimeoutMs : timeoutMs;
+  const answer = await askRun(path, { command: command.name, ...who }, timeMs);
   terminal.line(`${answer.robot}  ${answer.line}`);
   terminal.result(answer);
   if (!answer.ok) process.exitCode = 1;

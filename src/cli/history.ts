@@ -11,10 +11,14 @@ export function answerLine(event: LogEvent): string | null {
   return lineOf(event);
 }
 
-/** Rows of a table: who asked for what, what came of it, and each change of mode, by their time. */
+/**
+ * Rows of a table: who asked for what, what came of it, and each change of mode, by their time; but
+ * not who asked how it stands.
+ */
 export function historyRows(events: readonly LogEvent[], startUs: number): string[][] {
   return events
     .filter((event) => event.kind !== "command" || event.command === "end")
+    .filter((event) => event.kind !== "answer" || event.command !== "status")
     .sort((a, b) => a.timeUs - b.timeUs)
     .map((event, at) => {
       const seconds = Math.max(0, (event.timeUs - startUs) / 1e6).toFixed(2);

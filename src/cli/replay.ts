@@ -49,7 +49,7 @@ async function act(path: string, options: Options): Promise<void> {
     rows.push(["first", `seq ${seq}: ${field} was ${logged}, is ${replayed}`]);
   }
   const events = log.events();
-  rows.push(...historyRows(events, Math.min(...events.map(({ timeUs }) => timeUs))));
+  rows.push(...historyRows(events, events[0]?.timeUs ?? 0));
   if (log.damaged > 0) rows.push(["damaged", `${log.damaged} chunks of the log were skipped`]);
   for (const line of table(rows)) terminal.line(line);
   const { damaged } = log;

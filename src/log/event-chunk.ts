@@ -67,8 +67,12 @@ export function encodeEvents(events: readonly LogEvent[], sequence: number): Eve
 /** The chunk of `records`, in which `eventsIn` finds events. */
 export function frameEvents(records: Uint8Array): EventChunk {
   const places = eventsIn(records)!;
-  const times = places.map(({ timeNs }) => timeNs);
-  const [startNs, endNs] = [Math.min(...times), Math.max(...times)];
+  let startNs = Number.POSITIVE_INFINITY;
+  let endNs = 0;
+  for (const { timeNs } of places) {
+    startNs = Math.min(startNs, timeNs);
+    endNs = Math.max(endNs, timeNs);
+  }
   const out = new McapBuffer();
   out.record(Opcode.chunk, () => {
     out.u64(startNs).u64(endNs).u64(records.length).u32(crc32(records)).string("");

@@ -219,6 +219,19 @@ test("keys: a terminal that goes away stops the robot and completes the log", as
   assert.ok(events.some((event) => event.kind === "transition" && event.to === "stopped"));
 });
 
+test("keys: a run in the background of a terminal takes none, and is not suspended", async (t) => {
+  if (process.platform !== "linux") return t.skip("only Linux tells who is in front");
+  const words = [process.execPath, ...runWords, "--seconds", "0.2"].map((word) => `'${word}'`);
+  // With job control a background job has a process group of its own.
+  const script = `set -m; ${words.join(" ")} & wait $!; echo "over: $?"`;
+  const pty = spawnInPty("/bin/sh", ["-c", script], { cols: 160, rows: 40, env });
+  let told = "";
+  pty.onData((text) => (told += text));
+  await until("its end", () => told.includes("over: "));
+  assert.match(told, /over: 0/);
+  assert.doesNotMatch(told, /keys/);
+});
+
 test("keys: never in a pipe", async () => {
   const run = startRun("--reset");
   await answersWith(/^bench {2}disarmed, the device is disarmed/);

@@ -163,6 +163,23 @@ test("controls: a stop before the run has begun keeps it from being armed", asyn
   for (const step of log.steps()) assert.equal(step.validUntilUs, 0);
 });
 
+test("controls: who ends a run while an arm is waited for does not see it armed", async () => {
+  const board = await theBoard();
+  const controls = new Controls();
+  const abort = new AbortController();
+  const options = await patientRun(board, folder);
+  const running = runPolicy({ ...options, arm: false, controls, signal: abort.signal });
+  await until("the run", () => controls.run !== null);
+  await controls.order(reset, "test");
+  board.pause();
+  const armed = assert.rejects(controls.order(arm, "one"), refused("handshake", /did not arm/));
+  await delay(100);
+  abort.abort("signal SIGINT");
+  board.resume();
+  await armed;
+  movedNothing(await running);
+});
+
 test("controls: who ends a run while it starts does not see it armed", async () => {
   const options = await patientRun(await theBoard(), folder);
   const signal = AbortSignal.abort("signal SIGINT");

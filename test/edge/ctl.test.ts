@@ -289,6 +289,18 @@ test("ctl: a client that asks much and reads nothing is dropped, and no other", 
   server.close();
 });
 
+test("ctl: a client that asks and breaks off before it is answered ends nothing", async () => {
+  const places = ownPlaces();
+  const server = await open(places);
+  for (let round = 0; round < 20; round++) {
+    const client = new RawClient(server.path);
+    client.socket.write("hello\n".repeat(200), () => client.socket.destroy());
+    await until("its end", () => client.closed);
+  }
+  assert.equal((await askRun(server.path, { command: "stop" }, waitMs)).ok, true);
+  server.close();
+});
+
 test("ctl: many clients; one more takes the place of the one that was silent longest", async () => {
   const places = ownPlaces();
   const server = await open(places);
