@@ -172,9 +172,7 @@ export class Run {
   /** Stops where it is armed, ends the loop and completes the log. */
   async close(): Promise<RunReport> {
     if (this.moves) await this.stop();
-    else if (this.running && this.#deviceMode() === "stopping") {
-      await this.#until(() => this.#deviceMode() === "stopped", stopMs);
-    }
+    else await this.#until(() => this.#rests, stopMs);
     this.status.ask(Request.end);
     const { linkLost, failure } = await this.#thread.ended;
     await this.#link.close();
@@ -201,13 +199,17 @@ export class Run {
       furthest: this.#furthest(),
       linkLost,
       failure,
-      deviceAtRest:
-        !linkLost && failure === null && /^(stopped|disarmed)$/.test(this.#deviceMode()),
+      deviceAtRest: !linkLost && failure === null && this.#rests,
       logPath: closed.path,
       steps: closed.steps,
       droppedSteps: closed.dropped,
       logFailure: closed.failure,
     };
+  }
+
+  /** The device itself says so. */
+  get #rests(): boolean {
+    return /^(stopped|disarmed)$/.test(this.#deviceMode());
   }
 
   #deviceMode(): string {

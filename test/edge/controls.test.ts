@@ -1,27 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { SinewError } from "../../src/core/errors.ts";
 import { Mode } from "../../src/core/step.ts";
 import { commandNamed } from "../../src/edge/commands.ts";
 import { Controls } from "../../src/edge/controls.ts";
-import { runPolicy } from "../../src/edge/drive.ts";
-import { replayLog } from "../../src/edge/replay.ts";
-import { type RunReport, startRun } from "../../src/edge/run.ts";
-import type { Board } from "../../src/hil/board.ts";
-import { startEmulated } from "../../src/hil/emulated-board.ts";
-import type { LogEvent } from "../../src/log/event.ts";
-import { readLog } from "../../src/log/reader.ts";
-import { ownFolder, patientRun, pendulumImage, until } from "./board-run.ts";
+import { Count } from "../../src/edge/status.ts";
+import { DeviceMode } from "../../src/wire/messages.ts";
+import { until } from "./board-run.ts";
+import { StagedRun } from "./staged-run.ts";
 
-const folder = ownFolder("controls");
 const [arm, stop, reset, status] = ["arm", "stop", "reset", "status"].map(commandNamed);
-
-let shared: Promise<Board> | null = null;
-function theBoard(): Promise<Board> {
-  shared ??= startEmulated({ image: pendulumImage });
-  return shared;
-}
 
 function refused(code: string, line: RegExp): (error: unknown) => boolean {
   return (error) => {
@@ -32,8 +20,15 @@ function refused(code: string, line: RegExp): (error: unknown) => boolean {
   };
 }
 
+function staged(): StagedRun & { readonly controls: Controls } {
+  const controls = new Controls();
+  const one = Object.assign(new StagedRun(), { controls });
+  controls.attach(one.run);
+  return one;
+}
+
 /** Without their times. */
-function wordsOf(events: readonly LogEvent[]): string[] {
+function wordsOf({ events }: StagedRun): string[] {
   return events.map((event) => {
     if (event.kind === "transition") return `${event.from} ${event.happening} ${event.to}`;
     const { command, source } = event;
@@ -41,150 +36,105 @@ function wordsOf(events: readonly LogEvent[]): string[] {
   });
 }
 
-function movedNothing(report: RunReport): void {
-  for (const step of readLog(report.logPath).steps()) assert.equal(step.validUntilUs, 0);
-  assert.ok(report.transitions.every(({ to }) => to !== Mode.armed));
-}
-
-test("controls: who asked for what, and what came of it, is in log and report", async () => {
-  const options = await patientRun(await theBoard(), folder);
-  const controls = new Controls();
-  const running = runPolicy({ ...options, arm: true, seconds: 1e6, controls, source: "test" });
-  await until("the run to drive", () => controls.run?.status.mode === Mode.armed);
-  await controls.order(status, "keyboard");
+test("controls: each command and its answer is kept, and what it did between them", async () => {
+  const one = staged();
+  const { controls, run } = one;
+  await controls.order(arm, "keyboard");
+  const line = /^arm is not permitted while armed; permitted: stop, status$/;
+  await assert.rejects(controls.order(arm, "ctl pid 7"), refused("command", line));
+  await assert.rejects(controls.order(reset, "ctl"), refused("command", /reset is not permitted/));
   assert.match(await controls.order(status, "ctl"), /^armed, the device is armed; \d+ cycles/);
-  await assert.rejects(
-    controls.order(arm, "ctl pid 7"),
-    refused("command", /arm is not permitted while armed; permitted: stop, status/),
-  );
-  assert.equal(await controls.order(stop, "keyboard"), "stopped");
-  const report = await running;
-  const log = readLog(report.logPath);
-  const events = log.events();
-  const told = wordsOf(events);
-  for (const [first, then] of [
-    ["arm by test", "disarmed arm armed"],
-    ["disarmed arm armed", "arm: armed"],
-    ["status by keyboard", "status by ctl"],
-    ["arm by ctl pid 7", "arm: arm is not permitted while armed; permitted: stop, status"],
-    ["stop by keyboard", "armed stop stopped"],
-    ["armed stop stopped", "stop: stopped"],
-    ["stop by keyboard", "end by test"],
-  ]) {
-    assert.ok(told.includes(first) && told.indexOf(first) < told.indexOf(then), `${told}`);
-  }
-  assert.ok(events.every(({ timeUs }, at) => at === 0 || timeUs >= events[at - 1].timeUs));
-  const kept = report.commands.filter((event) => event.kind !== "transition");
-  assert.ok(kept.length >= 7 && kept.every(({ command }) => command !== "status"));
-  // The steps are what they were.
-  const replay = await replayLog(log, options.policy.bytes);
-  assert.deepEqual([replay.equal, replay.steps], [true, report.steps]);
-});
-
-test("controls: a run without seconds outlives its stops, and is armed again", async () => {
-  const options = await patientRun(await theBoard(), folder);
-  const controls = new Controls();
-  const abort = new AbortController();
-  const running = runPolicy({ ...options, arm: false, controls, signal: abort.signal });
-  await until("the run", () => controls.run !== null);
-  for (let round = 0; round < 2; round++) {
-    assert.equal(await controls.order(reset, "test"), "disarmed");
-    assert.equal(await controls.order(arm, "test"), "armed");
-    assert.equal(await controls.order(stop, "test"), "stopped");
-    await delay(120);
-  }
-  assert.equal(controls.run!.running, true);
-  await controls.order(reset, "test");
-  await controls.order(arm, "test");
-  abort.abort("signal SIGTERM");
-  const report = await running;
-  assert.ok(report.deviceAtRest);
-  const told = wordsOf(readLog(report.logPath).events());
-  assert.equal(told.filter((line) => line === "disarmed arm armed").length, 3);
-  assert.ok(told.indexOf("end by signal SIGTERM") > told.lastIndexOf("arm: armed"));
+  await controls.order(stop, "keyboard");
+  await assert.rejects(controls.order(arm, "ctl"), refused("command", /while stopped/));
+  assert.equal(await controls.order(reset, "ctl"), "disarmed");
+  const report = await run.close();
+  const told = wordsOf(one);
+  assert.deepEqual(told.slice(0, 3), ["arm by keyboard", "disarmed arm armed", "arm: armed"]);
+  const rest = told.slice(-10).filter((each) => !each.startsWith("status"));
+  assert.deepEqual(rest.slice(-8), [
+    "stop by keyboard",
+    "armed stop stopped",
+    "stop: stopped",
+    "arm by ctl",
+    "arm: arm is not permitted while stopped; permitted: stop, reset, status",
+    "reset by ctl",
+    "stopped reset disarmed",
+    "reset: disarmed",
+  ]);
+  assert.ok(told.includes("status by ctl"));
+  const kept = report.commands.map((each) => each.kind !== "transition" && each.command);
+  assert.deepEqual([kept.includes("status"), kept.length], [false, 12]);
 });
 
 test("controls: a stop waits behind nobody, and ends the arm that is waited for", async () => {
-  const board = await theBoard();
-  const controls = new Controls();
-  const run = await startRun(await patientRun(board, folder));
-  controls.attach(run);
-  await controls.order(reset, "test");
-  board.pause();
+  const { controls, run, stage } = staged();
+  stage.cut = true;
   const armed = assert.rejects(controls.order(arm, "one"), refused("handshake", /did not arm/));
   for (const command of [arm, reset]) {
     const line = /arm \(one\) is under way: stop it, or wait for it/;
     await assert.rejects(controls.order(command, "another"), refused("command", line));
   }
   assert.match(await controls.order(status, "another"), /^disarmed/);
+  const cycles = run.status.count(Count.cycles);
   const stopped = controls.order(stop, "another");
-  await until("the loop to stop", () => run.status.mode === Mode.stopped);
-  // The one who waited knows at once, long before a loop gives an arm up.
   await armed;
-  board.resume();
+  // A loop gives an arm up after a second, 20 cycles.
+  assert.ok(run.status.count(Count.cycles) < cycles + 10, "the one who waited knows it at once");
+  assert.equal(run.status.mode, Mode.stopped);
+  stage.cut = false;
   assert.equal(await stopped, "stopped");
-  await delay(300);
-  assert.equal(run.status.mode, Mode.stopped, "the arm that was on its way came to nothing");
-  movedNothing(await run.close());
+  assert.equal(stage.far.accepted, 0, "the arm that was on its way came to nothing");
+  await run.close();
 });
 
 test("controls: an arm that the loop gave up leaves no stop, and can be asked again", async () => {
-  const board = await theBoard();
-  const controls = new Controls();
-  const run = await startRun(await patientRun(board, folder));
-  controls.attach(run);
-  await controls.order(reset, "test");
-  board.pause();
+  const { controls, run, stage } = staged();
+  stage.cut = true;
   await assert.rejects(controls.order(arm, "test"), refused("handshake", /did not arm/));
+  stage.cut = false;
+  const cycles = run.status.count(Count.cycles);
+  await until("three more cycles", () => run.status.count(Count.cycles) > cycles + 3);
   assert.equal(run.status.mode, Mode.disarmed);
-  board.resume();
-  await until("a fresh observation", () => run.status.reasons === 0);
-  // What the hung board had in its port may arm it now, which the loop does not let stand.
-  await delay(300);
-  await controls.order(reset, "test");
   assert.equal(await controls.order(arm, "test"), "armed");
-  assert.ok((await run.close()).deviceAtRest);
+  await run.close();
+  assert.equal(stage.far.mode, DeviceMode.stopped);
 });
 
-test("controls: a stop before the run has begun keeps it from being armed", async () => {
+test("controls: what was asked before the run is answered, kept, and a stop is done", async () => {
   const controls = new Controls();
   await assert.rejects(controls.order(arm, "keyboard"), refused("command", /the run is starting/));
+  await assert.rejects(controls.order(status, "ctl"), refused("command", /the run is starting/));
   assert.match(await controls.order(stop, "keyboard"), /stopped before anything was armed/);
-  const options = await patientRun(await theBoard(), folder);
-  const driven = runPolicy({ ...options, arm: true, reset: true, seconds: 5, controls });
-  await assert.rejects(driven, refused("command", /stopped before it began/));
-  const { run } = controls;
-  const log = readLog(run!.logPath.replace(/\.open$/, ""));
-  const told = wordsOf(log.events());
-  assert.deepEqual(told.slice(0, 2), ["arm by keyboard", "arm: the run is starting: wait for it"]);
-  assert.ok(
-    told.includes("stop by keyboard") && !told.some((line) => /^(reset|arm) by pro/.test(line)),
-  );
-  for (const step of log.steps()) assert.equal(step.validUntilUs, 0);
+  const one = new StagedRun();
+  controls.attach(one.run);
+  await until("the stop", () => one.run.status.mode === Mode.stopped);
+  assert.deepEqual(wordsOf(one).slice(0, 2), [
+    "arm by keyboard",
+    "arm: the run is starting: wait for it",
+  ]);
+  assert.ok(wordsOf(one).includes("stop by keyboard"));
+  await one.run.close();
 });
 
-test("controls: who ends a run while an arm is waited for does not see it armed", async () => {
-  const board = await theBoard();
-  const controls = new Controls();
-  const abort = new AbortController();
-  const options = await patientRun(board, folder);
-  const running = runPolicy({ ...options, arm: false, controls, signal: abort.signal });
-  await until("the run", () => controls.run !== null);
-  await controls.order(reset, "test");
-  board.pause();
-  const armed = assert.rejects(controls.order(arm, "one"), refused("handshake", /did not arm/));
-  await delay(100);
-  abort.abort("signal SIGINT");
-  board.resume();
+test("controls: whoever ends a run stops an arm that is waited for", async () => {
+  const one = staged();
+  const { controls, run, stage } = one;
+  stage.cut = true;
+  const armed = assert.rejects(controls.order(arm, "test"), refused("handshake", /did not arm/));
+  controls.end("signal SIGTERM");
+  stage.cut = false;
   await armed;
-  movedNothing(await running);
+  const cycles = run.status.count(Count.cycles);
+  await until("some more cycles", () => run.status.count(Count.cycles) > cycles + 5);
+  assert.ok(wordsOf(one).includes("end by signal SIGTERM"));
+  assert.ok(!wordsOf(one).includes("disarmed arm armed"), "it was never armed");
+  await run.close();
 });
 
-test("controls: who ends a run while it starts does not see it armed", async () => {
-  const options = await patientRun(await theBoard(), folder);
-  const signal = AbortSignal.abort("signal SIGINT");
-  const report = await runPolicy({ ...options, arm: true, reset: true, seconds: 5, signal });
-  movedNothing(report);
-  assert.deepEqual(wordsOf(readLog(report.logPath).events()), ["end by signal SIGINT"]);
-  await (await theBoard()).close();
+test("controls: an end of what rests is no stop", async () => {
+  const one = staged();
+  one.controls.end("program");
+  await one.run.close();
+  assert.deepEqual(wordsOf(one), ["end by program"]);
+  assert.equal(one.stage.far.mode, DeviceMode.disarmed);
 });

@@ -35,7 +35,7 @@ export class LoopStage {
   readonly #plan: { readonly atUs: number; readonly act: () => void }[] = [];
   /** Called at the end of each cycle with its number. */
   after: (seq: number) => void = () => {};
-  act: (observation: Float32Array, action: Float32Array) => void = (_, action) => {
+  act: (observation: Float32Array, action: Float32Array) => void | Promise<void> = (_, action) => {
     action.fill(0.5);
   };
   readonly device: BridgeDevice;
