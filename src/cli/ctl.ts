@@ -62,7 +62,7 @@ async function robotOf(target: string): Promise<string> {
       cause: error,
     });
   }
-  const { value } = parseYaml(text, target);
+  const { value } = parseYaml(text, target, "robot-file");
   const robot = typeof value === "object" && value !== null && "robot" in value ? value.robot : "";
   if (typeof robot === "string" && /^[a-z0-9][a-z0-9_-]*$/.test(robot)) return robot;
   throw new SinewError("robot-file", `${target} names no robot: give the robot's name`);

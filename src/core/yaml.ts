@@ -1,5 +1,5 @@
 import { type Document, isMap, isScalar, LineCounter, parseDocument, stringify } from "yaml";
-import { messageOf, SinewError } from "./errors.ts";
+import { type ErrorCode, messageOf, SinewError } from "./errors.ts";
 
 /** A place in a text, both from 1. */
 export interface TextPlace {
@@ -21,13 +21,17 @@ export interface YamlFile {
   placeOf(keys: readonly (string | number)[]): string;
 }
 
-/** Reads YAML 1.2 text; `path` is used in messages only. What is no YAML is in its `faults`. */
+/**
+ * Reads YAML 1.2 text, with the merge keys (`<<`) of 1.1; `path` is used in messages only. What is
+ * no YAML is in its `faults`.
+ */
 export function readYaml(text: string, path: string): YamlFile {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: true,
+    merge: true,
   });
   const position = (offset: number): TextPlace => {
     const { line, col } = lines.linePos(offset);
@@ -44,7 +48,7 @@ export function readYaml(text: string, path: string): YamlFile {
     // What is no YAML may stand for nothing at all.
     value = faults.length === 0 ? document.toJS() : undefined;
   } catch (error) {
-    // Aliases of aliases that would grow without an end.
+    // What an alias or a merge leads to is known only now.
     faults.push({ ...position(0), message: messageOf(error) });
   }
   return {
@@ -57,14 +61,14 @@ export function readYaml(text: string, path: string): YamlFile {
 }
 
 /**
- * Parses YAML 1.2 text; `path` is used in messages only. Throws `SinewError("robot-file")` with
- * line and column for what is no YAML, and for a key that is given twice.
+ * The same, or throws a `SinewError` of the given code with line and column for what is no YAML,
+ * and for a key that is given twice.
  */
-export function parseYaml(text: string, path: string): YamlFile {
+export function parseYaml(text: string, path: string, code: ErrorCode): YamlFile {
   const file = readYaml(text, path);
   const [fault] = file.faults;
   if (fault === undefined) return file;
-  throw new SinewError("robot-file", `${placeText(path, fault)}: ${fault.message}`);
+  throw new SinewError(code, `${placeText(path, fault)}: ${fault.message}`);
 }
 
 /** Plain values as YAML text, which parses to the same values again. */
