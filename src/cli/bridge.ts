@@ -39,7 +39,7 @@ async function act(options: Options): Promise<void> {
   const { url, prefix, robot } = options;
   const bridge = await startBridge(options.port, options.baud, { url, prefix, robot });
   terminal.line(`bridge ready: ${options.port} <-> ${url} ${prefix}/${robot}`);
-  const why = await Promise.race([bridge.ended, interrupted()]);
+  const why = await Promise.race([bridge.ended, interrupted().then(() => null)]);
   await bridge.close();
   const { toDevice, fromDevice, droppedToDevice, droppedFromDevice } = bridge.counts;
   terminal.line(`to the device ${toDevice}, dropped ${droppedToDevice}`);

@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { runPolicy } from "../edge/drive.ts";
 import { parseRobot } from "../edge/robot.ts";
-import { type RunReport, runPolicy } from "../edge/run.ts";
+import type { RunReport } from "../edge/run.ts";
 import type { Board } from "../hil/board.ts";
 import { startEmulated } from "../hil/emulated-board.ts";
 import { type LogFile, readLog } from "../log/reader.ts";

@@ -3,6 +3,7 @@ import type { Run, RunReport } from "../edge/run.ts";
 import { Count, Measure } from "../edge/status.ts";
 import { nameOfDeviceReason } from "../link/device.ts";
 import { Happening } from "../safety/supervisor.ts";
+import { eventsOf, historyRows } from "./history.ts";
 
 /** The line that someone who watches a run sees: the newest cycle and how the loop keeps time. */
 export function liveLine(run: Run, startUs: number): string {
@@ -57,6 +58,7 @@ export function reportRows(report: RunReport): string[][] {
   for (const what of [...gates, silence]) rows.push(["", what]);
   if (report.logFailure !== null) rows.push(["log ended early", report.logFailure]);
   for (const why of reasonsOfStops(report)) rows.push(["stopped", why]);
+  rows.push(...historyRows(eventsOf(report), report.startUs));
   rows.push(["device at rest", report.deviceAtRest ? "yes" : "NOT CONFIRMED"]);
   return rows;
 }

@@ -5,6 +5,7 @@ import { bridgeCommand } from "./bridge.ts";
 import { calibrateCommand } from "./calibrate.ts";
 import { checkEnvCommand } from "./check-env.ts";
 import { contractCommand } from "./contract.ts";
+import { ctlCommand } from "./ctl.ts";
 import { demoCommand } from "./demo.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
@@ -48,6 +49,7 @@ for (const command of [
   contractCommand(),
   calibrateCommand(),
   runCommand(),
+  ctlCommand(),
   bridgeCommand(),
   replayCommand(),
   retrainCommand(),
@@ -66,10 +68,11 @@ for (const command of [program, ...program.commands]) {
   });
 }
 
-// `sinew ... | head` closes the pipe early: what was begun, perhaps on a motor, is still done.
+// `sinew ... | head` closes the pipe early, and a terminal may go away: what was begun, perhaps on
+// a motor, is still done.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
+    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
   });
 }
 

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { historyRows } from "./history.ts";
 import { readPolicyFile } from "./policy-file.ts";
 import { Terminal, table } from "./terminal.ts";
 
@@ -47,8 +48,11 @@ async function act(path: string, options: Options): Promise<void> {
     const { seq, field, logged, replayed } = first;
     rows.push(["first", `seq ${seq}: ${field} was ${logged}, is ${replayed}`]);
   }
+  const events = log.events();
+  rows.push(...historyRows(events, events[0]?.timeUs ?? 0));
   if (log.damaged > 0) rows.push(["damaged", `${log.damaged} chunks of the log were skipped`]);
   for (const line of table(rows)) terminal.line(line);
-  terminal.result({ equal, steps, differing, unverified, first, samePolicy, damaged: log.damaged });
+  const { damaged } = log;
+  terminal.result({ equal, steps, differing, unverified, first, samePolicy, damaged, events });
   if (!equal) process.exitCode = 1;
 }

@@ -5,15 +5,18 @@ import type { Robot } from "../edge/robot.ts";
 /** Reads a robot file. Throws `SinewError("robot-file")`, see `parseRobot`. */
 export async function readRobotFile(path: string): Promise<Robot> {
   const { parseRobot } = await import("../edge/robot.ts");
-  let text: string;
+  return parseRobot(robotText(path), path);
+}
+
+/** The text of a robot file. Throws `SinewError("robot-file")` where it cannot be read. */
+export function robotText(path: string): string {
   try {
-    text = readFileSync(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     throw new SinewError("robot-file", `${path} cannot be read: see docs/robot.md for an example`, {
       cause: error,
     });
   }
-  return parseRobot(text, path);
 }
 
 /**

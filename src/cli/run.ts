@@ -1,17 +1,26 @@
 import { Command } from "commander";
+import { nameOfMode } from "../core/step.ts";
+import { commands, nameOfKey } from "../edge/commands.ts";
+import type { Controls } from "../edge/controls.ts";
+import type { Drive } from "../edge/drive.ts";
+import type { RunReport } from "../edge/run.ts";
 import type { Protection } from "../link/link.ts";
 import { liveLine, reasonsOfStops, reportRows } from "./drive.ts";
+import { answerLine, StopWatch } from "./history.ts";
+import { keysLine, listenToKeys, takesKeys } from "./keyboard.ts";
 import { numberWithin } from "./option.ts";
 import { readPolicyFile } from "./policy-file.ts";
 import { chosenPolicy, readRobotFile } from "./robot-file.ts";
+import { runPlaces } from "./runtime-folder.ts";
 import { interrupted } from "./signal.ts";
 import { Terminal, table } from "./terminal.ts";
 
 interface Options {
   readonly policy?: string;
-  readonly seconds: number;
+  readonly seconds?: number;
   readonly arm: boolean;
   readonly reset: boolean;
+  readonly dryRun: boolean;
   readonly json: boolean;
 }
 
@@ -25,17 +34,30 @@ function warningsOf({ gates, silence }: Protection): string[] {
 
 /** `sinew run`. */
 export function runCommand(): Command {
+  const keys = commands.map((one) => `  ${nameOfKey(one).padEnd(8)}${one.name}: ${one.help}`);
   return new Command("run")
     .description("Run a policy on a robot: on time, inside limits, every step logged.")
     .argument("<robot>", "the robot's file, robot.yaml")
     .option("--policy <path>", "the policy's ONNX file (default: the robot file's)")
-    .option("--seconds <s>", "how long to run, in seconds", numberWithin(0.1, 1e6), 10)
-    .option("--arm", "let the policy drive; without it the loop reads, decides and logs", false)
+    .option(
+      "--seconds <s>",
+      "how long to run, in seconds, or until the first stop (default: until Ctrl-C or SIGTERM)",
+      numberWithin(0.1, 1e6),
+    )
+    .option("--arm", "let the policy drive at once; without it nothing moves until an arm", false)
     .option("--reset", "first leave a stop that the device has latched", false)
+    .option(
+      "--dry-run",
+      "check the robot file with the policy, print it whole, open nothing",
+      false,
+    )
     .option("--json", "print the report as one JSON object on stdout", false)
     .addHelpText(
       "after",
       `
+Keys, in a terminal (never in a pipe); npx sinew ctl does the same from elsewhere:
+${keys.join("\n")}
+
 Ctrl-C stops the robot and completes the log. Exit code 1: the run was stopped by a fault.
 A software stop is not an emergency stop.
 
@@ -46,31 +68,65 @@ Example:
 }
 
 async function act(path: string, options: Options): Promise<void> {
-  const { runPolicy } = await import("../edge/run.ts");
+  if (options.dryRun) return (await import("./dry-run.ts")).dryRun(path, options);
   const { protectionOf } = await import("../link/link.ts");
   const terminal = new Terminal(options);
   const robot = await readRobotFile(path);
   const file = chosenPolicy(options.policy, robot, path);
   const policy = { bytes: readPolicyFile(file), path: file };
   for (const line of warningsOf(protectionOf(robot.link))) terminal.line(line);
-  const abort = new AbortController();
-  void interrupted().then(() => abort.abort());
-  let startUs = Number.NaN;
-  const report = await runPolicy({
-    policy,
-    robot,
-    startedAt: new Date().toISOString(),
-    seconds: options.seconds,
-    arm: options.arm,
-    reset: options.reset,
-    signal: abort.signal,
-    onLook: (run) => {
-      if (Number.isNaN(startUs)) startUs = run.status.live().timeUs;
-      terminal.live(liveLine(run, startUs));
-    },
-  });
+  const startedAt = new Date().toISOString();
+  const report = await driveCommanded({ ...options, policy, robot, startedAt }, terminal);
   for (const line of table(reportRows(report))) terminal.line(line);
   terminal.line(`\nnext  npx sinew replay ${report.logPath} --policy ${file}`);
   terminal.result(report);
   if (reasonsOfStops(report).length > 0 || !report.deviceAtRest) process.exitCode = 1;
+}
+
+/** Drives while keys, `sinew ctl` and signals command it. */
+async function driveCommanded(
+  drive: Omit<Drive, "controls" | "source" | "signal" | "onLook">,
+  terminal: Terminal,
+): Promise<RunReport> {
+  const { runPolicy } = await import("../edge/drive.ts");
+  const { Controls } = await import("../edge/controls.ts");
+  const { openCtl } = await import("../edge/ctl-server.ts");
+  const controls = new Controls((event) => {
+    const line = answerLine(event);
+    if (line !== null) terminal.line(line);
+  });
+  const abort = new AbortController();
+  void interrupted().then((who) => abort.abort(who));
+  const ctl = await openCtl(runPlaces(), drive.robot.robot, controls);
+  const stopKeys = startKeys(controls, terminal);
+  const stops = new StopWatch();
+  let startUs = Number.NaN;
+  try {
+    return await runPolicy({
+      ...drive,
+      controls,
+      source: "command line",
+      signal: abort.signal,
+      onLook: (run) => {
+        if (Number.isNaN(startUs)) startUs = run.status.live().timeUs;
+        for (const line of stops.look(run)) terminal.line(line);
+        terminal.live(`${nameOfMode(run.status.mode).padEnd(8)}  ${liveLine(run, startUs)}`);
+      },
+    });
+  } finally {
+    stopKeys();
+    ctl.close();
+  }
+}
+
+/** Takes single keys where somebody sits at the terminal; returns how to end that. */
+function startKeys(controls: Controls, terminal: Terminal): () => void {
+  if (!takesKeys(process.stdin, terminal.isWatched)) return () => {};
+  terminal.line(keysLine());
+  return listenToKeys(process.stdin, (typed) => {
+    if (typed === "interrupt") process.kill(process.pid, "SIGINT");
+    else if (typed === "other") terminal.line(keysLine());
+    // Its answer is told as every answer is.
+    else void controls.order(typed, "keyboard").catch(() => {});
+  });
 }

@@ -27,6 +27,11 @@ export class Terminal {
     this.#plainUs = clock.now() + plainEveryUs;
   }
 
+  /** Whether a person sees the lines as they come. */
+  get isWatched(): boolean {
+    return this.#stream.isTTY === true;
+  }
+
   /** One finished line. */
   line(text: string = ""): void {
     this.#clear();

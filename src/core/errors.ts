@@ -30,7 +30,9 @@ export type ErrorCode =
   | "port"
   | "broker"
   | "board"
-  | "handshake";
+  | "handshake"
+  | "command"
+  | "ctl";
 
 /** The message of anything that was thrown, on one line. */
 export function messageOf(thrown: unknown): string {

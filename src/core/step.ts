@@ -18,6 +18,10 @@ export const Reason = {
   homeMissed: 256,
   /** An actuator that is to be driven stands further beyond its limits than what is near. */
   beyondLimits: 512,
+  /** Cycles were skipped, and the last permitted action stands in for the policy's answer. */
+  missHeld: 65_536,
+  /** Cycles were skipped, and robot.yaml asks for a stop then. */
+  missStopped: 131_072,
 } as const;
 
 /** The bits of `reasons` as words, in the order of the bits. */

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
-import type { LoopWord, LoopWork } from "./worker.ts";
+import type { LogDoor, LoopWord, LoopWork } from "./worker.ts";
 
 /** How the control thread ended. */
 export interface ThreadEnd {
@@ -39,9 +39,9 @@ export class ControlThread {
     });
   }
 
-  /** Lets the loop begin, with the log's ring. */
-  start(ring: SharedArrayBuffer): void {
-    this.#worker.postMessage(ring);
+  /** Lets the loop begin, with the way to its log. */
+  start({ ring, events }: LogDoor): void {
+    this.#worker.postMessage({ ring, events }, [events]);
   }
 
   /** Ends the thread wherever it is. */

@@ -1,10 +1,12 @@
 import type { Clock } from "../core/clock.ts";
 import { isDriving, Mode, Reason, type Step, Verdict } from "../core/step.ts";
 import { type RobotDevice, StopReason } from "../link/device.ts";
+import type { LogEvent } from "../log/event.ts";
 import { Happening, type Supervisor } from "../safety/supervisor.ts";
 import type { Start } from "./start.ts";
 import { Count, Measure, Request, State, type Status } from "./status.ts";
 import { type Cycle, Stage, tick } from "./tick.ts";
+import { eventOfTransition } from "./transition-event.ts";
 
 /** What the loop drives: the parts of its cycles, of which some must be able to do more. */
 export interface Rig extends Omit<Cycle, "meter"> {
@@ -12,6 +14,8 @@ export interface Rig extends Omit<Cycle, "meter"> {
   readonly device: RobotDevice;
   readonly supervisor: Supervisor;
   readonly approach: Start;
+  /** Keeps what happens beside the cycles. */
+  readonly events: { append(event: LogEvent): void };
 }
 
 const never = Number.NEGATIVE_INFINITY;
@@ -131,6 +135,7 @@ export class Loop {
     while (this.#transitionsShown < supervisor.transitionCount) {
       const transition = supervisor.transition(this.#transitionsShown);
       this.#status.addTransition(this.#transitionsShown++, transition);
+      this.#rig.events.append(eventOfTransition(transition, device.why));
     }
   }
 
@@ -139,6 +144,10 @@ export class Loop {
     if ((requests & Request.end) !== 0) this.#ending = true;
     // A stop wins over what was asked for with it.
     if ((requests & Request.stop) !== 0) {
+      // Who waits for an arm learns that there will be none.
+      if (this.#armUntilUs !== never || (requests & Request.arm) !== 0) {
+        this.#status.add(Count.refusedRequests, 1);
+      }
       this.#armUntilUs = never;
       supervisor.tell(Happening.stop, nowUs);
       device.stop(StopReason.request);

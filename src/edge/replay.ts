@@ -9,7 +9,7 @@ import { loadPolicy } from "../policy/policy.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
 import { Start, type StartChoice } from "./start.ts";
-import { type Cycle, tick } from "./tick.ts";
+import { type Cycle, type MissPolicy, tick } from "./tick.ts";
 
 /** The first record that came out differently. */
 export interface Difference {
@@ -87,6 +87,7 @@ async function compare(
       }
       // One difference must not make all that follow differ: the robot did what is logged.
       guard.reset(logged.action);
+      step.action.set(logged.action);
       approach.recall(logged.proposed);
       policy.recall?.(logged.proposed);
     }
@@ -115,6 +116,8 @@ function cycleOf(
     log: { append: () => true },
     meter: inputs,
     ttlUs: metadataOf<number>(log, "commandTtlUs"),
+    // A log from before there was a choice coasted.
+    onMiss: (log.metadata.get("onMiss") ?? "coast") as MissPolicy,
     step: makeStep(log.spec),
   };
 }

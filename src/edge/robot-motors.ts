@@ -81,7 +81,7 @@ export function checkMotors(
   idKey: string,
   { motors }: MotorChoice,
   limits: Readonly<Record<string, { rateMax?: number }>>,
-  fail: (keys: readonly (string | number)[], line: string) => never,
+  fail: (keys: readonly (string | number)[], line: string) => void,
 ): void {
   for (const key of ["id", "joint"] as const) {
     motors.forEach((motor, at) => {

@@ -1,16 +1,18 @@
 import * as v from "valibot";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
-import { parseYaml } from "../core/yaml.ts";
+import { readYaml, type YamlFile } from "../core/yaml.ts";
 import type { StopChoice } from "../link/device.ts";
 import { servoIdMax as dynamixelIdMax } from "../link/dynamixel-packet.ts";
 import { servoIdMax as feetechIdMax } from "../link/feetech-packet.ts";
 import type { LinkChoice } from "../link/link.ts";
 import type { DynamixelLine, ServoLine } from "../link/servo-joints.ts";
 import { type Limits, limitsOf } from "../safety/limits.ts";
+import { checkSchema, Mistakes } from "./robot-mistakes.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
 import type { Setpoint } from "./setpoints.ts";
 import type { StartChoice } from "./start.ts";
+import type { MissPolicy } from "./tick.ts";
 
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
@@ -120,6 +122,7 @@ const robotSchema = v.strictObject({
   start: v.optional(startSchema),
   commandTtlMs: v.optional(milliseconds),
   observationAgeMs: v.optional(milliseconds),
+  onMiss: v.optional(v.picklist(["coast", "hold", "stop"], "give coast, hold or stop"), "coast"),
   log: v.optional(v.strictObject({ directory: v.optional(text, "logs") }), {}),
 });
 
@@ -142,6 +145,8 @@ export interface Robot {
   readonly commandTtlMs: number | undefined;
   /** How old an observation may be; undefined for two periods. */
   readonly observationAgeMs: number | undefined;
+  /** What to do in the first cycle after some that were skipped. */
+  readonly onMiss: MissPolicy;
   readonly log: { readonly directory: string };
 }
 
@@ -150,25 +155,42 @@ export interface Robot {
  * YAML, a value out of its range, or a key that does not exist.
  */
 export function parseRobot(source: string, path: string): Robot {
-  const file = parseYaml(source, path, "robot-file");
-  const fail = (keys: readonly (string | number)[], line: string): never => {
-    throw new SinewError("robot-file", `${file.placeOf(keys)}: ${line}`);
-  };
-  const result = v.safeParse(robotSchema, file.value);
-  if (!result.success) {
-    const issue = result.issues[0];
-    const keys = (issue.path ?? []).map((item) => item.key as string);
-    return fail(keys, lineOf(keys.join("."), issue));
-  }
-  const { robot, link, policy, limits, stops, setpoints, log } = result.output;
-  const { commandTtlMs, observationAgeMs } = result.output;
-  if (Object.keys(link).length !== 1) {
+  const { robot, mistakes } = checkRobot(readYaml(source, path), path);
+  const [first, ...others] = mistakes.list();
+  if (robot !== null && first === undefined) return robot;
+  const many = `(and ${others.length} more: npx sinew run ${path} --dry-run tells all)`;
+  const line = others.length === 0 ? first.message : `${first.message} ${many}`;
+  throw new SinewError("robot-file", `${path}:${first.line}:${first.column}: ${line}`);
+}
+
+/** The robot of `file` and what is wrong there; null where that is too much to go on. */
+export function checkRobot(
+  file: YamlFile,
+  path: string,
+): { readonly robot: Robot | null; readonly mistakes: Mistakes } {
+  const mistakes = new Mistakes(file);
+  const output = mistakes.none ? checkSchema(robotSchema, file, mistakes) : null;
+  if (output === null) return { robot: null, mistakes };
+  if (Object.keys(output.link).length !== 1) {
     const known = Object.keys(linkSchema.entries).join(", ");
-    return fail(["link"], `link: give exactly one of ${known}`);
+    mistakes.add(["link"], `link: give exactly one of ${known}`);
+    return { robot: null, mistakes };
   }
+  const fail = (keys: readonly (string | number)[], line: string): void => mistakes.add(keys, line);
+  return { robot: robotOf(output, path, fail), mistakes };
+}
+
+/** The robot of a file that keeps the schema; `fail` is told what no schema can see. */
+function robotOf(
+  output: v.InferOutput<typeof robotSchema>,
+  path: string,
+  fail: (keys: readonly (string | number)[], line: string) => void,
+): Robot {
+  const { robot, link, policy, limits, stops, setpoints, log } = output;
+  const { commandTtlMs, observationAgeMs, onMiss } = output;
   const line = link.feetech ?? link.dynamixel;
   if (line !== undefined && stops !== undefined) {
-    return fail(["stops"], "stops: servos hold their place on a stop: leave it out");
+    fail(["stops"], "stops: servos hold their place on a stop: leave it out");
   }
   const choices = limits as Robot["limits"];
   if (line !== undefined) checkServos(link, line, choices, fail);
@@ -179,8 +201,8 @@ export function parseRobot(source: string, path: string): Robot {
     checkMotors(["link", "moteus", "motors"], "id", link.moteus, choices, fail);
   }
   const choice = choiceOf(link, robot);
-  const start = startOf(result.output.start, choice, fail);
-  const times = { commandTtlMs, observationAgeMs };
+  const start = startOf(output.start, choice, fail);
+  const times = { commandTtlMs, observationAgeMs, onMiss };
   return {
     ...{ path, robot, link: choice, policy, limits: choices, stops },
     ...{ setpoints, start, ...times, log },
@@ -200,7 +222,7 @@ function choiceOf(link: v.InferOutput<typeof linkSchema>, robot: string): LinkCh
 function startOf(
   start: v.InferOutput<typeof startSchema> | undefined,
   link: LinkChoice,
-  fail: (keys: readonly (string | number)[], line: string) => never,
+  fail: (keys: readonly (string | number)[], line: string) => void,
 ): StartChoice | undefined {
   if (start === undefined) return undefined;
   const joints = jointsOf(link);
@@ -209,7 +231,7 @@ function startOf(
   if (home !== undefined && speed > slowest) {
     const { joint } = joints.find(({ maxSpeed }) => maxSpeed === slowest)!;
     const most = `${joint} has maxSpeed ${slowest}, so give that at most`;
-    return fail(["start", "speed"], `"start.speed" is ${speed}: ${most}`);
+    fail(["start", "speed"], `"start.speed" is ${speed}: ${most}`);
   }
   return { ...(start as StartChoice), speed };
 }
@@ -229,7 +251,7 @@ function checkServos(
   link: v.InferOutput<typeof linkSchema>,
   { servos }: Pick<v.InferOutput<typeof feetechSchema>, "servos">,
   limits: Robot["limits"],
-  fail: (keys: readonly (string | number)[], line: string) => never,
+  fail: (keys: readonly (string | number)[], line: string) => void,
 ): void {
   const [family] = Object.keys(link);
   for (const key of ["id", "joint"] as const) {
@@ -245,13 +267,6 @@ function checkServos(
     const keys = ["limits", name, "rateMax"];
     fail(keys, `"${keys.join(".")}": servos have no rateMax: give maxSpeed to its servo`);
   }
-}
-
-function lineOf(key: string, issue: v.BaseIssue<unknown>): string {
-  if (issue.type === "strict_object" && issue.expected === "never") return `unknown key "${key}"`;
-  if (issue.type === "strict_object" && key !== "") return `"${key}" is missing`;
-  if (key === "") return "this is no robot file: give robot, link, ...";
-  return `"${key}": ${issue.message}`;
 }
 
 /**
@@ -273,6 +288,12 @@ export function ofRobotFile<Value>(robot: Robot, body: () => Value): Value {
 export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
   const { observationAgeMs: ageMs, limits: action } = robot;
   return limitsOf(spec, ageMs === undefined ? { action } : { action, ageUsMax: ageMs * 1000 });
+}
+
+/** Whether robot.yaml may say how fast that action may change: a servo's goal has its maxSpeed. */
+export function hasRateMax(link: LinkChoice, action: string): boolean {
+  if ("feetech" in link || "dynamixel" in link) return false;
+  return !(("odrive" in link || "moteus" in link) && action.endsWith("_position"));
 }
 
 /** How long the device may act on one command, in microseconds. */

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { monotonicClock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { isDriving, Mode, nameOfMode, namesOfReasons } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
 import { type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
+import type { LogEvent } from "../log/event.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { readPolicyFile } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
@@ -26,6 +28,8 @@ export interface RunOptions {
 /** What a run did. */
 export interface RunReport {
   readonly policyId: string;
+  /** When the run began, microseconds of the host's monotonic clock. */
+  readonly startUs: number;
   readonly cycles: number;
   /** Cycles that were not over when the next was due, with those skipped for it. */
   readonly missed: number;
@@ -40,6 +44,8 @@ export interface RunReport {
   readonly protection: Protection;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
   readonly transitions: readonly Transition[];
+  /** Who asked for what, and what came of it: the newest 64, but for who asked how it stands. */
+  readonly commands: readonly LogEvent[];
   /** Why the device was last not armed or stopped by itself; empty where it did not say. */
   readonly why: string;
   /**
@@ -64,6 +70,7 @@ const spareMs = 1500;
 const resetMs = 2500;
 const stopMs = 1000;
 const lookMs = 5;
+const commandsKept = 64;
 
 /** A policy that is running in its control thread. Disarmed until `arm` is called. */
 export class Run {
@@ -75,6 +82,9 @@ export class Run {
   readonly #link: Link;
   readonly #log: Log;
   readonly #thread: ControlThread;
+  readonly #startUs = monotonicClock().now();
+  readonly #commands: LogEvent[] = [];
+  #arming = false;
 
   constructor(
     policy: { readonly id: string; readonly spec: Spec },
@@ -99,18 +109,41 @@ export class Run {
     return this.status.state === State.running;
   }
 
+  /** It drives, or may do so any moment. */
+  get moves(): boolean {
+    return this.#arming || isDriving(this.status.mode) || this.#deviceMode() === "arming";
+  }
+
+  /** Keeps a command or its answer, in the log and for the report. */
+  note(event: LogEvent): void {
+    this.#log.append(event);
+    if ("command" in event && event.command === "status") return;
+    this.#commands.push(event);
+    if (this.#commands.length > commandsKept) this.#commands.shift();
+  }
+
   /**
    * Lets the policy drive, from home where the robot has one. Throws `SinewError("handshake")`
-   * where the device or the loop did not.
+   * where the device or the loop did not, or somebody stopped it meanwhile.
    */
   async arm(): Promise<void> {
+    this.#arming = true;
+    try {
+      await this.#arm();
+    } finally {
+      this.#arming = false;
+    }
+  }
+
+  async #arm(): Promise<void> {
     const refused = this.status.count(Count.refusedRequests);
     this.status.ask(Request.arm);
     const settled = (): boolean =>
       isDriving(this.status.mode) || this.status.count(Count.refusedRequests) > refused;
-    await this.#until(settled, armWithinUs(this.spec.periodUs) / 1000 + spareMs);
+    const answered = await this.#until(settled, armWithinUs(this.spec.periodUs) / 1000 + spareMs);
     if (isDriving(this.status.mode)) return;
-    this.status.ask(Request.stop);
+    // A loop that said nothing may still do it.
+    if (!answered) this.status.ask(Request.stop);
     const { why } = this.status;
     const reason = why === "" ? "" : `; ${why}`;
     throw new SinewError(
@@ -138,10 +171,8 @@ export class Run {
 
   /** Stops where it is armed, ends the loop and completes the log. */
   async close(): Promise<RunReport> {
-    if (isDriving(this.status.mode) || this.#deviceMode() === "arming") await this.stop();
-    else if (this.running && this.#deviceMode() === "stopping") {
-      await this.#until(() => this.#deviceMode() === "stopped", stopMs);
-    }
+    if (this.moves) await this.stop();
+    else await this.#until(() => this.#rests, stopMs);
     this.status.ask(Request.end);
     const { linkLost, failure } = await this.#thread.ended;
     await this.#link.close();
@@ -152,6 +183,7 @@ export class Run {
     }
     return {
       policyId: this.policyId,
+      startUs: this.#startUs,
       cycles: this.status.count(Count.cycles),
       missed: this.status.count(Count.missed),
       skipped: this.status.count(Count.skipped),
@@ -162,17 +194,22 @@ export class Run {
       protection: protectionOf(this.#link.door),
       times,
       transitions: this.status.transitions(),
+      commands: this.#commands,
       why: this.status.why,
       furthest: this.#furthest(),
       linkLost,
       failure,
-      deviceAtRest:
-        !linkLost && failure === null && /^(stopped|disarmed)$/.test(this.#deviceMode()),
+      deviceAtRest: !linkLost && failure === null && this.#rests,
       logPath: closed.path,
       steps: closed.steps,
       droppedSteps: closed.dropped,
       logFailure: closed.failure,
     };
+  }
+
+  /** The device itself says so. */
+  get #rests(): boolean {
+    return /^(stopped|disarmed)$/.test(this.#deviceMode());
   }
 
   #deviceMode(): string {
@@ -238,6 +275,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     start,
     stops: robot.stops,
     ttlUs,
+    onMiss: robot.onMiss,
     status: status.shared,
   });
   try {
@@ -252,12 +290,13 @@ export async function startRun(options: RunOptions): Promise<Run> {
         robot: robot.robot,
         limits: JSON.stringify(limits),
         commandTtlUs: JSON.stringify(ttlUs),
+        onMiss: robot.onMiss,
         ...(start !== undefined && { start: JSON.stringify(start) }),
         ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),
         startedAt,
       },
     });
-    thread.start(log.ring);
+    thread.start(log);
     status.setState(State.running);
     return new Run({ id: policy.id, spec }, status, link, log, thread);
   } catch (error) {
@@ -265,38 +304,4 @@ export async function startRun(options: RunOptions): Promise<Run> {
     await link.close();
     throw error;
   }
-}
-
-/** What `runPolicy` does with a run. */
-export interface Drive extends RunOptions {
-  /** How long it runs, counted from when it is armed; the way home is not counted. */
-  readonly seconds: number;
-  /** Without it the loop reads, decides and logs, and nothing moves. */
-  readonly arm: boolean;
-  /** First leaves a stop that the device latched. */
-  readonly reset?: boolean;
-  /** Called about 20 times a second. */
-  readonly onLook?: (run: Run) => void;
-  /** Ends the run early. */
-  readonly signal?: AbortSignal;
-}
-
-/** Runs a policy for a time, or until it stops for a reason. Throws as `startRun` and `Run.arm`. */
-export async function runPolicy(drive: Drive): Promise<RunReport> {
-  const run = await startRun(drive);
-  let report: RunReport | null = null;
-  try {
-    if (drive.reset === true) await run.reset();
-    if (drive.arm) await run.arm();
-    const lookEveryMs = 50;
-    for (let ranMs = 0; ranMs < drive.seconds * 1000 && run.running; ) {
-      if (run.status.mode === Mode.stopped || drive.signal?.aborted === true) break;
-      await delay(Math.min(lookEveryMs, drive.seconds * 1000 - ranMs));
-      if (run.status.mode !== Mode.homing) ranMs += lookEveryMs;
-      drive.onLook?.(run);
-    }
-  } finally {
-    report = await run.close();
-  }
-  return report;
 }

@@ -16,37 +16,47 @@ export interface Setpoint {
  * go on.
  */
 export function specOfDevice(spec: Spec, setpoints: readonly Setpoint[]): Spec {
-  const names = Object.keys(setpoints[0]?.values ?? {});
-  const own = spec.observation.length - names.length;
-  if (own < 1) refuse("they leave the device nothing to tell");
-  const last = spec.observation.slice(own).map(({ name }) => name);
-  for (const name of names) {
-    if (last.includes(name)) continue;
-    const at = spec.observation.findIndex((channel) => channel.name === name);
-    const end = at < 0 ? last : spec.observation.slice(at).map((channel) => channel.name);
-    const all = names.length === 1 ? "the last channel" : `one of the last ${names.length}`;
-    refuse(
-      `"${name}" is not ${all}. The observation ends with ${end.join(", ")}: give all of these`,
-    );
+  for (const { line } of faultsOfSetpoints(spec, setpoints)) {
+    throw new SinewError("robot-file", `setpoints: ${line}`);
   }
-  setpoints.forEach(({ seconds, values }, at) => {
-    if (at === 0 ? seconds !== 0 : !(seconds > setpoints[at - 1].seconds)) {
-      refuse(`number ${at + 1} is at ${seconds} s: begin at 0 and go on in time`);
-    }
-    if (Object.keys(values).length !== names.length) {
-      refuse(`number ${at + 1} gives other channels than the first`);
-    }
-    for (const { name, unit, low, high } of spec.observation.slice(own)) {
-      // Written so that what is left out fails too.
-      if (values[name] >= low && values[name] <= high) continue;
-      refuse(`"${name}" is ${values[name]}: give ${low} to ${high} ${unit} in each`);
-    }
-  });
-  return { ...spec, observation: spec.observation.slice(0, own) };
+  const { length } = Object.keys(setpoints[0]?.values ?? {});
+  return { ...spec, observation: spec.observation.slice(0, spec.observation.length - length) };
 }
 
-function refuse(line: string): never {
-  throw new SinewError("robot-file", `setpoints: ${line}`);
+/** All that is wrong with `setpoints`: in which of them, from 0, and what. */
+export function* faultsOfSetpoints(
+  spec: Spec,
+  setpoints: readonly Setpoint[],
+): Generator<{ readonly at: number; readonly line: string }> {
+  const names = Object.keys(setpoints[0]?.values ?? {});
+  const own = spec.observation.length - names.length;
+  if (own < 1) {
+    yield { at: 0, line: "they leave the device nothing to tell" };
+    return;
+  }
+  const supplied = spec.observation.slice(own);
+  const last = supplied.map(({ name }) => name);
+  for (const name of names) {
+    if (last.includes(name)) continue;
+    const place = spec.observation.findIndex((channel) => channel.name === name);
+    const end = place < 0 ? last : spec.observation.slice(place).map((channel) => channel.name);
+    const all = names.length === 1 ? "the last channel" : `one of the last ${names.length}`;
+    const ends = `The observation ends with ${end.join(", ")}: give all of these`;
+    yield { at: 0, line: `"${name}" is not ${all}. ${ends}` };
+  }
+  for (const [at, { seconds, values }] of setpoints.entries()) {
+    if (at === 0 ? seconds !== 0 : !(seconds > setpoints[at - 1].seconds)) {
+      yield { at, line: `number ${at + 1} is at ${seconds} s: begin at 0 and go on in time` };
+    }
+    if (Object.keys(values).length !== names.length) {
+      yield { at, line: `number ${at + 1} gives other channels than the first` };
+    }
+    for (const { name, unit, low, high } of supplied) {
+      // Written so that what is left out fails too.
+      if (values[name] >= low && values[name] <= high) continue;
+      yield { at, line: `"${name}" is ${values[name]}: give ${low} to ${high} ${unit} in each` };
+    }
+  }
 }
 
 /**

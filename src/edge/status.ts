@@ -40,7 +40,7 @@ export const Count = {
   /** Commands that the link could not take at once. */
   droppedCommands: 5,
   droppedSteps: 6,
-  /** Requests that the mode table or the device's state did not permit. */
+  /** Requests that the mode table or the device's state did not permit, or that a stop ended. */
   refusedRequests: 7,
   /** Cycles that asked the device and got no whole answer: they went on with the last one. */
   failedReads: 8,

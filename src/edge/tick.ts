@@ -11,6 +11,14 @@ import type { Start } from "./start.ts";
 export const Stage = { read: 0, decide: 1, guard: 2, write: 3 } as const;
 export type Stage = (typeof Stage)[keyof typeof Stage];
 
+/**
+ * What to do in the first cycle after some that were skipped, while the robot is driven. In those
+ * that were skipped nothing is sent: the device goes on with the last command until it expires.
+ * `coast`: drive on as in any other cycle. `hold`: send the last permitted action once more in the
+ * place of the policy's. `stop`: that is a fault.
+ */
+export type MissPolicy = "coast" | "hold" | "stop";
+
 /** Everything that one cycle touches. A replay gives other parts, never another tick. */
 export interface Cycle {
   readonly clock: Pick<Clock, "now">;
@@ -26,6 +34,7 @@ export interface Cycle {
   readonly meter: { lap(stage: Stage): void };
   /** How long the device may act on one command, counted from the start of the cycle. */
   readonly ttlUs: number;
+  readonly onMiss: MissPolicy;
   readonly step: Step;
 }
 
@@ -40,7 +49,8 @@ export async function tick(cycle: Cycle, seq: number, late: boolean): Promise<vo
   admit(cycle);
   aim(cycle);
   await decide(cycle);
-  ease(cycle);
+  const held = miss(cycle, late);
+  ease(cycle, held);
   guard(cycle);
   write(cycle);
   log(cycle);
@@ -92,9 +102,23 @@ async function decide({ clock, policy, meter, step }: Cycle): Promise<void> {
   meter.lap(Stage.decide);
 }
 
+/** Says whether it put the last permitted action in the place of what the policy asked for. */
+function miss({ onMiss, step }: Cycle, late: boolean): boolean {
+  if (!late || !isDriving(step.mode)) return false;
+  if (onMiss === "stop") step.reasons |= Reason.missStopped;
+  // On the way home the policy's answer is not asked for anyway.
+  if (onMiss !== "hold" || step.mode !== Mode.armed) return false;
+  step.reasons |= Reason.missHeld;
+  for (let at = 0; at < step.proposed.length; at++) {
+    // What is no number stays so, for the gate to refuse.
+    if (Number.isFinite(step.proposed[at])) step.proposed[at] = step.action[at];
+  }
+  return true;
+}
+
 /** On the way home and as the policy takes over, something gentler is proposed. */
-function ease({ approach, policy, step }: Cycle): void {
-  if (approach.ease(step)) policy.recall?.(step.proposed);
+function ease({ approach, policy, step }: Cycle, held: boolean): void {
+  if (approach.ease(step) || held) policy.recall?.(step.proposed);
 }
 
 function guard({ guard, meter, step }: Cycle): void {

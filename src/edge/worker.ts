@@ -1,10 +1,11 @@
 // The control thread. It is started by run.ts and spends its life in the loop.
-import { parentPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { monotonicClock } from "../core/clock.ts";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { makeStep } from "../core/step.ts";
 import type { RobotDevice, StopChoice } from "../link/device.ts";
 import { type Door, openDevice, silenceAdviceOf } from "../link/link.ts";
+import type { LogEvent } from "../log/event.ts";
 import { RingProducer } from "../log/ring.ts";
 import { deployed } from "../policy/history-policy.ts";
 import { loadPolicy } from "../policy/policy.ts";
@@ -15,6 +16,7 @@ import { Loop, shakeHands } from "./loop.ts";
 import { type Setpoint, Setpoints, specOfDevice } from "./setpoints.ts";
 import { Start, type StartChoice } from "./start.ts";
 import { Status } from "./status.ts";
+import type { MissPolicy } from "./tick.ts";
 
 /** What the control thread is given. */
 export interface LoopWork {
@@ -28,10 +30,17 @@ export interface LoopWork {
   /** How each actuator is to stop; undefined: as the device itself says. */
   readonly stops: Readonly<Record<string, StopChoice>> | undefined;
   readonly ttlUs: number;
+  readonly onMiss: MissPolicy;
   readonly status: SharedArrayBuffer;
 }
 
-/** What it says: `ready`, upon which it is sent the log's ring, then `ended`; or `failed`. */
+/** Where the loop leaves what the log keeps. */
+export interface LogDoor {
+  readonly ring: SharedArrayBuffer;
+  readonly events: MessagePort;
+}
+
+/** What it says: `ready`, upon which it is sent the log's door, then `ended`; or `failed`. */
 export type LoopWord =
   | { readonly word: "ready" }
   | { readonly word: "ended"; readonly linkLost: boolean }
@@ -40,10 +49,10 @@ export type LoopWord =
 const handshakeUs = 3e6;
 
 async function work(given: LoopWork): Promise<void> {
-  const { policy, door, name, limits, setpoints, start, stops, ttlUs, status } = given;
+  const { policy, door, name, limits, setpoints, start, stops, ttlUs, onMiss, status } = given;
   const port = parentPort!;
   const say = (word: LoopWord): void => port.postMessage(word);
-  const ring = new Promise<SharedArrayBuffer>((resolve) => {
+  const logDoor = new Promise<LogDoor>((resolve) => {
     port.once("message", resolve);
   });
   const loaded = await loadPolicy(policy);
@@ -54,6 +63,7 @@ async function work(given: LoopWork): Promise<void> {
   try {
     if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name, door);
     say({ word: "ready" });
+    const { ring, events } = await logDoor;
     const rig = {
       clock,
       device,
@@ -62,9 +72,11 @@ async function work(given: LoopWork): Promise<void> {
       approach: new Start(spec, limits, start),
       guard: new Guard(spec, limits),
       supervisor: new Supervisor(),
-      log: new RingProducer(await ring, spec),
+      log: new RingProducer(ring, spec),
+      events: { append: (event: LogEvent) => events.postMessage(event) },
       step: makeStep(spec),
       ttlUs,
+      onMiss,
     };
     await new Loop(rig, new Status(spec, status)).run();
     say({ word: "ended", linkLost: device.lost });

@@ -2,8 +2,9 @@
 // stdout, as one line of JSON, what came of it. `trial.ts` starts it with its work as an argument.
 import { messageOf, SinewError } from "../core/errors.ts";
 import { namesOfReasons } from "../core/step.ts";
+import { runPolicy } from "../edge/drive.ts";
 import { parseRobot } from "../edge/robot.ts";
-import { type RunReport, runPolicy } from "../edge/run.ts";
+import type { RunReport } from "../edge/run.ts";
 import { Happening, nameOfHappening } from "../safety/supervisor.ts";
 
 /** What a host is to do. */

@@ -8,7 +8,7 @@ import { makeRingPair } from "./byte-ring.ts";
 import { BridgeDevice, type RobotDevice } from "./device.ts";
 import { dynamixel } from "./dynamixel-family.ts";
 import { feetech } from "./feetech-family.ts";
-import { RingPort } from "./memory.ts";
+import { memoryPorts, RingPort } from "./memory.ts";
 import type { MotorChoice } from "./motor-joints.ts";
 import { carryRings, type MqttPlace } from "./mqtt.ts";
 import { type MoteusChoice, openMoteus } from "./open-moteus.ts";
@@ -156,12 +156,13 @@ export function openDevice(
   door: Door,
   clock: Pick<Clock, "now">,
   stops: Readonly<Record<string, StopChoice>> | undefined,
+  open: () => Port = () => openPort(door),
 ): RobotDevice {
-  if ("odrive" in door) return openOdrive(spec, door.odrive, () => openPort(door), clock, stops);
-  if ("moteus" in door) return openMoteus(spec, door.moteus, () => openPort(door), clock, stops);
+  if ("odrive" in door) return openOdrive(spec, door.odrive, open, clock, stops);
+  if ("moteus" in door) return openMoteus(spec, door.moteus, open, clock, stops);
   if ("serialPath" in door || "rings" in door) {
     const rules = stops === undefined ? null : stopRulesOf(spec, stops);
-    return new BridgeDevice(spec, openPort(door), new Session(spec, rules));
+    return new BridgeDevice(spec, open(), new Session(spec, rules));
   }
   const { family, line, watchdogUs } = servosBehind(door);
   const { servos, baud } = line;
@@ -178,8 +179,21 @@ export function openDevice(
     refuse(`watchdogMs ${watchdogUs / 1000} is less than two periods: give at least ${leastMs}`);
   }
   const ids = Uint8Array.from(servos, ({ id }) => id);
-  const bus = new ServoBus(family.packets, openPort(door), clock, ids, answerUs);
+  const bus = new ServoBus(family.packets, open(), clock, ids, answerUs);
   return new ServoDevice(spec, family, joints, bus, clock, watchdogUs);
+}
+
+/**
+ * That a device of `spec` can be behind a link, as far as that is known before it is opened: the
+ * device that would be, behind no port. Throws as `openDevice`.
+ */
+export function checkDevice(
+  spec: Spec,
+  choice: LinkChoice,
+  stops: Readonly<Record<string, StopChoice>> | undefined,
+): RobotDevice {
+  const door = "serial" in choice || "mqtt" in choice ? { serialPath: "" } : choice;
+  return openDevice(spec, door, { now: () => 0 }, stops, () => memoryPorts()[0]);
 }
 
 /** The most that a servo is asked to tell at once. */

@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { eventChannelId, writeEventChannel } from "./event-chunk.ts";
 import {
   chunkHeaderBytes,
   McapBuffer,
@@ -15,7 +16,7 @@ import { messageName } from "./schema.ts";
 
 // How our logs arrange an MCAP file:
 //   magic, Header, Schema, Channel, Metadata "sinew",
-//   then Chunk and MessageIndex in turn,
+//   then Chunk and MessageIndex in turn, of steps or (event-chunk.ts) of events,
 //   then (closed files) Metadata "sinew" with counts, DataEnd, summary, Footer, magic.
 
 export const topic = "/step";
@@ -24,7 +25,11 @@ const schemaId = 1;
 
 /** One chunk of a log: where its Chunk record starts in the file, and what it holds. */
 export interface ChunkPlace {
+  /** `channelId` or `eventChannelId`: what all of its messages are. */
+  readonly channel: number;
   readonly position: number;
+  /** Bytes of the Chunk record; its MessageIndex follows. */
+  readonly length: number;
   readonly messages: number;
   /** The earliest and the latest log time in it, in nanoseconds. */
   readonly startNs: number;
@@ -172,9 +177,11 @@ export function encodeEnd(contents: Contents): Uint8Array {
     groups.push({ opcode, start: position + start, length: out.length - start });
   };
   writeChannel(out, contents.record);
-  group(Opcode.statistics, () => writeStatistics(out, contents.chunks));
+  const events = messagesIn(contents.chunks, eventChannelId);
+  if (events > 0) writeEventChannel(out);
+  group(Opcode.statistics, () => writeStatistics(out, contents.chunks, events));
   group(Opcode.chunkIndex, () => {
-    for (const chunk of contents.chunks) writeChunkIndex(out, contents.record, chunk);
+    for (const chunk of contents.chunks) writeChunkIndex(out, chunk);
   });
   group(Opcode.metadataIndex, () => {
     const head = contents.headMetadata;
@@ -197,28 +204,42 @@ export function encodeEnd(contents: Contents): Uint8Array {
   return out.raw(magic).view();
 }
 
-function writeStatistics(out: McapBuffer, chunks: readonly ChunkPlace[]): void {
-  const messages = chunks.reduce((sum, chunk) => sum + chunk.messages, 0);
+/** How many messages of `channel` there are in `chunks`. */
+export function messagesIn(chunks: readonly ChunkPlace[], channel: number): number {
+  return chunks.reduce((sum, chunk) => sum + (chunk.channel === channel ? chunk.messages : 0), 0);
+}
+
+function writeStatistics(out: McapBuffer, chunks: readonly ChunkPlace[], events: number): void {
+  const steps = messagesIn(chunks, channelId);
   let startNs = chunks.length === 0 ? 0 : Number.POSITIVE_INFINITY;
   let endNs = 0;
   for (const chunk of chunks) {
     startNs = Math.min(startNs, chunk.startNs);
     endNs = Math.max(endNs, chunk.endNs);
   }
+  const channels = events > 0 ? 2 : 1;
   out.record(Opcode.statistics, () => {
     // Messages, schemas, channels, attachments, metadata, chunks.
-    out.u64(messages).u16(1).u32(1).u32(0).u32(2).u32(chunks.length);
+    out
+      .u64(steps + events)
+      .u16(channels)
+      .u32(channels)
+      .u32(0)
+      .u32(2)
+      .u32(chunks.length);
     out.u64(startNs).u64(endNs);
-    out.sized(() => out.u16(channelId).u64(messages));
+    out.sized(() => {
+      out.u16(channelId).u64(steps);
+      if (events > 0) out.u16(eventChannelId).u64(events);
+    });
   });
 }
 
-function writeChunkIndex(out: McapBuffer, record: StepRecord, chunk: ChunkPlace): void {
-  const { position, messages } = chunk;
-  const length = chunkBytesOf(record, messages);
+function writeChunkIndex(out: McapBuffer, chunk: ChunkPlace): void {
+  const { channel, position, length, messages } = chunk;
   out.record(Opcode.chunkIndex, () => {
     out.u64(chunk.startNs).u64(chunk.endNs).u64(position).u64(length);
-    out.sized(() => out.u16(channelId).u64(position + length));
+    out.sized(() => out.u16(channel).u64(position + length));
     out.u64(indexBytesOf(messages)).string("");
     out.u64(length - chunkHeaderBytes).u64(length - chunkHeaderBytes);
   });

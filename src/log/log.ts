@@ -1,9 +1,10 @@
 import { statSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { messageOf, SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
+import type { LogEvent } from "./event.ts";
 import { textOfSpec } from "./metadata.ts";
 import { StepRecord } from "./record.ts";
 import { closeRing, countsOfRing, type LogCounts, makeRing } from "./ring.ts";
@@ -36,6 +37,8 @@ export interface ClosedLog {
 /** What the writer thread is given. */
 export interface WriterWork {
   readonly ring: SharedArrayBuffer;
+  /** Where a second thread tells of events; the first posts them to the writer itself. */
+  readonly events: MessagePort;
   readonly openPath: string;
   readonly path: string;
   readonly spec: Spec;
@@ -52,18 +55,26 @@ export type WriterWord =
 export class Log {
   /** Memory for `new RingProducer(log.ring, spec)` in the control thread. */
   readonly ring: SharedArrayBuffer;
+  /** To be sent to the control thread, which posts `LogEvent`s to it. */
+  readonly events: MessagePort;
   /** The file while it is being written. */
   readonly path: string;
   readonly #closedPath: string;
   readonly #worker: Worker;
   readonly #ended: Promise<WriterWord>;
 
-  constructor(work: WriterWork, worker: Worker, ended: Promise<WriterWord>) {
+  constructor(work: WriterWork, events: MessagePort, worker: Worker, ended: Promise<WriterWord>) {
     this.ring = work.ring;
+    this.events = events;
     this.path = work.openPath;
     this.#closedPath = work.path;
     this.#worker = worker;
     this.#ended = ended;
+  }
+
+  /** Keeps an event, within 10 ms where the writer is not held up. Never waits or throws. */
+  append(event: LogEvent): void {
+    this.#worker.postMessage(event);
   }
 
   /** What became of the steps so far. */
@@ -111,14 +122,19 @@ export async function openLog(options: LogOptions): Promise<Log> {
     throw new SinewError("log-file", `${path} exists: give the log another name`);
   }
   const slots = options.slots ?? Math.max(64, Math.ceil(4e6 / spec.periodUs));
+  const { port1: events, port2: eventsOut } = new MessageChannel();
   const work: WriterWork = {
+    events: eventsOut,
     ring: makeRing(new StepRecord(spec).size, slots),
     openPath,
     path,
     spec,
     metadata: [...Object.entries(options.metadata), ["spec", textOfSpec(spec)]],
   };
-  const worker = new Worker(new URL("./writer-worker.js", import.meta.url), { workerData: work });
+  const worker = new Worker(new URL("./writer-worker.js", import.meta.url), {
+    workerData: work,
+    transferList: [eventsOut],
+  });
   const { opened, ended } = listen(worker);
   const word = await opened;
   if ("refused" in word) {
@@ -126,7 +142,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     throw new SinewError("log-file", `cannot write the log ${openPath}: ${word.refused}`);
   }
   worker.unref();
-  return new Log(work, worker, ended);
+  return new Log(work, events, worker, ended);
 }
 
 function listen(worker: Worker): { opened: Promise<WriterWord>; ended: Promise<WriterWord> } {

@@ -2,8 +2,10 @@ import { readFileSync } from "node:fs";
 import { messageOf, SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { makeStep, type Step } from "../core/step.ts";
-import { chunkBytesOf } from "./layout.ts";
-import { messageHeaderBytes } from "./mcap.ts";
+import type { LogEvent } from "./event.ts";
+import { eventChannelId, eventsIn } from "./event-chunk.ts";
+import { channelId, chunkBytesOf, messagesIn } from "./layout.ts";
+import { chunkHeaderBytes, messageHeaderBytes } from "./mcap.ts";
 import { type Scan, scanLog } from "./scan.ts";
 
 /** A log in memory. Every record in it has passed its chunk's checksum. */
@@ -25,7 +27,7 @@ export class LogFile {
     this.path = path;
     this.metadata = scan.metadata;
     this.spec = scan.spec;
-    this.count = scan.chunks.reduce((sum, chunk) => sum + chunk.messages, 0);
+    this.count = messagesIn(scan.chunks, channelId);
     this.damaged = scan.gaps.length;
     this.closed = scan.end !== null;
     this.#file = file;
@@ -38,7 +40,8 @@ export class LogFile {
    */
   *records(): Generator<Uint8Array> {
     const { record, chunks } = this.#scan;
-    for (const { position, messages } of chunks) {
+    for (const { channel, position, messages } of chunks) {
+      if (channel !== channelId) continue;
       for (let i = 0; i < messages; i++) {
         const at = position + chunkBytesOf(record, i) + messageHeaderBytes;
         yield this.#file.subarray(at, at + record.size);
@@ -53,6 +56,20 @@ export class LogFile {
       this.#scan.record.decode(bytes, 0, step);
       yield step;
     }
+  }
+
+  /** What happened beside the cycles, by its time; none in a log from before there were events. */
+  events(): LogEvent[] {
+    const events: LogEvent[] = [];
+    for (const { channel, position, length } of this.#scan.chunks) {
+      if (channel !== eventChannelId) continue;
+      const records = this.#file.subarray(position + chunkHeaderBytes, position + length);
+      for (const { payload } of eventsIn(records)!) {
+        events.push(JSON.parse(new TextDecoder().decode(payload)) as LogEvent);
+      }
+    }
+    // Two threads tell of them.
+    return events.sort((a, b) => a.timeUs - b.timeUs);
   }
 }
 

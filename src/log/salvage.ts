@@ -3,8 +3,17 @@ import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { FileDisk, syncDirectory, writeAll } from "./disk.ts";
-import { ChunkBuilder, type ChunkPlace, chunkBytesOf, encodeEnd, encodeHead } from "./layout.ts";
-import { messageHeaderBytes, Opcode, recordHeaderBytes, setU64 } from "./mcap.ts";
+import { eventChannelId, frameEvents } from "./event-chunk.ts";
+import {
+  ChunkBuilder,
+  type ChunkPlace,
+  channelId,
+  chunkBytesOf,
+  encodeEnd,
+  encodeHead,
+  messagesIn,
+} from "./layout.ts";
+import { chunkHeaderBytes, messageHeaderBytes, Opcode, recordHeaderBytes, setU64 } from "./mcap.ts";
 import { readLogBytes } from "./reader.ts";
 import { type Scan, scanLog } from "./scan.ts";
 
@@ -39,7 +48,7 @@ export function salvageLog(openPath: string): Salvage {
   }
   const file = readLogBytes(openPath);
   const scan = scanLog(file, openPath);
-  const steps = scan.chunks.reduce((sum, chunk) => sum + chunk.messages, 0);
+  const steps = messagesIn(scan.chunks, channelId);
   const { bytes, patches, chunks } = mend(file, scan);
   const end = endOf(scan, chunks, bytes, steps);
   try {
@@ -91,15 +100,28 @@ function mend(file: Buffer, scan: Scan): Mended {
     put(start, header);
   }
   // Time bounds and message indexes have no checksum: make them anew.
-  const chunks = scan.chunks.map(({ position, messages }) => {
-    const builder = new ChunkBuilder(scan.record, chunkBytesOf(scan.record, messages));
-    for (let i = 0; i < messages; i++) {
-      builder.add(bytes, position + chunkBytesOf(scan.record, i) + messageHeaderBytes);
-    }
-    put(position, builder.finish());
-    return { position, messages, startNs: builder.startNs, endNs: builder.endNs };
+  const chunks = scan.chunks.map((chunk) => {
+    const { bytes: right, startNs, endNs } = framed(chunk, bytes, scan);
+    put(chunk.position, right);
+    return { ...chunk, startNs, endNs };
   });
   return { bytes, patches, chunks };
+}
+
+/** `chunk` as its writer framed it. */
+function framed(
+  { channel, position, length, messages }: ChunkPlace,
+  bytes: Uint8Array,
+  { record }: Scan,
+): { readonly bytes: Uint8Array; readonly startNs: number; readonly endNs: number } {
+  if (channel === eventChannelId) {
+    return frameEvents(bytes.subarray(position + chunkHeaderBytes, position + length));
+  }
+  const builder = new ChunkBuilder(record, length);
+  for (let i = 0; i < messages; i++) {
+    builder.add(bytes, position + chunkBytesOf(record, i) + messageHeaderBytes);
+  }
+  return { bytes: builder.finish(), startNs: builder.startNs, endNs: builder.endNs };
 }
 
 function endOf(

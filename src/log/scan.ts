@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
+import { eventChannelId, eventsIn } from "./event-chunk.ts";
 import {
   type ChunkPlace,
   channelId,
@@ -87,8 +88,7 @@ class Walk {
       }
       const chunk = this.#chunkAt(at, end)!;
       this.chunks.push(chunk);
-      const size = chunkBytesOf(this.#record, chunk.messages) + indexBytesOf(chunk.messages);
-      this.position = at + size;
+      this.position = at + chunk.length + indexBytesOf(chunk.messages);
     }
     // Zeros are room that the writer made ahead.
     const rest = this.#file.subarray(this.position, end);
@@ -110,19 +110,23 @@ class Walk {
     const view = this.#view;
     if (at + chunkHeaderBytes > end || view.getUint8(at) !== Opcode.chunk) return null;
     const records = getU64(view, at + 41);
-    const messages = records / messageBytesOf(this.#record);
+    const length = chunkHeaderBytes + records;
     const framed =
-      Number.isInteger(messages) &&
-      messages > 0 &&
-      at + chunkHeaderBytes + records <= end &&
-      getU64(view, at + 1) === chunkHeaderBytes - recordHeaderBytes + records &&
+      at + length <= end &&
+      getU64(view, at + 1) === length - recordHeaderBytes &&
       getU64(view, at + 25) === records &&
       view.getUint32(at + 37, true) === 0;
     if (!framed) return null;
-    const body = this.#file.subarray(at + chunkHeaderBytes, at + chunkHeaderBytes + records);
+    const body = this.#file.subarray(at + chunkHeaderBytes, at + length);
     if (crc32(body) !== view.getUint32(at + 33, true)) return null;
-    if (!this.#holdsSteps(at, messages)) return null;
-    return { position: at, messages, startNs: getU64(view, at + 9), endNs: getU64(view, at + 17) };
+    const times = { startNs: getU64(view, at + 9), endNs: getU64(view, at + 17) };
+    const steps = records / messageBytesOf(this.#record);
+    if (steps > 0 && Number.isInteger(steps) && this.#holdsSteps(at, steps)) {
+      return { channel: channelId, position: at, length, messages: steps, ...times };
+    }
+    const events = eventsIn(body);
+    if (events === null) return null;
+    return { channel: eventChannelId, position: at, length, messages: events.length, ...times };
   }
 
   #holdsSteps(chunk: number, messages: number): boolean {

@@ -2,10 +2,11 @@
 import { renameSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { monotonicClock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import { FileDisk, syncDirectory } from "./disk.ts";
+import type { LogEvent } from "./event.ts";
 import type { WriterWord, WriterWork } from "./log.ts";
 import { StepRecord } from "./record.ts";
 import { countsOfRing, RingConsumer } from "./ring.ts";
@@ -52,6 +53,7 @@ async function run(disk: FileDisk, writer: LogWriter): Promise<void> {
     const last = consumer.closed;
     nowUs = clock.now();
     consumer.drain(take);
+    writer.appendEvents(takeEvents());
     writer.poll(nowUs);
     consumer.report(writer.written, writer.durable, writer.unwritten);
     if (last) break;
@@ -63,6 +65,21 @@ async function run(disk: FileDisk, writer: LogWriter): Promise<void> {
   const complete = finish(disk, writer);
   consumer.report(writer.written, writer.durable, writer.unwritten);
   say({ closed: true, ...complete });
+}
+
+/** Those that wait; asked for here, as this thread's event loop hardly ever turns. */
+function takeEvents(): LogEvent[] {
+  const events: LogEvent[] = [];
+  for (const port of [parentPort!, work.events]) {
+    for (
+      let one = receiveMessageOnPort(port);
+      one !== undefined;
+      one = receiveMessageOnPort(port)
+    ) {
+      events.push(one.message as LogEvent);
+    }
+  }
+  return events;
 }
 
 function finish(disk: FileDisk, writer: LogWriter): { complete: boolean; failure: string | null } {

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import { messageOf } from "../core/errors.ts";
 import { type LogDisk, writeAll } from "./disk.ts";
-import { ChunkBuilder, type ChunkPlace, encodeEnd, encodeHead } from "./layout.ts";
+import type { LogEvent } from "./event.ts";
+import { encodeEvents, eventChannelId } from "./event-chunk.ts";
+import {
+  ChunkBuilder,
+  type ChunkPlace,
+  channelId,
+  chunkBytesOf,
+  encodeEnd,
+  encodeHead,
+} from "./layout.ts";
 import { findMetadata } from "./metadata.ts";
 import type { StepRecord } from "./record.ts";
 
@@ -50,10 +59,14 @@ export class LogWriter {
   readonly #headMetadata: { readonly start: number; readonly end: number };
   readonly #chunk: ChunkBuilder;
   readonly #chunks: ChunkPlace[] = [];
+  /** In the file. */
+  #events = 0;
   #chunkDueUs = 0;
   #syncDueUs = Number.NEGATIVE_INFINITY;
   /** End of the last whole chunk. */
   #position = 0;
+  /** Up to here the file survives a power cut. */
+  #synced = 0;
   #crc = 0;
   /** End of the zeros written ahead. */
   #allocated = 0;
@@ -78,6 +91,7 @@ export class LogWriter {
     this.#extend(settings.preallocateBytes);
     this.#put(head);
     disk.syncNow();
+    this.#synced = this.#position;
   }
 
   /** When `poll` next has something to do; Infinity when nothing waits. */
@@ -96,6 +110,17 @@ export class LogWriter {
     if (this.#chunk.messages === 0) this.#chunkDueUs = nowUs + this.#settings.chunkUs;
     this.#chunk.add(bytes, at);
     if (this.#chunk.messages === this.#chunk.messagesMax) this.#flush();
+  }
+
+  /** Writes `events` at once, as a chunk: they are few, and each tells why. */
+  appendEvents(events: readonly LogEvent[]): void {
+    if (events.length === 0 || this.failure !== null) return;
+    const position = this.#position;
+    const messages = events.length;
+    const { bytes, ...place } = encodeEvents(events, this.#events);
+    if (!this.#keep(bytes)) return;
+    this.#events += messages;
+    this.#chunks.push({ ...place, channel: eventChannelId, position, messages });
   }
 
   /** Writes the chunk and starts the sync that are due. */
@@ -145,7 +170,7 @@ export class LogWriter {
   }
 
   get #unsynced(): boolean {
-    return this.failure === null && !this.syncing && this.durable < this.written;
+    return this.failure === null && !this.syncing && this.#synced < this.#position;
   }
 
   #flush(): void {
@@ -153,7 +178,8 @@ export class LogWriter {
     if (messages === 0) return;
     const position = this.#position;
     if (this.failure === null && this.#keep(this.#chunk.finish())) {
-      this.#chunks.push({ position, messages, startNs, endNs });
+      const length = chunkBytesOf(this.#record, messages);
+      this.#chunks.push({ channel: channelId, position, length, messages, startNs, endNs });
       this.written += messages;
     } else {
       this.unwritten += messages;
@@ -198,12 +224,14 @@ export class LogWriter {
 
   #startSync(): void {
     const written = this.written;
+    const position = this.#position;
     this.syncing = true;
     try {
       this.#disk.sync((error) => {
         this.syncing = false;
-        if (error === null) this.durable = written;
-        else this.#fail(error);
+        if (error !== null) return this.#fail(error);
+        this.durable = written;
+        this.#synced = position;
       });
     } catch (error) {
       this.syncing = false;

@@ -9,6 +9,7 @@ const refusing: number =
   Reason.nonFiniteAction |
   Reason.policyFailed |
   Reason.linkLost |
+  Reason.missStopped |
   Reason.homeMissed |
   Reason.beyondLimits;
 

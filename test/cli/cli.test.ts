@@ -16,6 +16,9 @@ const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "sinew-cli-"));
 after(() => rmSync(folder, { recursive: true }));
 
+// Runs of this user that are no part of this test are none of its business.
+const env = { ...process.env, XDG_RUNTIME_DIR: folder };
+
 interface Answer {
   readonly code: number;
   readonly out: string;
@@ -24,7 +27,7 @@ interface Answer {
 
 function sinew(...words: readonly string[]): Promise<Answer> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [main, ...words], (error, out, err) => {
+    execFile(process.execPath, [main, ...words], { env }, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, err });
     });
   });
@@ -33,7 +36,7 @@ function sinew(...words: readonly string[]): Promise<Answer> {
 const verbs = [
   ...["train", "sweep", "evaluate", "plot", "film", "check-env", "export", "inspect", "contract"],
   "import",
-  ...["calibrate", "run", "bridge", "replay", "retrain", "hil", "demo"],
+  ...["calibrate", "run", "ctl", "bridge", "replay", "retrain", "hil", "demo"],
 ];
 
 test("--help names every verb", async () => {

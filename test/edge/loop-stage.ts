@@ -8,6 +8,7 @@ import { Start, type StartChoice } from "../../src/edge/start.ts";
 import { Request, Status } from "../../src/edge/status.ts";
 import { BridgeDevice } from "../../src/link/device.ts";
 import { memoryPorts } from "../../src/link/memory.ts";
+import type { LogEvent } from "../../src/log/event.ts";
 import { Guard } from "../../src/safety/guard.ts";
 import { type LimitChoices, limitsOf } from "../../src/safety/limits.ts";
 import { Supervisor } from "../../src/safety/supervisor.ts";
@@ -27,13 +28,14 @@ export class LoopStage {
   readonly status: Status;
   readonly far: DeskDevice;
   readonly steps: Step[] = [];
+  readonly events: LogEvent[] = [];
   /** What the host sends is lost on the way. */
   cut: boolean = false;
   /** What is to happen between two cycles, in order. */
   readonly #plan: { readonly atUs: number; readonly act: () => void }[] = [];
   /** Called at the end of each cycle with its number. */
   after: (seq: number) => void = () => {};
-  act: (observation: Float32Array, action: Float32Array) => void = (_, action) => {
+  act: (observation: Float32Array, action: Float32Array) => void | Promise<void> = (_, action) => {
     action.fill(0.5);
   };
   readonly device: BridgeDevice;
@@ -44,6 +46,7 @@ export class LoopStage {
     start?: StartChoice,
     choices: LimitChoices = {},
     setpoints: readonly Setpoint[] = [],
+    other: Partial<Rig> = {},
   ) {
     const limits = limitsOf(spec, choices);
     const told = specOfDevice(spec, setpoints);
@@ -90,6 +93,9 @@ export class LoopStage {
         },
       },
       ttlUs: 2 * periodUs,
+      onMiss: "coast",
+      events: { append: (event) => void this.events.push(event) },
+      ...other,
       step: makeStep(spec),
     };
   }

@@ -49,6 +49,58 @@ test("loop: starts disarmed, drives when armed, stops at the end", async () => {
   assert.ok(stage.steps.every(({ timeUs }, at) => at === 0 || timeUs > stage.steps[at - 1].timeUs));
 });
 
+test("loop: a stop ends an arm that the device has not answered yet, and says so", async () => {
+  const stage = new LoopStage();
+  await stage.run(20, {
+    5: () => {
+      stage.cut = true;
+      stage.status.ask(Request.arm);
+    },
+    7: () => {
+      assert.equal(stage.status.count(Count.refusedRequests), 0);
+      stage.cut = false;
+      stage.status.ask(Request.stop);
+    },
+    9: () => assert.equal(stage.status.count(Count.refusedRequests), 1),
+  });
+  assert.equal(stage.modeAt(19), Mode.stopped);
+});
+
+test("loop: each change of mode is told, with its reason", async () => {
+  const stage = new LoopStage();
+  await stage.run(60, {
+    5: stage.ask(Request.arm),
+    15: () => {
+      stage.act = (_, action) => void action.fill(Number.NaN);
+    },
+    18: () => {
+      stage.act = (_, action) => void action.fill(0);
+      stage.status.ask(Request.reset);
+    },
+    25: stage.ask(Request.arm),
+    35: () => {
+      stage.far.mode = DeviceMode.stopped;
+      stage.far.reason = 6;
+    },
+  });
+  const told = stage.events.map((event) => {
+    assert.ok(event.kind === "transition");
+    return `${event.from} ${event.happening} ${event.to} ${event.reason}`;
+  });
+  assert.deepEqual(told, [
+    "disarmed arm armed ",
+    "armed fault stopped nonFiniteAction",
+    "stopped reset disarmed ",
+    "disarmed arm armed ",
+    "armed deviceStopped stopped fault",
+  ]);
+  const times = stage.status.transitions().map(({ timeUs }) => timeUs);
+  assert.deepEqual(
+    stage.events.map(({ timeUs }) => timeUs),
+    times,
+  );
+});
+
 test("loop: a device that stops by itself stops the loop, with its reason", async () => {
   const stage = new LoopStage();
   await stage.run(30, {
@@ -134,6 +186,35 @@ test("loop: late cycles are skipped and counted, never caught up", async () => {
   }
 });
 
+test("loop: skipped cycles while driven: driven on, held for a cycle, or stopped", async () => {
+  const held = Reason.lateCycle | Reason.missHeld;
+  const stopped = Reason.lateCycle | Reason.missStopped;
+  for (const [onMiss, reasons, asked, mode] of [
+    ["coast", Reason.lateCycle, [0.4, 0.5, 0.5], Mode.armed],
+    ["hold", held, [0.4, 0.4, 0.5], Mode.armed],
+    ["stop", stopped, [0.4, 0.5, 0.5], Mode.stopped],
+  ] as const) {
+    // With the time that a command has by default the device would have stopped by itself.
+    const stage = new LoopStage(pendulumSpec, undefined, {}, [], { onMiss, ttlUs: 4 * periodUs });
+    stage.act = (_, action) => void action.fill(stage.steps.length > 20 ? 0.5 : 0.4);
+    const stall = (): void => {
+      stage.nowUs += 2 * periodUs;
+    };
+    await stage.run(40, { 3: stage.ask(Request.arm), 20: stall });
+    assert.equal(stage.steps[21].seq, 22, "a cycle was skipped");
+    assert.equal(stage.steps[21].reasons, reasons, onMiss);
+    const proposed = stage.steps.slice(20, 23).map((step) => Math.fround(step.proposed[0]));
+    assert.deepEqual(proposed, asked.map(Math.fround), onMiss);
+    assert.equal(stage.modeAt(39), mode, onMiss);
+    const faults = stage.status.transitions().filter((one) => one.happening === Happening.fault);
+    assert.deepEqual(
+      faults.map(({ reason }) => reason),
+      onMiss === "stop" ? [stopped] : [],
+    );
+    if (onMiss === "stop") assert.equal(nameOfDeviceReason(stage.far.reason), "gate");
+  }
+});
+
 test("loop: a device that somebody else armed is stopped", async () => {
   const stage = new LoopStage();
   await stage.run(20, {
@@ -149,5 +230,6 @@ test("loop: a stop wins over an arm that was asked for with it", async () => {
   const stage = new LoopStage();
   await stage.run(20, { 5: stage.ask(Request.arm | Request.stop) });
   assert.equal(stage.modeAt(19), Mode.stopped);
+  assert.equal(stage.status.count(Count.refusedRequests), 1, "who waits for the arm learns it");
   assert.equal(stage.far.mode, DeviceMode.stopped);
 });

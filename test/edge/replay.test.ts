@@ -9,7 +9,7 @@ import type { Spec } from "../../src/core/spec.ts";
 import { Mode, makeStep, Reason, type Step } from "../../src/core/step.ts";
 import { replayLog } from "../../src/edge/replay.ts";
 import { Start, type StartChoice } from "../../src/edge/start.ts";
-import { type Cycle, tick } from "../../src/edge/tick.ts";
+import { type Cycle, type MissPolicy, tick } from "../../src/edge/tick.ts";
 import type { Device } from "../../src/link/device.ts";
 import { type ClosedLog, openLog } from "../../src/log/log.ts";
 import { readLog } from "../../src/log/reader.ts";
@@ -51,6 +51,7 @@ async function recordRun(
   change: (step: Step) => unknown,
   start?: StartChoice,
   spec: Spec = pendulumSpec,
+  onMiss?: MissPolicy,
 ): Promise<ClosedLog> {
   const [{ name: driven }] = spec.action;
   const limits = limitsOf(spec, { action: { [driven]: { high: 1, rateMax: 12 } } });
@@ -59,6 +60,7 @@ async function recordRun(
     commandTtlUs: "70000",
     policyId: "x",
     ...(start !== undefined && { start: JSON.stringify(start) }),
+    ...(onMiss !== undefined && { onMiss }),
   };
   const log = await openLog({
     directory: folder,
@@ -97,6 +99,7 @@ async function recordRun(
     },
     meter: { lap: () => {} },
     ttlUs: 70_000,
+    onMiss: onMiss ?? "coast",
     step: makeStep(spec),
   };
   for (let seq = 0; seq < count; seq++) {
@@ -181,6 +184,40 @@ test("replay: a way home is gone again", async () => {
   assert.ok(modes.filter((mode) => mode === Mode.homing).length > 50);
   const { equal, steps } = await replayLog(log, bytes);
   assert.deepEqual({ equal, steps }, { equal: true, steps: 2000 });
+});
+
+test("replay: what is done about skipped cycles is done again, and remembered", async () => {
+  const spec = specWithHistory(jointSpec, 2);
+  const parts = randomPolicy(3, spec, [16], 3);
+  const bytes = await exportPolicy({ ...parts, contract: { ...parts.contract, actionHistory: 2 } });
+  for (const onMiss of ["coast", "hold", "stop"] as const) {
+    const { path } = await recordRun(onMiss, bytes, 2000, () => {}, jointHome, jointSpec, onMiss);
+    const log = readLog(path);
+    const { equal, steps } = await replayLog(log, bytes);
+    assert.deepEqual({ equal, steps }, { equal: true, steps: 2000 }, onMiss);
+    const bits = Array.from(log.steps(), ({ reasons }) => reasons).reduce((all, one) => all | one);
+    assert.equal((bits & Reason.missHeld) !== 0, onMiss === "hold");
+    assert.equal((bits & Reason.missStopped) !== 0, onMiss === "stop");
+    // Another choice than the logged one is another run.
+    if (onMiss === "coast") continue;
+    const other = Object.assign(readLog(path), { metadata: new Map(log.metadata) });
+    other.metadata.delete("onMiss");
+    assert.ok((await replayLog(other, bytes)).differing > 20);
+  }
+});
+
+test("replay: one held action that was changed makes no other differ", async () => {
+  const bytes = await exportPolicy(randomPolicy(3));
+  let changed = -1;
+  const change = (step: Step): void => {
+    if (changed >= 0 || step.seq < 40 || step.mode !== Mode.armed) return;
+    changed = step.seq;
+    step.action[0] = 0.001;
+  };
+  const { path } = await recordRun("held", bytes, 400, change, undefined, pendulumSpec, "hold");
+  const { differing, first } = await replayLog(readLog(path), bytes);
+  assert.equal(first!.seq, changed);
+  assert.ok(differing <= 2, `${differing}`);
 });
 
 test("replay: steps that a log lacks are reckoned with, or leave others unverified", async () => {

@@ -55,6 +55,15 @@ test("robot: limits are tightened by channel", () => {
   assert.throws(() => limitsOfRobot(wrong, spec), /"torqe" is no action channel/);
 });
 
+test("robot: what is done about skipped cycles", () => {
+  const source = "robot: a\nlink: { serial: { path: p } }\n";
+  assert.equal(parseRobot(source, "robot.yaml").onMiss, "coast");
+  for (const onMiss of ["coast", "hold", "stop"]) {
+    assert.equal(parseRobot(`${source}onMiss: ${onMiss}\n`, "robot.yaml").onMiss, onMiss);
+  }
+  refuses(`${source}onMiss: skip\n`, /^robot\.yaml:3:9: "onMiss": give coast, hold or stop/);
+});
+
 test("robot: the policy and how each actuator stops", () => {
   const source = "robot: a\nlink: { serial: { path: p } }\n";
   const plain = parseRobot(source, "robot.yaml");

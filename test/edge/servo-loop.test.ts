@@ -38,6 +38,8 @@ async function run(
       },
     },
     ttlUs: 2 * periodUs,
+    onMiss: "coast" as const,
+    events: { append: () => {} },
     step: makeStep(spec),
   };
   await new Loop(rig, status).run();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Mode, makeStep, Reason, type Step, Verdict } from "../../src/core/step.ts";
 import { Start } from "../../src/edge/start.ts";
-import { type Cycle, Stage, tick } from "../../src/edge/tick.ts";
+import { type Cycle, type MissPolicy, Stage, tick } from "../../src/edge/tick.ts";
 import { type Device, StopReason } from "../../src/link/device.ts";
 import { Guard } from "../../src/safety/guard.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
@@ -56,6 +56,7 @@ function benchWith(act: (observation: Float32Array, action: Float32Array) => voi
     log: { append: (step) => logged.push(structuredClone(step)) > 0 },
     meter: { lap: (stage) => laps.push(stage) },
     ttlUs: 80_000,
+    onMiss: "coast",
     step: makeStep(pendulumSpec),
     logged,
     laps,
@@ -183,4 +184,80 @@ test("tick: the first action after arming is limited from rest", async () => {
   );
   assert.equal(bench.logged[5].reasons, Reason.rate);
   assert.equal(bench.logged[6].reasons, Reason.lateCycle);
+});
+
+/** The action of each cycle, of which the third is the first after some that were skipped. */
+async function acrossMiss(
+  onMiss: MissPolicy,
+  mode: "arm" | "home",
+  answers: readonly number[],
+): Promise<{ bench: Bench; recalled: number[] }> {
+  const recalled: number[] = [];
+  let cycle = 0;
+  const bench = benchWith(() => {});
+  const policy = {
+    act: (_: Float32Array, action: Float32Array) => void action.fill(answers[cycle]),
+    recall: (action: Float32Array) => void recalled.push(action[0]),
+  };
+  bench.supervisor.tell(Happening[mode], 0);
+  // The bench has no way home.
+  const approach = { ease: () => false, standsAt: () => 0 };
+  for (; cycle < answers.length; cycle++) {
+    await tick({ ...bench, approach, policy, onMiss }, cycle + (cycle >= 2 ? 3 : 0), cycle === 2);
+  }
+  return { bench, recalled };
+}
+
+test("tick: after skipped cycles a held action is the last permitted one, once", async () => {
+  const { bench, recalled } = await acrossMiss("hold", "arm", [0.25, 1.5, -0.5, -0.25]);
+  const sent = bench.device.written.map(({ action }) => action[0]);
+  // 20 N*m/s for 50 ms is 1 N*m a cycle: the second was limited to 1.25.
+  assert.deepEqual(sent, [0.25, 1.25, 1.25, 0.25]);
+  assert.equal(bench.logged[2].reasons, Reason.lateCycle | Reason.missHeld);
+  assert.equal(bench.logged[2].proposed[0], 1.25);
+  assert.deepEqual(recalled, [1.25], "the policy knows what was done in its place");
+  const coasted = (await acrossMiss("coast", "arm", [0.25, 0.5, -0.25])).bench;
+  assert.deepEqual(
+    coasted.device.written.map(({ action }) => action[0]),
+    [0.25, 0.5, -0.25],
+  );
+});
+
+test("tick: what is held hides no answer that is no number", async () => {
+  const { bench } = await acrossMiss("hold", "arm", [0.25, 0.5, Number.NaN, 0.5]);
+  assert.equal(bench.device.written.length, 2);
+  assert.equal(bench.supervisor.mode, Mode.stopped);
+  assert.ok(bench.logged[2].reasons & Reason.nonFiniteAction);
+});
+
+test("tick: the first cycle that drives holds where the actuator rests", async () => {
+  const bench = benchWith((_, action) => action.fill(0.5));
+  await tick({ ...bench, onMiss: "hold" }, 0, true);
+  assert.equal(bench.logged[0].reasons, Reason.lateCycle, "nothing is driven yet");
+  bench.supervisor.tell(Happening.arm, 0);
+  await tick({ ...bench, onMiss: "hold" }, 3, true);
+  assert.deepEqual(bench.device.written[0].action, [0]);
+});
+
+test("tick: skipped cycles are a fault where robot.yaml says so, while it is driven", async () => {
+  for (const mode of ["arm", "home"] as const) {
+    const { bench } = await acrossMiss("stop", mode, [0, 0, 0, 0]);
+    assert.equal(bench.device.written.length, 2, mode);
+    assert.deepEqual(bench.device.stops, [StopReason.fault]);
+    assert.equal(bench.supervisor.mode, Mode.stopped);
+    const reasons = Reason.lateCycle | Reason.missStopped;
+    assert.equal(bench.supervisor.transition(1).reason, reasons);
+    assert.equal(bench.logged[2].reasons, reasons);
+    assert.equal(bench.logged[2].verdict, Verdict.refused);
+  }
+  const idle = benchWith((_, action) => action.fill(0.5));
+  await tick({ ...idle, onMiss: "stop" }, 4, true);
+  assert.equal(idle.logged[0].reasons, Reason.lateCycle);
+  assert.equal(idle.logged[0].verdict, Verdict.pass);
+});
+
+test("tick: on the way home nothing is held: no policy drives there", async () => {
+  const { bench } = await acrossMiss("hold", "home", [0, 0, 0, 0]);
+  assert.equal(bench.logged[2].reasons, Reason.lateCycle);
+  assert.equal(bench.device.written.length, 4);
 });

@@ -154,7 +154,7 @@ const bad: readonly [name: string, text: string, told: RegExp][] = [
   ["learning by episodes", 'train_freq: [1, "episode"]', /:1:\d+: "train_freq: \[1,"epis.*no like/],
   ["rewards cut off", 'normalize: "dict(clip_reward=5)"', /"normalize: .*has no like here/],
   ["a scale of a word", "normalize: some\n", /"normalize: \\?"some\\?"" has no like here/],
-  ["a merge of a number", "<<: 5\ngamma: 0.9\n", /settings\.yaml: .*[Mm]erge/],
+  ["a merge of a number", "<<: 5\ngamma: 0.9\n", /settings\.yaml:1:1: .*[Mm]erge/],
   ["worlds that are no number", "n_envs: many\n", /lanes is NaN/],
   ["a zoo noise without its like", "noise_type: pink\n", /noise_type: \\?"pink/],
   ["a list", "- 1\n", /give settings as "name: value"/],

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { Mode } from "../../src/core/step.ts";
+import { runPolicy } from "../../src/edge/drive.ts";
 import { replayLog } from "../../src/edge/replay.ts";
-import { type RunReport, runPolicy, startRun } from "../../src/edge/run.ts";
+import { type RunReport, startRun } from "../../src/edge/run.ts";
 import { readLog } from "../../src/log/reader.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 import { armedCyclesOf, assertAtRest, disturb, type ServoArm, stepCounts } from "./servo-arm.ts";

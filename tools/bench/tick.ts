@@ -74,6 +74,7 @@ async function oneRound(policy: Cycle["policy"]): Promise<Float64Array> {
     log: new RingProducer(ring, pendulumSpec),
     meter: { lap: () => {} },
     ttlUs: 900_000,
+    onMiss: "coast",
     step: makeStep(pendulumSpec),
   };
   const times = new Float64Array(ticksPerRound);

@@ -1,0 +1,53 @@
+import { Mode } from "../core/step.ts";
+import type { Run, RunReport } from "../edge/run.ts";
+import { eventOfTransition } from "../edge/transition-event.ts";
+import type { LogEvent } from "../log/event.ts";
+import { Happening } from "../safety/supervisor.ts";
+
+/** What a person reads of a command when it is answered; null where they know, or did not ask. */
+export function answerLine(event: LogEvent): string | null {
+  if (event.kind !== "answer" || event.source === "command line") return null;
+  if (event.command === "status" && event.source !== "keyboard") return null;
+  return lineOf(event);
+}
+
+/**
+ * Rows of a table: who asked for what, what came of it, and each change of mode, by their time; but
+ * not who asked how it stands.
+ */
+export function historyRows(events: readonly LogEvent[], startUs: number): string[][] {
+  return events
+    .filter((event) => event.kind !== "command" || event.command === "end")
+    .filter((event) => event.kind !== "answer" || event.command !== "status")
+    .sort((a, b) => a.timeUs - b.timeUs)
+    .map((event, at) => {
+      const seconds = Math.max(0, (event.timeUs - startUs) / 1e6).toFixed(2);
+      return [at === 0 ? "history" : "", `${seconds.padStart(7)} s  ${lineOf(event)}`];
+    });
+}
+
+/** The events of a run: what its report kept of them. */
+export function eventsOf({ commands, transitions, why }: RunReport): LogEvent[] {
+  return [...commands, ...transitions.map((one) => eventOfTransition(one, why))];
+}
+
+function lineOf(event: LogEvent): string {
+  if (event.kind === "command") return `${event.command} (${event.source})`;
+  if (event.kind === "answer") return `${event.command} (${event.source}): ${event.line}`;
+  const reason = event.reason === "" ? "" : `: ${event.reason}`;
+  return `${event.from} -> ${event.to} (${event.happening}${reason})`;
+}
+
+/** Sees each stop that nobody asked for, once. */
+export class StopWatch {
+  #seenUs = Number.NEGATIVE_INFINITY;
+
+  /** A line for each since the last call. */
+  look({ status }: Run): string[] {
+    const fresh = status.transitions().filter(({ timeUs }) => timeUs > this.#seenUs);
+    this.#seenUs = fresh.at(-1)?.timeUs ?? this.#seenUs;
+    return fresh
+      .filter(({ to, happening }) => to === Mode.stopped && happening !== Happening.stop)
+      .map((one) => `${lineOf(eventOfTransition(one, status.why))}: reset, then arm`);
+  }
+}

@@ -1,0 +1,87 @@
+import { SinewError } from "../core/errors.ts";
+import { Mode } from "../core/step.ts";
+import { Happening, modeTable } from "../safety/supervisor.ts";
+import type { Run } from "./run.ts";
+import { statusLine, statusOf } from "./run-status.ts";
+
+/** One thing that a person may ask of a run, whatever the way: a key, `sinew ctl`, a flag. */
+export interface Command {
+  readonly name: string;
+  /** The key for it in a terminal. */
+  readonly key: string;
+  readonly help: string;
+  /** It takes its time, and no other of these is begun meanwhile. The others never wait. */
+  readonly takesTime: boolean;
+  /** Whether the supervisor's table lets it change something in this mode. */
+  permits(mode: Mode): boolean;
+  /** Asks it of `run` at once, then awaits the answer. Throws `SinewError` where that is a no. */
+  act(run: Run): Promise<string>;
+}
+
+/** Every command. A new one is a new row: keys, `sinew ctl` and its help come from here. */
+export const commands: readonly Command[] = [
+  {
+    name: "arm",
+    key: "a",
+    help: "let the policy drive, from home where the robot has one",
+    takesTime: true,
+    permits: (mode) => inTable(mode, Happening.arm),
+    act: async (run) => {
+      await run.arm();
+      return run.status.mode === Mode.homing ? "on the way home; then the policy drives" : "armed";
+    },
+  },
+  {
+    name: "stop",
+    key: " ",
+    help: "stop at once; it latches",
+    takesTime: false,
+    permits: (mode) => inTable(mode, Happening.stop),
+    act: async (run) => {
+      if (await run.stop()) return "stopped";
+      throw new SinewError("handshake", "asked to stop, and the device has not said that it did");
+    },
+  },
+  {
+    name: "reset",
+    key: "r",
+    help: "leave a latched stop; nothing moves before it is armed again",
+    takesTime: true,
+    // When this side is disarmed, the device may still be stopped from an earlier run.
+    permits: (mode) => mode === Mode.disarmed || inTable(mode, Happening.reset),
+    act: async (run) => {
+      await run.reset();
+      return "disarmed";
+    },
+  },
+  {
+    name: "status",
+    key: "s",
+    help: "say how it stands",
+    takesTime: false,
+    permits: () => true,
+    act: async (run) => statusLine(statusOf(run)),
+  },
+];
+
+/** The command of that name. Throws `SinewError("usage")` that tells which there are. */
+export function commandNamed(name: string): Command {
+  const found = commands.find((command) => command.name === name);
+  if (found !== undefined) return found;
+  const known = commands.map((command) => command.name).join(", ");
+  throw new SinewError("usage", `there is no such command: give one of ${known}`);
+}
+
+/** The names of those that are permitted in `mode`. */
+export function permittedIn(mode: Mode): string[] {
+  return commands.filter((command) => command.permits(mode)).map(({ name }) => name);
+}
+
+/** The word for a command's key. */
+export function nameOfKey({ key }: Command): string {
+  return key === " " ? "space" : key;
+}
+
+function inTable(mode: Mode, happening: Happening): boolean {
+  return modeTable[mode]![happening]! >= 0;
+}

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SinewError } from "../../src/core/errors.ts";
+import { Mode } from "../../src/core/step.ts";
+import { commandNamed } from "../../src/edge/commands.ts";
+import { Controls } from "../../src/edge/controls.ts";
+import { Count } from "../../src/edge/status.ts";
+import { DeviceMode } from "../../src/wire/messages.ts";
+import { until } from "./board-run.ts";
+import { StagedRun } from "./staged-run.ts";
+
+const [arm, stop, reset, status] = ["arm", "stop", "reset", "status"].map(commandNamed);
+
+function refused(code: string, line: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof SinewError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, line);
+    return true;
+  };
+}
+
+function staged(): StagedRun & { readonly controls: Controls } {
+  const controls = new Controls();
+  const one = Object.assign(new StagedRun(), { controls });
+  controls.attach(one.run);
+  return one;
+}
+
+/** Without their times. */
+function wordsOf({ events }: StagedRun): string[] {
+  return events.map((event) => {
+    if (event.kind === "transition") return `${event.from} ${event.happening} ${event.to}`;
+    const { command, source } = event;
+    return event.kind === "command" ? `${command} by ${source}` : `${command}: ${event.line}`;
+  });
+}
+
+test("controls: each command and its answer is kept, and what it did between them", async () => {
+  const one = staged();
+  const { controls, run } = one;
+  await controls.order(arm, "keyboard");
+  const line = /^arm is not permitted while armed; permitted: stop, status$/;
+  await assert.rejects(controls.order(arm, "ctl pid 7"), refused("command", line));
+  await assert.rejects(controls.order(reset, "ctl"), refused("command", /reset is not permitted/));
+  assert.match(await controls.order(status, "ctl"), /^armed, the device is armed; \d+ cycles/);
+  await controls.order(stop, "keyboard");
+  await assert.rejects(controls.order(arm, "ctl"), refused("command", /while stopped/));
+  assert.equal(await controls.order(reset, "ctl"), "disarmed");
+  const report = await run.close();
+  const told = wordsOf(one);
+  assert.deepEqual(told.slice(0, 3), ["arm by keyboard", "disarmed arm armed", "arm: armed"]);
+  const rest = told.slice(-10).filter((each) => !each.startsWith("status"));
+  assert.deepEqual(rest.slice(-8), [
+    "stop by keyboard",
+    "armed stop stopped",
+    "stop: stopped",
+    "arm by ctl",
+    "arm: arm is not permitted while stopped; permitted: stop, reset, status",
+    "reset by ctl",
+    "stopped reset disarmed",
+    "reset: disarmed",
+  ]);
+  assert.ok(told.includes("status by ctl"));
+  const kept = report.commands.map((each) => each.kind !== "transition" && each.command);
+  assert.deepEqual([kept.includes("status"), kept.length], [false, 12]);
+});
+
+test("controls: a stop waits behind nobody, and ends the arm that is waited for", async () => {
+  const { controls, run, stage } = staged();
+  stage.cut = true;
+  const armed = assert.rejects(controls.order(arm, "one"), refused("handshake", /did not arm/));
+  for (const command of [arm, reset]) {
+    const line = /arm \(one\) is under way: stop it, or wait for it/;
+    await assert.rejects(controls.order(command, "another"), refused("command", line));
+  }
+  assert.match(await controls.order(status, "another"), /^disarmed/);
+  const cycles = run.status.count(Count.cycles);
+  const stopped = controls.order(stop, "another");
+  await armed;
+  // A loop gives an arm up after a second, 20 cycles.
+  assert.ok(run.status.count(Count.cycles) < cycles + 10, "the one who waited knows it at once");
+  assert.equal(run.status.mode, Mode.stopped);
+  stage.cut = false;
+  assert.equal(await stopped, "stopped");
+  assert.equal(stage.far.accepted, 0, "the arm that was on its way came to nothing");
+  await run.close();
+});
+
+test("controls: an arm that the loop gave up leaves no stop, and can be asked again", async () => {
+  const { controls, run, stage } = staged();
+  stage.cut = true;
+  await assert.rejects(controls.order(arm, "test"), refused("handshake", /did not arm/));
+  stage.cut = false;
+  const cycles = run.status.count(Count.cycles);
+  await until("three more cycles", () => run.status.count(Count.cycles) > cycles + 3);
+  assert.equal(run.status.mode, Mode.disarmed);
+  assert.equal(await controls.order(arm, "test"), "armed");
+  await run.close();
+  assert.equal(stage.far.mode, DeviceMode.stopped);
+});
+
+test("controls: what was asked before the run is answered, kept, and a stop is done", async () => {
+  const controls = new Controls();
+  await assert.rejects(controls.order(arm, "keyboard"), refused("command", /the run is starting/));
+  await assert.rejects(controls.order(status, "ctl"), refused("command", /the run is starting/));
+  assert.match(await controls.order(stop, "keyboard"), /stopped before anything was armed/);
+  const one = new StagedRun();
+  controls.attach(one.run);
+  await until("the stop", () => one.run.status.mode === Mode.stopped);
+  assert.deepEqual(wordsOf(one).slice(0, 2), [
+    "arm by keyboard",
+    "arm: the run is starting: wait for it",
+  ]);
+  assert.ok(wordsOf(one).includes("stop by keyboard"));
+  await one.run.close();
+});
+
+test("controls: whoever ends a run stops an arm that is waited for", async () => {
+  const one = staged();
+  const { controls, run, stage } = one;
+  stage.cut = true;
+  const armed = assert.rejects(controls.order(arm, "test"), refused("handshake", /did not arm/));
+  controls.end("signal SIGTERM");
+  stage.cut = false;
+  await armed;
+  const cycles = run.status.count(Count.cycles);
+  await until("some more cycles", () => run.status.count(Count.cycles) > cycles + 5);
+  assert.ok(wordsOf(one).includes("end by signal SIGTERM"));
+  assert.ok(!wordsOf(one).includes("disarmed arm armed"), "it was never armed");
+  await run.close();
+});
+
+test("controls: an end of what rests is no stop", async () => {
+  const one = staged();
+  one.controls.end("program");
+  await one.run.close();
+  assert.deepEqual(wordsOf(one), ["end by program"]);
+  assert.equal(one.stage.far.mode, DeviceMode.disarmed);
+});

@@ -1,0 +1,44 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { ControlThread } from "../../src/edge/control-thread.ts";
+import { Run } from "../../src/edge/run.ts";
+import { State } from "../../src/edge/status.ts";
+import type { LogEvent } from "../../src/log/event.ts";
+import type { Log } from "../../src/log/log.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { LoopStage } from "./loop-stage.ts";
+
+/** A run whose loop turns in this thread and in simulated time, with a device on the desk. */
+export class StagedRun {
+  readonly stage: LoopStage = new LoopStage();
+  readonly run: Run;
+  /** What the log would keep, of commands and of the loop. */
+  readonly events: LogEvent[];
+
+  constructor() {
+    const { stage } = this;
+    this.events = stage.events;
+    // A cycle takes a moment, in which others turn.
+    stage.act = async (_, action) => {
+      action.fill(0.5);
+      await delay(1);
+    };
+    const link = { name: "desk", door: { serialPath: "" }, close: () => Promise.resolve() };
+    const closed = { path: "x.mcap", steps: 0, dropped: 0, failure: null };
+    const log = {
+      path: "x.mcap.open",
+      append: (event: LogEvent) => this.events.push(event),
+      close: () => Promise.resolve(closed),
+    };
+    const ended = stage
+      .run(Number.POSITIVE_INFINITY, {})
+      .then(() => ({ linkLost: false, failure: null }));
+    stage.status.setState(State.running);
+    this.run = new Run(
+      { id: "x", spec: pendulumSpec },
+      stage.status,
+      link,
+      log as unknown as Log,
+      { ended } as unknown as ControlThread,
+    );
+  }
+}
