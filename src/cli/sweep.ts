@@ -96,7 +96,7 @@ async function jobsFor(options: Options): Promise<SweepJob[]> {
   const { jobsOf, variationOf } = await import("../learn/sweep.ts");
   const { openTask } = await import("../sim/tasks.ts");
   const { name: task } = await openTask(options.env);
-  const config = options.config === undefined ? { changes: {} } : readConfig(options.config, task);
+  const config = options.config === undefined ? null : readConfig(options.config, task);
   const fixed = options.set.map((text) => {
     const { name, values } = variationOf(text);
     if (values.length === 1) return [name, values[0]];
@@ -104,12 +104,12 @@ async function jobsFor(options: Options): Promise<SweepJob[]> {
   });
   return jobsOf({
     task,
-    preset: options.preset ?? config.preset ?? "ours",
-    changes: {
-      ...config.changes,
+    preset: options.preset ?? config?.preset ?? "ours",
+    changesOf: (preset) => ({
+      ...config?.changesOf(preset),
       ...Object.fromEntries(fixed),
       ...(options.steps !== undefined && { steps: options.steps }),
-    },
+    }),
     variations: options.vary.map(variationOf),
     seeds: options.seeds,
     firstSeed: options.firstSeed,

@@ -143,10 +143,13 @@ async function listenerOf(
 async function settingsFor(options: Options, task: string) {
   const { readConfig } = await import("../learn/config.ts");
   const { changesOf, settingsOf } = await import("../learn/presets.ts");
-  const config = options.config === undefined ? { changes: {} } : readConfig(options.config, task);
-  const named = options.preset ?? config.preset;
+  const config = options.config === undefined ? null : readConfig(options.config, task);
+  const named = options.preset ?? config?.preset;
   const flags = Object.entries(options).filter(([name]) => Object.hasOwn(settingTable, name));
-  const changes: Partial<TrainSettings> = { ...config.changes, ...Object.fromEntries(flags) };
+  const changes: Partial<TrainSettings> = {
+    ...config?.changesOf(named ?? "ours"),
+    ...Object.fromEntries(flags),
+  };
   const own = changesOf(named ?? "ours", task);
   const settings = settingsOf(named ?? "ours", task, changes);
   const mirrorLost = changes.mirror === undefined && own.mirror === true && !settings.mirror;

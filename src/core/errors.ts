@@ -25,6 +25,7 @@ export type ErrorCode =
   | "robot-file"
   | "checkpoint"
   | "environment"
+  | "diverged"
   | "engine"
   | "port"
   | "broker"

@@ -1,5 +1,5 @@
 import { type Document, LineCounter, parseDocument } from "yaml";
-import { SinewError } from "./errors.ts";
+import { type ErrorCode, messageOf, SinewError } from "./errors.ts";
 
 /** A parsed YAML file that knows where each of its values stands. */
 export interface YamlFile {
@@ -10,15 +10,17 @@ export interface YamlFile {
 }
 
 /**
- * Parses YAML 1.2 text; `path` is used in messages only. Throws `SinewError("robot-file")` with
- * line and column for what is no YAML, and for a key that is given twice.
+ * Parses YAML 1.2 text, with the merge keys (`<<`) of 1.1; `path` is used in messages only. Throws
+ * a `SinewError` of the given code with line and column for what is no YAML, and for a key that is
+ * given twice.
  */
-export function parseYaml(text: string, path: string): YamlFile {
+export function parseYaml(text: string, path: string, code: ErrorCode): YamlFile {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: true,
+    merge: true,
   });
   const place = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
@@ -26,12 +28,21 @@ export function parseYaml(text: string, path: string): YamlFile {
   };
   const fault = document.errors[0] ?? document.warnings[0];
   if (fault !== undefined) {
-    throw new SinewError("robot-file", `${place(fault.pos[0])}: ${fault.message}`);
+    throw new SinewError(code, `${place(fault.pos[0])}: ${fault.message}`);
   }
   return {
-    value: document.toJS(),
+    value: plainOf(document, path, code),
     placeOf: (keys) => place(offsetOf(document, keys)),
   };
+}
+
+function plainOf(document: Document.Parsed, path: string, code: ErrorCode): unknown {
+  try {
+    return document.toJS();
+  } catch (thrown) {
+    // What an alias or a merge leads to is known only now.
+    throw new SinewError(code, `${path}: ${messageOf(thrown)}`, { cause: thrown });
+  }
 }
 
 /** Offset of the deepest node on the way along `keys`; of the key itself where its map has it. */

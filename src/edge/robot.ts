@@ -150,7 +150,7 @@ export interface Robot {
  * YAML, a value out of its range, or a key that does not exist.
  */
 export function parseRobot(source: string, path: string): Robot {
-  const file = parseYaml(source, path);
+  const file = parseYaml(source, path, "robot-file");
   const fail = (keys: readonly (string | number)[], line: string): never => {
     throw new SinewError("robot-file", `${file.placeOf(keys)}: ${line}`);
   };

@@ -116,7 +116,7 @@ const scenarioSchema = v.strictObject({
  * out of its range, or a key that does not exist.
  */
 export function parseScenario(name: string, source: string, path: string): Scenario {
-  const file = parseYaml(source, path);
+  const file = parseYaml(source, path, "robot-file");
   const result = v.safeParse(scenarioSchema, file.value);
   if (!result.success) {
     const issue = result.issues[0];

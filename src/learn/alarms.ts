@@ -1,7 +1,10 @@
-import type { StepMetrics } from "./losses.ts";
+import type { Losses, StepMetrics } from "./losses.ts";
 
-/** Gradient steps in a row that Q must be wrong before it is said. */
-const qPatience = 200;
+/**
+ * Rounds in a row that Q must be wrong before it is said: as long as it takes Q to forget what an
+ * untrained critic or an older scale of the rewards has left of it, within these limits.
+ */
+const qPatience = { least: 200, most: 20_000 };
 
 /** Share of the range of possible values by which Q may be beyond it. */
 const slack = 1e-3;
@@ -21,12 +24,20 @@ const saturationPatience = 5000;
  */
 export class Alarms {
   readonly #gamma: number;
+  readonly #patience: number;
   #beyond = 0;
   #saturated = 0;
   #said: readonly string[] = [];
 
-  constructor(gamma: number) {
+  constructor({
+    gamma,
+    tau,
+    targetEvery,
+  }: Pick<Losses, "tau" | "targetEvery"> & { readonly gamma: number }) {
     this.#gamma = gamma;
+    // Q follows its targets at once, and they follow it by tau of what the discount leaves.
+    const forgetting = targetEvery / (tau * (1 - gamma));
+    this.#patience = Math.min(qPatience.most, Math.max(qPatience.least, Math.round(forgetting)));
   }
 
   /** What has been said, one line each. */
@@ -70,8 +81,8 @@ export class Alarms {
     for (let k = 0; k < q.length; k++) {
       const within = q[k] >= low - room && q[k] <= high + room;
       // Once it is said, it counts on and never comes to be said again.
-      this.#beyond = within && this.#beyond < qPatience ? 0 : this.#beyond + 1;
-      if (this.#beyond === qPatience) {
+      this.#beyond = within && this.#beyond < this.#patience ? 0 : this.#beyond + 1;
+      if (this.#beyond === this.#patience) {
         return (
           `Q is ${q[k].toFixed(2)} on average, but rewards so far allow ${low.toFixed(2)} to ` +
           `${high.toFixed(2)}: the critic is wrong; try --twin, --critic-norm layer, a smaller rate`

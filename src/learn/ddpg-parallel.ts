@@ -3,7 +3,6 @@
  * but the actor that drives is one round of learning old, and episodes run side by side.
  */
 import { learn, mayLearn, type Report, type Run } from "./ddpg.ts";
-import { checkNumbers } from "./episode.ts";
 import type { Chunk, Driver } from "./rollout.ts";
 import type { Rollouts } from "./rollouts.ts";
 import { type TrainSettings, worldsOf } from "./settings.ts";
@@ -13,7 +12,8 @@ import { type TrainSettings, worldsOf } from "./settings.ts";
  * worlds stand still and start anew, so that a checkpoint written there is all there is. Unless
  * `settings.async`, the same settings give the same run, whatever threads there are.
  *
- * Throws `SinewError("environment")` where a world fails or gives something that is not a number.
+ * Throws `SinewError("environment")` where a world fails or gives something that is not a number,
+ * and "diverged" where the learner does.
  */
 export async function* parallelDdpg(
   run: Run,
@@ -92,11 +92,7 @@ function* stored(
     const [reward, end] = row.subarray(observations + actions);
     const sNext = row.subarray(observations + actions + 2);
     const world = worker * lanes + Math.floor(at / ofOne);
-    if (standing[world] === null) {
-      checkNumbers(episode.task, s, 0);
-      normaliser.see(s);
-    }
-    checkNumbers(episode.task, sNext, reward);
+    if (standing[world] === null) normaliser.see(s);
     replay.add(s, a, reward, end === 1, world);
     if (end !== 0) replay.endEpisode(sNext, world);
     standing[world] = end === 0 ? sNext : null;

@@ -49,7 +49,8 @@ export type Report =
  * are uniform at first, the noise decays, and K gradient steps may follow every K environment steps
  * in place of one after each.
  *
- * Throws `SinewError("environment")` where the world gives something that is not a number.
+ * Throws `SinewError("environment")` where the world gives something that is not a number, and
+ * "diverged" where the learner does.
  */
 export async function* ddpg(run: Run, settings: TrainSettings): AsyncGenerator<Report> {
   const { env, learner, replay, explorer, episode, rng } = run;
@@ -100,10 +101,19 @@ export function mayLearn({ step, replay }: Run, { learnAfter }: TrainSettings): 
   return step >= learnAfter && replay.transitions > 0;
 }
 
+/** Gives up the episodes under way in all worlds: a failure has torn them off. */
+export function abandonEpisodes({ replay, rewardScale }: Run): void {
+  for (let world = 0; world < replay.lanes; world++) {
+    replay.abandonEpisode(world);
+    rewardScale.end(world);
+  }
+}
+
 /** One call of the engine: K gradient steps on K minibatches. */
 export async function learn(run: Run, settings: TrainSettings): Promise<StepMetrics> {
   const { learner, replay, priorities, rng } = run;
   const { gradientSteps, batch } = settings;
+  run.explorer.adapt(learner, replay, learner.steps, learner.steps + gradientSteps);
   const draws = gradientSteps * batch;
   const sample = { index: new Int32Array(draws), nextIndex: new Int32Array(draws) };
   replay.sample(rng, sample, batch);
@@ -126,6 +136,5 @@ export async function learn(run: Run, settings: TrainSettings): Promise<StepMetr
     noiseShare: noiseShareAt(settings, run.step),
   });
   for (let i = 0; i < tdError.length; i++) priorities?.update(sample.index[i], tdError[i]);
-  run.explorer.adapt(learner, replay);
   return metrics;
 }

@@ -5,6 +5,7 @@ import type * as TensorFlow from "@tensorflow/tfjs";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { elementsOf } from "../onnx/dims.ts";
 import type { GraphBuilder, Operation, Value } from "../onnx/graph.ts";
+import type { ElementType } from "../onnx/model.ts";
 import type { Carried, Engine, Kept } from "./engine.ts";
 import type { Arrays, Program } from "./program.ts";
 
@@ -160,6 +161,8 @@ class TfjsEngineOnTensors implements TfjsEngine {
 
 function constantOf(tf: Tf, graph: GraphBuilder, value: Value): Tensor | undefined {
   const tensor = graph.constantOf(value);
+  if (tensor?.type === "int64")
+    return tf.tensor(graph.integersOf(value), [...tensor.dims], "int32");
   if (tensor?.type !== "float32") return undefined;
   return tf.tensor(new Float32Array(tensor.data.slice().buffer), [...tensor.dims]);
 }
@@ -175,6 +178,11 @@ function gathered(tf: Tf, { dims }: Value, table: Float32Array, index: Tensor): 
   return tf.tensor(taken, [rows.length, ...dims.slice(1)]);
 }
 
+/** What TensorFlow.js has for each type. */
+const kinds: Readonly<Record<ElementType, "float32" | "int32" | "bool">> = {
+  ...{ float32: "float32", float64: "float32", int32: "int32", int64: "int32", bool: "bool" },
+};
+
 /** One operation of the graph, as ONNX defines it. */
 function execute(
   tf: Tf,
@@ -186,35 +194,9 @@ function execute(
   const number = (name: string): number => (attributes[name] as { int: number }).int;
   const axes = (): number[] => [...(attributes["axes"] as { ints: number[] }).ints];
   const dims = [...outputs[0].dims];
+  const single = elementwise(tf, op, x, dims);
+  if (single !== null) return [single];
   switch (op) {
-    case "Add":
-      return [tf.add(x(0), x(1))];
-    case "Sub":
-      return [tf.sub(x(0), x(1))];
-    case "Mul":
-      return [tf.mul(x(0), x(1))];
-    case "Div":
-      return [tf.div(x(0), x(1))];
-    case "Min":
-      return [tf.minimum(x(0), x(1))];
-    case "Greater":
-      return [tf.greater(x(0), x(1))];
-    case "Equal":
-      return [tf.equal(x(0), x(1))];
-    case "Where":
-      return [tf.where(x(0).broadcastTo(dims), x(1).broadcastTo(dims), x(2).broadcastTo(dims))];
-    case "Neg":
-      return [tf.neg(x(0))];
-    case "Relu":
-      return [tf.relu(x(0))];
-    case "Tanh":
-      return [tf.tanh(x(0))];
-    case "Sign":
-      return [tf.sign(x(0))];
-    case "Sqrt":
-      return [tf.sqrt(x(0))];
-    case "Clip":
-      return [tf.clipByValue(x(0), x(1).dataSync()[0], x(2).dataSync()[0])];
     case "Gemm": {
       const flip = (name: string): boolean => attributes[name] !== undefined;
       const product = tf.matMul(x(0) as Matrix, x(1) as Matrix, flip("transA"), flip("transB"));
@@ -240,10 +222,56 @@ function execute(
       return tf.split(x(0), graph.integersOf(inputs[1]), number("axis"));
     case "Slice":
       return [sliced(tf, graph, x(0), inputs, dims)];
+    case "Cast":
+      return [tf.cast(x(0), kinds[outputs[0].type])];
+    case "ScatterND":
+      // Rows of the same index are added up, as the graph asks for.
+      return [tf.add(x(0), tf.scatterND(x(1), x(2), dims as [number]))];
     case "Gather":
       return [tf.gather(x(0), x(1).toInt() as TensorFlow.Tensor1D)];
     default:
       throw new SinewError("engine", `the tfjs engine has no ${op}`);
+  }
+}
+
+/** An operation on elements alone; null: it is another one. */
+function elementwise(
+  tf: Tf,
+  op: string,
+  x: (input: number) => Tensor,
+  dims: number[],
+): Tensor | null {
+  switch (op) {
+    case "Add":
+      return tf.add(x(0), x(1));
+    case "Sub":
+      return tf.sub(x(0), x(1));
+    case "Mul":
+      return tf.mul(x(0), x(1));
+    case "Div":
+      return tf.div(x(0), x(1));
+    case "Min":
+      return tf.minimum(x(0), x(1));
+    case "Greater":
+      return tf.greater(x(0), x(1));
+    case "Equal":
+      return tf.equal(x(0), x(1));
+    case "Where":
+      return tf.where(x(0).broadcastTo(dims), x(1).broadcastTo(dims), x(2).broadcastTo(dims));
+    case "Neg":
+      return tf.neg(x(0));
+    case "Relu":
+      return tf.relu(x(0));
+    case "Tanh":
+      return tf.tanh(x(0));
+    case "Sign":
+      return tf.sign(x(0));
+    case "Sqrt":
+      return tf.sqrt(x(0));
+    case "Clip":
+      return tf.clipByValue(x(0), x(1).dataSync()[0], x(2).dataSync()[0]);
+    default:
+      return null;
   }
 }
 

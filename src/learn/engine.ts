@@ -69,7 +69,10 @@ export function sameBits(one: string, other: string): boolean {
 /** From this width on two threads gain more than their meetings cost. */
 const twoThreadsFrom = 256;
 
-/** Up to this width WebAssembly beats ONNX Runtime, and beyond it ONNX Runtime WebAssembly. */
+/**
+ * Where the native kernel should run and does not: up to this width WebAssembly beats ONNX Runtime,
+ * and beyond it ONNX Runtime WebAssembly, as measured there. Elsewhere nothing was measured.
+ */
 const wasmUpTo = 128;
 
 /** An engine, and in words why it is that one. */
@@ -109,9 +112,11 @@ export async function chooseEngine(
   };
   if (kind === "kernel") return native("asked for");
   if (kind !== "auto") return { kind, threads: 1, reason: "asked for" };
-  const problem = provedPlatforms.includes(host.platform)
-    ? await host.nativeProblem()
-    : `not proved on ${host.platform}`;
+  if (!provedPlatforms.includes(host.platform)) {
+    const reason = `auto: WebAssembly, the native kernel is not proved on ${host.platform}`;
+    return { kind: "kernel-wasm", threads: 1, reason };
+  }
+  const problem = await host.nativeProblem();
   if (problem === null) return native("auto: the native kernel works here");
   const [other, size] =
     widest <= wasmUpTo

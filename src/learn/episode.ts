@@ -131,12 +131,16 @@ export class Episode {
   }
 }
 
-/** Throws `SinewError("environment")` where a world gave what is not a number, and names it. */
+/**
+ * Throws `SinewError("environment")` where a world gave what is not a number, and names it. The
+ * replay holds float32, so a reward that is too large for that is none.
+ */
 export function checkNumbers(task: Task, s: Float32Array, reward: number): void {
-  if (!Number.isFinite(reward)) {
+  if (!Number.isFinite(Math.fround(reward))) {
+    const size = Number.isFinite(reward) ? ", too large for float32" : "";
     throw new SinewError(
       "environment",
-      `${task.name} gave the reward ${reward}: run "sinew check-env ${task.name}"`,
+      `${task.name} gave the reward ${reward}${size}: run "sinew check-env ${task.name}"`,
     );
   }
   const bad = s.findIndex((value) => !Number.isFinite(value));

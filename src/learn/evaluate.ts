@@ -2,6 +2,7 @@ import assert from "node:assert";
 import { SinewError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import type { Task } from "../sim/env.ts";
+import { checkNumbers } from "./episode.ts";
 import { deviation, interquartileMean, interval, mean as meanOf } from "./statistics.ts";
 
 /**
@@ -57,7 +58,7 @@ export type ActBatch = (observations: Float32Array, count: number) => Promise<Fl
 /**
  * Runs one episode from each start, all in step, with one batched inference a step. Pure in the
  * policy and the starts: no noise, no learning. Throws `SinewError("environment")` where the world
- * gives a reward that is not a number.
+ * gives what is not a number, and "policy-file" where the policy does.
  */
 export async function evaluate(act: ActBatch, task: Task, starts: Starts): Promise<Evaluation> {
   const { count } = starts;
@@ -69,6 +70,7 @@ export async function evaluate(act: ActBatch, task: Task, starts: Starts): Promi
     const env = task.makeEnv();
     const observation = all.subarray(lane * observations, (lane + 1) * observations);
     env.reset(starts.first + lane, observation);
+    checkNumbers(task, observation, 0);
     return { env, observation, done: false };
   });
   const returns = new Float64Array(count);
@@ -79,10 +81,13 @@ export async function evaluate(act: ActBatch, task: Task, starts: Starts): Promi
       const { env, observation, done } = lanes[lane];
       if (done) continue;
       const action = answers.subarray(lane * actions, (lane + 1) * actions);
-      const { reward, terminated, truncated } = env.step(action, observation);
-      if (!Number.isFinite(reward)) {
-        throw new SinewError("environment", `${task.name} gave the reward ${reward}`);
+      const wrong = action.findIndex((value) => !Number.isFinite(value));
+      if (wrong >= 0) {
+        const { name } = task.spec.action[wrong];
+        throw new SinewError("policy-file", `the policy gave ${action[wrong]} as "${name}"`);
       }
+      const { reward, terminated, truncated } = env.step(action, observation);
+      checkNumbers(task, observation, reward);
       returns[lane] += reward;
       if (terminated || truncated) {
         lanes[lane].done = true;

@@ -1,5 +1,6 @@
 import { Rng } from "../core/rng.ts";
 import { ActorForward, type ObservationScale } from "./actor-forward.ts";
+import { diverged } from "./divergence.ts";
 import type { NetworkShape } from "./networks.ts";
 import { type Noise, noiseOf } from "./noise.ts";
 import { distanceOf, ParameterNoise } from "./parameter-noise.ts";
@@ -16,8 +17,11 @@ export interface Explored {
   act?(scale: ObservationScale, observation: Float32Array, action: Float32Array): boolean;
 }
 
-/** Observations on which the distance of the perturbed actor is measured. */
+/** Observations on which the distance of a perturbed actor is measured. */
 const distanceBatch = 64;
+
+/** Gradient steps from one adaption of the parameter noise to the next (OpenAI baselines). */
+const adaptEvery = 50;
 
 /** The behaviour policy beta: the actor, and whatever makes it try other actions. */
 export class Explorer {
@@ -46,7 +50,10 @@ export class Explorer {
     this.#parameterNoise?.perturb(learner.actor);
   }
 
-  /** Writes the action to take at `s`, in [-1, 1], to `a`; `step` environment steps were taken. */
+  /**
+   * Writes the action to take at `s`, in [-1, 1], to `a`; `step` environment steps were taken. No
+   * world is told what is no number: throws `SinewError("diverged")` where the actor gives that.
+   */
   act(learner: Explored, s: Float32Array, step: number, a: Float32Array): void {
     const { randomSteps, randomShare } = this.#settings;
     const share = noiseShareAt(this.#settings, step);
@@ -62,13 +69,27 @@ export class Explorer {
       this.#actor.act(parameters, learner.actorStatistics, this.#scale, s, a);
     }
     this.#noise.sample(share, this.#draw);
-    for (let i = 0; i < a.length; i++) a[i] = Math.min(1, Math.max(-1, a[i] + this.#draw[i]));
+    for (let i = 0; i < a.length; i++) {
+      if (!Number.isFinite(a[i])) throw diverged(`by step ${step}: its action is ${a[i]}`);
+      a[i] = Math.min(1, Math.max(-1, a[i] + this.#draw[i]));
+    }
   }
 
-  /** Measures the perturbed actor against the actor on stored observations, and adapts. */
-  adapt(learner: Explored, replay: Replay): void {
+  /**
+   * Ahead of the gradient steps `from` up to, not including, `to`: at each fiftieth of the run
+   * measures how far an actor perturbed afresh is off on stored observations, and adapts.
+   */
+  adapt(learner: Explored, replay: Replay, from: number, to: number): void {
     const noise = this.#parameterNoise;
     if (noise === null) return;
+    const due = Math.ceil(to / adaptEvery) - Math.ceil(from / adaptEvery);
+    for (let i = 0; i < due; i++) {
+      noise.adapt(this.#distanceTo(noise.another(learner.actor), learner, replay));
+    }
+  }
+
+  /** Distance of the actions of another actor from the learner's, on stored observations. */
+  #distanceTo(other: Float32Array, learner: Explored, replay: Replay): number {
     const sample: Sample = {
       index: new Int32Array(distanceBatch),
       nextIndex: new Int32Array(distanceBatch),
@@ -76,19 +97,19 @@ export class Explorer {
     replay.sample(this.#rng, sample);
     const actions = this.#draw.length;
     const own = new Float32Array(distanceBatch * actions);
-    const perturbed = new Float32Array(distanceBatch * actions);
+    const others = new Float32Array(distanceBatch * actions);
     sample.index.forEach((row, i) => {
       const at = row * replay.width;
       const s = replay.rows.subarray(at, at + replay.observations);
       for (const [parameters, all] of [
         [learner.actor, own],
-        [noise.perturbed, perturbed],
+        [other, others],
       ]) {
         const a = all.subarray(i * actions, (i + 1) * actions);
         this.#actor.act(parameters, learner.actorStatistics, this.#scale, s, a);
       }
     });
-    noise.adapt(distanceOf(own, perturbed));
+    return distanceOf(own, others);
   }
 
   /** All state, so that a checkpoint can hold it. */

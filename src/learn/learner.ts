@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Rng } from "../core/rng.ts";
 import type { ObservationScale } from "./actor-forward.ts";
+import { checkMetrics } from "./divergence.ts";
 import type { Carried, Engine } from "./engine.ts";
 import { type Losses, metricNames, type StepMetrics, scheduleOf } from "./losses.ts";
 import { initialParameters, initialStatistics, networksOf } from "./networks.ts";
@@ -122,6 +123,11 @@ export class Learner {
     return true;
   }
 
+  /** Critic steps taken so far. */
+  get steps(): number {
+    return this.#steps;
+  }
+
   /** As of the newest finished call, a view: copy it to keep it. */
   get state(): LearnerState {
     const names = this.#program.carried.map(({ name }) => name);
@@ -131,7 +137,10 @@ export class Learner {
     };
   }
 
-  /** Some rounds in order, as many as `data` holds draws for. One call at a time. */
+  /**
+   * Some rounds in order, as many as `data` holds draws for. One call at a time. Throws
+   * `SinewError("diverged")` where a loss or a gradient of theirs is not finite.
+   */
   async learn(data: Minibatches): Promise<Learning> {
     const { batch, policyDelay } = this.#losses;
     const rounds = data.index.length / (batch * policyDelay);
@@ -152,11 +161,10 @@ export class Learner {
       inputs[name] = noise;
     }
     const kept = await this.engine.run(rounds, inputs);
+    const metrics = columnsOf(kept["metrics"]!, rounds);
+    checkMetrics(metrics, this.#steps, policyDelay);
     this.#steps += rounds * policyDelay;
-    return {
-      metrics: columnsOf(kept["metrics"]!, rounds),
-      tdError: kept["tdError"] ?? new Float32Array(0),
-    };
+    return { metrics, tdError: kept["tdError"] ?? new Float32Array(0) };
   }
 }
 

@@ -29,7 +29,7 @@ export interface Layer {
   /** Weights [inputs, outputs], row-major, from here; the bias [outputs] follows them. */
   readonly at: number;
   readonly biasAt: number;
-  /** Gain [outputs], then shift [outputs], of a normalised layer; -1 of every other. */
+  /** Gain [outputs], then shift [outputs], of a normalised layer; -1: it has no norm. */
   readonly gainAt: number;
   /** Where the next layer begins. */
   readonly end: number;
@@ -60,7 +60,10 @@ export function networksOf(shape: NetworkShape): Networks {
   };
 }
 
-/** `extra` more inputs enter at the layer `extraAt`. */
+/**
+ * `extra` more inputs enter at the layer `extraAt`. Hidden layers have the norm; of batch
+ * normalisation only those before a late input (Lillicrap et al. 2016, section 7).
+ */
 function networkOf(
   widths: readonly number[],
   extraAt: number,
@@ -74,7 +77,8 @@ function networkOf(
     const inputs = widths[i] + (i === extraAt ? extra : 0);
     const outputs = widths[i + 1];
     const biasAt = at + inputs * outputs;
-    const normalised = norm !== "none" && i + 2 < widths.length;
+    const past = norm === "batch" && extraAt > 0 && i >= extraAt;
+    const normalised = norm !== "none" && i + 2 < widths.length && !past;
     const gainAt = normalised ? biasAt + outputs : -1;
     const end = biasAt + outputs * (normalised ? 3 : 1);
     layers.push({ inputs, outputs, at, biasAt, gainAt, end });
@@ -99,21 +103,25 @@ export function initialParameters(network: Network, finalBound: number, rng: Rng
   return parameters;
 }
 
+/** The widths of a network's batch-normalised layers, in order; none of any other network. */
+export function batchNormed({ layers, norm }: Network): number[] {
+  if (norm !== "batch") return [];
+  return layers.filter(({ gainAt }) => gainAt >= 0).map(({ outputs }) => outputs);
+}
+
 /**
  * Length of the running statistics of a batch-normalised network: mean [outputs], then variance
- * [outputs], of each hidden layer in order; 0 for every other network.
+ * [outputs], of each layer that has the norm, in order; 0 for every other network.
  */
-export function statisticsSize({ layers, norm }: Network): number {
-  if (norm !== "batch") return 0;
-  return layers.slice(0, -1).reduce((sum, { outputs }) => sum + 2 * outputs, 0);
+export function statisticsSize(network: Network): number {
+  return batchNormed(network).reduce((sum, outputs) => sum + 2 * outputs, 0);
 }
 
 /** Running statistics before the first batch: means 0, variances 1. */
 export function initialStatistics(network: Network): Float32Array {
   const statistics = new Float32Array(statisticsSize(network));
   let at = 0;
-  if (statistics.length === 0) return statistics;
-  for (const { outputs } of network.layers.slice(0, -1)) {
+  for (const outputs of batchNormed(network)) {
     statistics.fill(1, at + outputs, at + 2 * outputs);
     at += 2 * outputs;
   }

@@ -6,11 +6,14 @@ const factor = 1.01;
 
 /**
  * Adaptive parameter noise (Plappert et al. 2018): an actor whose weights are perturbed drives the
- * episode; the noise is adapted so that its actions stay at a given distance from the actor's own.
+ * episode; the noise is adapted so that the actions of such actors are at a given distance from the
+ * actor's own. The distance is not that of the one that drives: it was perturbed by an older noise,
+ * and the actor learns away from it.
  */
 export class ParameterNoise {
-  /** The perturbed actor's flat vector. */
+  /** Flat vector of the perturbed actor that drives. */
   readonly perturbed: Float32Array;
+  readonly #other: Float32Array;
   readonly #network: Network;
   readonly #goal: number;
   readonly #rng: Rng;
@@ -20,6 +23,7 @@ export class ParameterNoise {
   constructor(shape: NetworkShape, goal: number, seed: number) {
     this.#network = networksOf(shape).actor;
     this.perturbed = new Float32Array(this.#network.size);
+    this.#other = new Float32Array(this.#network.size);
     this.#goal = goal;
     this.#deviation = goal;
     this.#rng = new Rng(seed, 3);
@@ -30,17 +34,18 @@ export class ParameterNoise {
     return this.#deviation;
   }
 
-  /** Draws a new perturbed actor around `parameters`; gains and shifts of norms stay. */
+  /** Draws a new actor to drive, around `parameters`. */
   perturb(parameters: Float32Array): void {
-    this.perturbed.set(parameters);
-    for (const { at, biasAt, outputs } of this.#network.layers) {
-      for (let i = at; i < biasAt + outputs; i++) {
-        this.perturbed[i] += this.#deviation * this.#rng.normal();
-      }
-    }
+    this.#draw(parameters, this.perturbed);
   }
 
-  /** Adapts to the measured distance between the perturbed actor's actions and the actor's. */
+  /** Another one, perturbed by the noise as it stands: to measure. Overwritten by the next call. */
+  another(parameters: Float32Array): Float32Array {
+    this.#draw(parameters, this.#other);
+    return this.#other;
+  }
+
+  /** Adapts to the measured distance between a perturbed actor's actions and the actor's. */
   adapt(distance: number): void {
     this.#deviation *= distance < this.#goal ? factor : 1 / factor;
   }
@@ -52,6 +57,14 @@ export class ParameterNoise {
   restore(state: readonly number[]): void {
     this.#rng.state.set(state.slice(0, 4));
     this.#deviation = state[4];
+  }
+
+  /** Gains and shifts of norms stay. */
+  #draw(parameters: Float32Array, into: Float32Array): void {
+    into.set(parameters);
+    for (const { at, biasAt, outputs } of this.#network.layers) {
+      for (let i = at; i < biasAt + outputs; i++) into[i] += this.#deviation * this.#rng.normal();
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from "../onnx/graph.ts";
 import { normEpsilon } from "../policy/actor.ts";
-import type { Network } from "./networks.ts";
+import { batchNormed, type Network } from "./networks.ts";
 
 /** A batch-normalised pass: the running statistics before it, and after it where it is training. */
 export interface Statistics {
@@ -19,8 +19,9 @@ export interface Pass {
 }
 
 /**
- * Affine layers, each but the last followed by its norm and its activation. `parameters` is the
- * network's flat vector; `late` enters, behind the activations, at the layer that has room for it.
+ * Affine layers, each but the last followed by its norm, if it has one, and its activation.
+ * `parameters` is the network's flat vector; `late` enters, behind the activations, at the layer
+ * that has room for it.
  */
 export function perceptron(
   g: GraphBuilder,
@@ -39,13 +40,15 @@ export function perceptron(
     const { weights, bias, gain, shift } = pieces[i];
     x = g.gemm(x, weights, bias);
     if (i === network.layers.length - 1) break;
-    if (network.norm === "layer") x = layerNorm(g, x);
-    if (network.norm === "batch") {
-      const batch = batchNorm(g, x, running[i], statistics?.momentum ?? null);
-      x = batch.output;
-      fresh.push(...batch.running);
+    if (gain !== null) {
+      if (network.norm === "layer") x = layerNorm(g, x);
+      else {
+        const batch = batchNorm(g, x, running[i], statistics?.momentum ?? null);
+        x = batch.output;
+        fresh.push(...batch.running);
+      }
+      x = g.add(g.mul(x, gain), shift!);
     }
-    if (gain !== null) x = g.add(g.mul(x, gain), shift!);
     x = network.activation === "relu" ? g.relu(x) : g.tanh(x);
   }
   const trained = network.norm === "batch" && statistics?.momentum != null;
@@ -82,12 +85,15 @@ function layerNorm(g: GraphBuilder, x: Value): Value {
   return g.div(centred, g.sqrt(g.add(variance, normEpsilon)));
 }
 
-/** Mean and variance of each hidden layer, cut out of the flat running statistics. */
-function runningOf(g: GraphBuilder, { layers, norm }: Network, statistics: Statistics | null) {
-  if (norm !== "batch" || statistics === null) return [];
-  const widths = layers.slice(0, -1).flatMap(({ outputs }) => [outputs, outputs]);
+/** Mean and variance of each layer that has the norm, cut out of the flat running statistics. */
+function runningOf(g: GraphBuilder, network: Network, statistics: Statistics | null) {
+  if (statistics === null) return [];
+  const widths = batchNormed(network).flatMap((outputs) => [outputs, outputs]);
   const cut = g.split(statistics.running, widths, 0);
-  return layers.slice(0, -1).map((_, i) => ({ mean: cut[2 * i], variance: cut[2 * i + 1] }));
+  return widths.slice(0, widths.length / 2).map((_, i) => ({
+    mean: cut[2 * i],
+    variance: cut[2 * i + 1],
+  }));
 }
 
 /**

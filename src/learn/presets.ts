@@ -121,8 +121,10 @@ const others: Readonly<Record<string, Changes>> = {
   "learning-to-run": {
     ...{ actorHidden: [64, 64], criticHidden: [64, 32], actorNorm: "layer", criticNorm: "layer" },
     ...{ actorRate: 1e-3, criticRate: 2e-3, finalRateShare: 0.01, tau: 1e-4, rewardScale: 10 },
-    ...{ noise: "none", parameterNoise: 0.2, randomShare: 0.5, finalNoiseShare: 0.002 },
-    ...{ noiseDecay: "exponential", mirror: true, batch: 200, randomSteps: 0, learnAfter: 1_000 },
+    ...{ gamma: 0.96, gradientClip: 10, batch: 256, randomSteps: 0, learnAfter: 10_000 },
+    // Its noise is 0.2 times an epsilon that goes from 0.5 to 0.001.
+    ...{ noise: "ou", noiseSigma: 0.1, noiseDt: 0.01, finalNoiseShare: 0.002, parameterNoise: 0.2 },
+    ...{ noiseDecay: "exponential", mirror: true },
   },
   "rl-tools": {
     ...td3,

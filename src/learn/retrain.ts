@@ -3,6 +3,7 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Segment } from "../log/transitions.ts";
 import type { Task } from "../sim/env.ts";
+import { checkNumbers } from "./episode.ts";
 import { selectionStarts } from "./evaluate.ts";
 import { decide, type GateDecision } from "./gate.ts";
 import type { Replay, Sample } from "./replay.ts";
@@ -47,7 +48,8 @@ const evaluations = 4;
  * The candidate is the best of four moments on the selection starts; the gate decides on it.
  *
  * Throws `SinewError("log-file")` where the log holds no transition, "checkpoint" where the run's
- * folder has none of this task.
+ * folder has none of this task, "environment" where the task's reward is not a number, "diverged"
+ * where the learner leaves the numbers.
  */
 export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
   const { deployed, segments, gradientSteps } = request;
@@ -113,6 +115,7 @@ function addSegments(
     for (let i = 0; i + 1 < segment.count; i++) {
       const a = segment.action.subarray(i * action.length, (i + 1) * action.length);
       const reward = task.reward(o(i), a, o(i + 1));
+      checkNumbers(task, o(i + 1), reward);
       scaleAction(task.spec, a, scaled);
       replay.add(o(i), scaled, reward, false);
       transitions++;

@@ -78,8 +78,8 @@ export class Rollout {
   }
 
   /**
-   * Takes `steps` steps in each world. Throws `SinewError("environment")` where an episode begins
-   * with what is not a number.
+   * Takes `steps` steps in each world. Throws `SinewError("environment")` where a world gives what
+   * is not a number, and "diverged" where the actor does.
    */
   collect(driver: Driver, steps: number): Chunk {
     this.#scale.mean.set(driver.observation.mean);
@@ -119,6 +119,7 @@ export class Rollout {
     });
     const outcome = env.step(command, s);
     const { reward, terminated } = outcome;
+    checkNumbers(this.#task, s, reward);
     lane.return += reward;
     lane.length++;
     const truncated = outcome.truncated || isCut(this.#settings, lane.length);

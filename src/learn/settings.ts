@@ -177,7 +177,10 @@ export const settingTable: {
   criticHidden: widths("widths of the critic's hidden layers"),
   activation: choice(["relu", "tanh"], "what bends the hidden layers"),
   actorNorm: choice(["none", "layer", "batch"], "norm of the actor's hidden layers"),
-  criticNorm: choice(["none", "layer", "batch"], "norm of the critic's hidden layers"),
+  criticNorm: choice(
+    ["none", "layer", "batch"],
+    "norm of the critic's hidden layers; batch: of those before a late action",
+  ),
   actionLayer: whole(0, 8, "critic's layer that the action enters; 0: beside the observation"),
   finalBound: number(0, 1, "last layers start uniform within this; 0: like the others"),
 

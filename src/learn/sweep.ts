@@ -16,8 +16,8 @@ export interface Variation {
 export interface SweepRequest {
   readonly task: string;
   readonly preset: string;
-  /** Settings of all runs. */
-  readonly changes: Partial<TrainSettings>;
+  /** Settings of all runs, beyond their preset's. */
+  readonly changesOf: (preset: string) => Partial<TrainSettings>;
   readonly variations: readonly Variation[];
   readonly seeds: number;
   readonly firstSeed: number;
@@ -119,7 +119,7 @@ function parsed(kind: string, text: string): unknown {
  * other. Throws `SinewError("usage")` for settings that cannot be together.
  */
 export function jobsOf(request: SweepRequest): SweepJob[] {
-  const { task, preset, changes, variations, seeds, firstSeed } = request;
+  const { task, preset, changesOf, variations, seeds, firstSeed } = request;
   let all: Record<string, unknown>[] = [{}];
   for (const { name, values } of variations) {
     all = all.flatMap((varied) => values.map((value) => ({ ...varied, [name]: value })));
@@ -128,7 +128,7 @@ export function jobsOf(request: SweepRequest): SweepJob[] {
     Array.from({ length: seeds }, (_, at): SweepJob => {
       const seed = firstSeed + at;
       const { preset: named = preset, ...more } = varied as { readonly preset?: string };
-      const own = { ...changes, ...more, seed } as Partial<TrainSettings>;
+      const own = { ...changesOf(named), ...more, seed } as Partial<TrainSettings>;
       const settings = settingsOf(named, task, own);
       checkSettings(settings);
       const parts = Object.entries(varied).map(([name, value]) => [kebab(name), textOf(value)]);

@@ -4,7 +4,7 @@ import type { Clock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import { loadPolicy } from "../policy/policy.ts";
 import type { Task } from "../sim/env.ts";
-import { ddpg, type Report } from "./ddpg.ts";
+import { abandonEpisodes, ddpg, type Report } from "./ddpg.ts";
 import { parallelDdpg } from "./ddpg-parallel.ts";
 import {
   type Evaluation,
@@ -17,6 +17,7 @@ import {
 } from "./evaluate.ts";
 import { Journal, type Moment } from "./journal.ts";
 import { hashOfCarried } from "./learner.ts";
+import type { StepMetrics } from "./losses.ts";
 import { Rollouts } from "./rollouts.ts";
 import { clearRun } from "./run-folder.ts";
 import { isParallel, noiseShareAt, rateShareAt, type TrainSettings } from "./settings.ts";
@@ -94,6 +95,8 @@ export interface TrainListener {
    * their hardware, and what computes.
    */
   begins?(settings: TrainSettings, task: Task, engine: OpenedEngine): void;
+  /** After each round of learning, `step` environment steps into the run. */
+  learned?(step: number, metrics: StepMetrics): void;
   /** After each episode and each evaluation. */
   progress?(progress: Progress): void;
   /** After each evaluation on the selection starts. */
@@ -122,9 +125,11 @@ export interface TrainContext {
  * Trains on a task and keeps the best policy by evaluation, never merely the last. Leaves in the
  * folder: `policy.onnx` (from the first evaluation on), `checkpoint`, `progress.csv`, and a
  * TensorBoard event file. A run that does not resume first removes what another left there. Where a
- * world fails, what was learnt so far is in the checkpoint.
+ * world fails, what was learnt so far is in the checkpoint; where the learner diverges, what it was
+ * before.
  *
- * Throws `SinewError` of "usage" (settings, folder), "engine", "checkpoint", "environment".
+ * Throws `SinewError` of "usage" (settings, folder), "engine", "checkpoint", "environment",
+ * "diverged".
  */
 export async function train(settings: TrainSettings, context: TrainContext): Promise<TrainResult> {
   makeFolder(context.folder);
@@ -169,7 +174,7 @@ class Session {
     try {
       return await this.#train();
     } catch (thrown) {
-      throw this.#saved(thrown);
+      throw this.#ended(thrown);
     }
   }
 
@@ -183,7 +188,7 @@ class Session {
     for await (const report of reports) {
       if (report.kind === "learned") await this.#learned(report);
       else if (report.kind === "episode") this.#episode(report.return, report.length);
-      else if (run.step >= this.#training.savedStep + settings.checkpointEvery) this.#save();
+      else if (this.#mustSave) this.#save();
     }
     return this.#finish();
   }
@@ -194,30 +199,48 @@ class Session {
     await this.#training.run.learner.engine.close();
   }
 
-  /** What to throw on; where a world has failed, what was learnt until then is saved first. */
-  #saved(thrown: unknown): unknown {
+  /** What to throw on: where a world or the learner has failed, it says what is left of the run. */
+  #ended(thrown: unknown): unknown {
+    if (!(thrown instanceof SinewError)) return thrown;
+    const { code, message } = thrown;
+    const failed = (left: string) => new SinewError(code, `${message}; ${left}`, { cause: thrown });
+    if (code === "diverged") return failed(this.#left());
     const { run } = this.#training;
-    const failed = thrown instanceof SinewError && thrown.code === "environment";
-    if (!failed || run.learner.state.steps === 0) return thrown;
-    if (run.step > this.#training.savedStep) {
-      run.replay.abandonEpisode();
-      this.#save();
+    if (code !== "environment" || run.learner.steps === 0) return thrown;
+    try {
+      if (run.step > this.#training.savedStep) {
+        abandonEpisodes(run);
+        this.#save();
+      }
+    } catch (unsaved) {
+      return this.#ended(unsaved);
     }
     const kept = `what was learnt in ${run.step} steps is in ${this.#context.folder}`;
-    return new SinewError("environment", `${thrown.message}; ${kept}: --resume goes on`, {
-      cause: thrown,
-    });
+    return failed(`${kept}: --resume goes on`);
+  }
+
+  /** What a diverged run leaves, and what to do: nothing of it was saved over what was good. */
+  #left(): string {
+    const { best, savedStep } = this.#training;
+    const policy = best.policy.length > 0 ? ["its best policy"] : [];
+    const checkpoint = savedStep > 0 ? [`the checkpoint of step ${savedStep}`] : [];
+    const kept = [...policy, ...checkpoint].join(" and ") || "nothing of it";
+    const resume = savedStep > 0 ? "--resume by itself comes to the same end; " : "";
+    const flags = "smaller --actor-rate and --critic-rate, a smaller --reward-scale";
+    const ways = `${resume}begin again with ${flags} or --gradient-clip 1`;
+    return `${this.#context.folder} keeps ${kept}: ${ways}`;
   }
 
   async #learned({ metrics }: Extract<Report, { kind: "learned" }>): Promise<void> {
     const { run, settings, evaluatedStep, alarms } = this.#training;
     const rateShare = rateShareAt(settings, run.step);
     this.#journal.learned(run.step, metrics, {
-      gradientSteps: run.learner.state.steps,
+      gradientSteps: run.learner.steps,
       noise: settings.noise === "none" ? 0 : settings.noiseSigma * noiseShareAt(settings, run.step),
       actorRate: settings.actorRate * rateShare,
       criticRate: settings.criticRate * rateShare,
     });
+    this.#context.listener.learned?.(run.step, metrics);
     const alarm = alarms.check(metrics, run.episode.rewards, run.rewardScale.value);
     if (alarm !== null) this.#context.listener.alarm?.(alarm);
     if (run.step < evaluatedStep + settings.evaluateEvery) return;
@@ -281,6 +304,13 @@ class Session {
 
   get #policyPath(): string {
     return join(this.#context.folder, "policy.onnx");
+  }
+
+  /** Whether a multiple of `checkpointEvery` was passed since: worlds side by side stop at each. */
+  get #mustSave(): boolean {
+    const { run, savedStep, settings } = this.#training;
+    const { checkpointEvery: every } = settings;
+    return Math.floor(run.step / every) > Math.floor(savedStep / every);
   }
 
   #save(): void {

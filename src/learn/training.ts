@@ -9,6 +9,7 @@ import { Alarms } from "./alarms.ts";
 import { policyFile } from "./artefact.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { Run } from "./ddpg.ts";
+import { checkWeights } from "./divergence.ts";
 import { chooseEngine, openEngine, sameBits } from "./engine.ts";
 import { Episode, type Rewards } from "./episode.ts";
 import { Explorer } from "./explorer.ts";
@@ -93,7 +94,7 @@ export async function freshTraining(settings: TrainSettings, plain: Task): Promi
     recentReturns: [],
     evaluatedStep: 0,
     savedStep: 0,
-    alarms: new Alarms(settings.gamma),
+    alarms: new Alarms(settings),
   };
 }
 
@@ -141,7 +142,7 @@ export async function resumedTraining(
   run.priorities?.restore(arrays.priorities);
   run.normaliser.restore(arrays.observationSums);
   run.rewardScale.restore(arrays.rewardSums);
-  const alarms = new Alarms(settings.gamma);
+  const alarms = new Alarms(settings);
   if (facts.alarms !== undefined) alarms.restore(facts.alarms);
   return {
     settings,
@@ -195,10 +196,14 @@ function checkSame(path: string, { spec }: Facts, actual: Spec): void {
   throw new SinewError("checkpoint", `${path}: the task has changed since: ${difference}`);
 }
 
-/** Writes the checkpoint of a run that is between two episodes. */
+/**
+ * Writes the checkpoint of a run that is between two episodes. Throws `SinewError("diverged")`, and
+ * leaves what is there, where the learner holds what is no number.
+ */
 export function saveTraining(path: string, training: Training): void {
   const { settings, run, best } = training;
   const { carried, steps } = run.learner.state;
+  checkWeights(carried, run.step);
   const { rows, span, heads, pending } = run.replay.save();
   const facts: Facts = {
     settings,
@@ -275,12 +280,16 @@ function exportedActor({ exportTarget }: TrainSettings): string {
   return exportTarget ? "actor.target" : "actor.online";
 }
 
-/** The policy file of a run's actor as it stands; `more` is added to what it says of its origin. */
-export function policyOf(
+/**
+ * The policy file of a run's actor as it stands; `more` is added to what it says of its origin.
+ * Throws `SinewError("diverged")` where the learner holds what is no number.
+ */
+export async function policyOf(
   { settings, task, run }: Training,
   more: Readonly<Record<string, number>> = {},
 ): Promise<Uint8Array> {
   const { learner, normaliser: observation, step } = run;
+  checkWeights(learner.state.carried, step);
   const actor = {
     parameters: learner.engine.carried(exportedActor(settings)),
     statistics: learner.actorStatistics,

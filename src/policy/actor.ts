@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Rng } from "../core/rng.ts";
 import type { Spec } from "../core/spec.ts";
 
 /** Added to a variance before its root is taken (Ba et al. 2016); a float32, as ONNX holds it. */
@@ -85,6 +86,38 @@ export function evaluateActor(
     input[j] = Math.min(Math.fround(high), Math.max(Math.fround(low), input[j]));
   });
   return input;
+}
+
+/**
+ * The same actor with the units of each hidden layer in another order: it sums in another order, so
+ * it rounds otherwise, and that is all that differs.
+ */
+export function shuffled({ normaliser, layers, activation }: Actor, rng: Rng): Actor {
+  let rows = orderOf(layers[0].inputs, null);
+  const moved = layers.map((layer, depth) => {
+    const columns = orderOf(layer.outputs, depth < layers.length - 1 ? rng : null);
+    const { weights, bias, inputs, outputs, norm } = layer;
+    const pick = (values: Float32Array) => Float32Array.from(columns, (j) => values[j]);
+    const all = Float32Array.from(weights, (_, at) => {
+      return weights[rows[Math.floor(at / outputs)] * outputs + columns[at % outputs]];
+    });
+    rows = columns;
+    return {
+      ...{ weights: all, bias: pick(bias), inputs, outputs },
+      ...(norm !== undefined && { norm: { gain: pick(norm.gain), shift: pick(norm.shift) } }),
+    };
+  });
+  return { normaliser, layers: moved, activation };
+}
+
+/** 0 to count - 1; shuffled (Fisher and Yates) where there is a generator. */
+function orderOf(count: number, rng: Rng | null): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  for (let last = count - 1; rng !== null && last > 0; last--) {
+    const at = rng.below(last + 1);
+    [order[last], order[at]] = [order[at], order[last]];
+  }
+  return order;
 }
 
 /** Layer normalisation, in the precision of the array. */

@@ -10,7 +10,7 @@ import { graphOfFormula } from "./formula-graph.ts";
 import type { Scaling } from "./formula-scale.ts";
 import { evaluateFormula } from "./formula-value.ts";
 import { loadPolicy } from "./policy.ts";
-import { appendProof, makeProof, type Proof, type Provable, proofOf } from "./proof.ts";
+import { appendProof, makeProof, type Proof, proofOf } from "./proof.ts";
 
 /** All that a policy file is made of. */
 export interface PolicyParts extends Actor {
@@ -45,10 +45,11 @@ export async function exportFormula(parts: FormulaParts): Promise<Uint8Array> {
   const { contract, formula, scaling, metadata } = parts;
   const { spec } = contract;
   checkFinite(formula);
-  const evaluate: Provable["evaluate"] = (observation, arrays) =>
-    withinLimits(spec, evaluateFormula(formula, observation, arrays));
   const graph = graphOfFormula(spec, formula);
-  return sealed(contract, graph, metadata, () => proofOf(spec, { ...scaling, evaluate }));
+  const inside = (arrays: typeof Float64Array | typeof Float32Array) => (point: Float32Array) =>
+    withinLimits(spec, evaluateFormula(formula, point, arrays));
+  const provable = { ...scaling, evaluate: inside(Float64Array), rounded: [inside(Float32Array)] };
+  return sealed(contract, graph, metadata, () => proofOf(spec, provable));
 }
 
 /** A limit may be infinite; nothing else may. */

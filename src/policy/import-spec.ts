@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { messageOf, SinewError } from "../core/errors.ts";
+import { SinewError } from "../core/errors.ts";
 import { parseYaml, type YamlFile } from "../core/yaml.ts";
 import type { Draft, DraftAction, DraftObservation } from "./import-draft.ts";
 
@@ -109,9 +109,5 @@ export function parseSpec(source: string, path: string): Draft {
  */
 export function readYaml(source: string, path: string): YamlFile {
   const plain = source.replaceAll(/!!python\/[\w./:]+/g, (tag) => " ".repeat(tag.length));
-  try {
-    return parseYaml(plain, path);
-  } catch (thrown) {
-    throw new SinewError("policy-file", messageOf(thrown), { cause: thrown });
-  }
+  return parseYaml(plain, path, "policy-file");
 }

@@ -3,7 +3,7 @@ import { messageOf, SinewError } from "../core/errors.ts";
 import { ProtoWriter, readFields } from "../core/protobuf.ts";
 import { Rng } from "../core/rng.ts";
 import { type Channel, hashSpec, type Spec } from "../core/spec.ts";
-import { type Actor, evaluateActor } from "./actor.ts";
+import { type Actor, evaluateActor, shuffled } from "./actor.ts";
 
 /** The key in the ONNX file's `metadata_props` that holds the proof: the last field of the file. */
 export const proofKey = "sinew.proof";
@@ -17,6 +17,8 @@ export const toleranceMax = 1e-5;
 const pointsGoal = 128;
 const pointsMin = 32;
 const cornersMax = 32;
+/** Further orders of the sums. With one alone, one policy in some dozens failed its own proof. */
+const shuffles = 3;
 
 /** Observations, and what the policy must answer to them. */
 export interface Proof {
@@ -33,13 +35,14 @@ export function spanOf({ low, high }: Channel): number {
   return Math.max(1, Math.abs(low), Math.abs(high));
 }
 
+type Evaluate = (observation: Float32Array) => Float64Array | Float32Array;
+
 /** What can be proved: plain arithmetic that knows nothing of ONNX Runtime. */
 export interface Provable {
-  /** The action, in double precision, or in single where `arrays` is Float32Array. */
-  evaluate(
-    observation: Float32Array,
-    arrays?: typeof Float64Array | typeof Float32Array,
-  ): Float64Array | Float32Array;
+  /** The action, in double precision. */
+  readonly evaluate: Evaluate;
+  /** The same in single precision, in one order of the sums or several: each runtime has its own. */
+  readonly rounded: readonly Evaluate[];
   /** What the network sees of a channel: (observation - mean) * scale, one number of each. */
   readonly mean: ArrayLike<number>;
   readonly scale: ArrayLike<number>;
@@ -48,17 +51,25 @@ export interface Provable {
 /** Makes the proof of an actor. Throws as `proofOf`, also where weights are not finite. */
 export function makeProof(spec: Spec, actor: Actor): Proof {
   checkFinite(actor);
-  const evaluate: Provable["evaluate"] = (observation, arrays) =>
-    evaluateActor(spec, actor, observation, arrays);
-  return proofOf(spec, { evaluate, mean: actor.normaliser.mean, scale: actor.normaliser.scale });
+  const rng = new Rng(hashSpec(spec), 1);
+  const orders = [actor, ...Array.from({ length: shuffles }, () => shuffled(actor, rng))];
+  return proofOf(spec, {
+    evaluate: (observation) => evaluateActor(spec, actor, observation),
+    rounded: orders.map(
+      (order) => (observation) => evaluateActor(spec, order, observation, Float32Array),
+    ),
+    mean: actor.normaliser.mean,
+    scale: actor.normaliser.scale,
+  });
 }
 
 /**
  * Makes a proof: the centre and corners of the observation box, then random points, by turns inside
  * the box and in one three times as wide. A channel without limits counts as five of its
  * normaliser's units wide. Points where float32 arithmetic alone errs by more than a quarter of the
- * tolerance are left out: no machine could be judged by them. The same policy gives the same proof.
- * Throws `SinewError("proof")` where hardly a point is left.
+ * tolerance, in any order of the sums that is given, are left out: no machine could be judged by
+ * them. The same policy gives the same proof. Throws `SinewError("proof")` where hardly a point is
+ * left.
  */
 export function proofOf(spec: Spec, policy: Provable): Proof {
   const inputs: number[] = [];
@@ -69,10 +80,12 @@ export function proofOf(spec: Spec, policy: Provable): Proof {
     if (count === pointsGoal || tried === 8 * pointsGoal) break;
     tried++;
     const exact = policy.evaluate(point);
-    const rounded = policy.evaluate(point, Float32Array);
-    const fits = spec.action.every(
-      (channel, j) => Math.abs(exact[j] - rounded[j]) <= (toleranceMax / 4) * spanOf(channel),
-    );
+    const fits = policy.rounded.every((evaluate) => {
+      const rounded = evaluate(point);
+      return spec.action.every(
+        (channel, j) => Math.abs(exact[j] - rounded[j]) <= (toleranceMax / 4) * spanOf(channel),
+      );
+    });
     if (!fits) continue;
     inputs.push(...point);
     outputs.push(...exact);

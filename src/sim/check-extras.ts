@@ -41,7 +41,8 @@ export function judgeProblem(task: Task): string | null {
     if (thrown instanceof SinewError) return null;
     throw thrown;
   }
-  if (!Number.isFinite(reward)) return `reward gives ${reward} for a step that happened`;
+  if (!Number.isFinite(Math.fround(reward)))
+    return `reward gives ${reward} for a step that happened`;
   const names = ["observation", "action", "next"];
   const written = names.find((_, i) => !same(copies[i], [before, action, after][i]));
   return written === undefined ? null : `reward writes to "${written}": it must only read`;
@@ -71,7 +72,7 @@ export function goalProblem(task: Task): string | null {
   const next = after.slice();
   task.relabel(next, reached);
   const reward = task.reward(once, action, next);
-  return Number.isFinite(reward) ? null : `with another goal the reward is ${reward}`;
+  return Number.isFinite(Math.fround(reward)) ? null : `with another goal the reward is ${reward}`;
 }
 
 /** What is wrong with the numbers that `--randomise` may vary, or null. */

@@ -132,7 +132,7 @@ function withinLimits(task: Task, traces: readonly Trace[]): string | null {
 
 function finiteRewards(traces: readonly Trace[]): string | null {
   for (const { seed, rewards } of traces) {
-    const at = rewards.findIndex((reward) => !Number.isFinite(reward));
+    const at = rewards.findIndex((reward) => !Number.isFinite(Math.fround(reward)));
     if (at >= 0) return `the reward of step ${at + 1} is ${rewards[at]} (seed ${seed})`;
   }
   return null;

@@ -118,7 +118,7 @@ test("the runs of a file's world lie below its name, each with one thread", asyn
 test("a sweep's run never goes on from another's checkpoint", async () => {
   const folder = mkdtempSync(join(root, "stale-"));
   const request = { task: "pendulum", preset: "ours", variations: [], seeds: 1, firstSeed: 0 };
-  const [job] = jobsOf({ ...request, changes: { steps: 300 } });
+  const [job] = jobsOf({ ...request, changesOf: () => ({ steps: 300 }) });
   for (const name of ["checkpoint", "policy.onnx", "report.json"]) {
     writeFileSync(join(folder, name), "another run's");
   }
@@ -147,7 +147,7 @@ test("a folder is finished for the very settings that it was made with, and no o
   const folder = mkdtempSync(join(root, "job-"));
   const [job, other] = [300, 301].map((steps) => {
     const request = { task: "pendulum", preset: "ours", variations: [], seeds: 1, firstSeed: 0 };
-    return jobsOf({ ...request, changes: { steps } })[0];
+    return jobsOf({ ...request, changesOf: () => ({ steps }) })[0];
   });
   assert.equal(finishedBefore(job, folder), undefined);
   writeFileSync(join(folder, "settings.yaml"), job.file);

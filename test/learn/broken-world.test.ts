@@ -5,7 +5,9 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { monotonicClock } from "../../src/core/clock.ts";
+import { readCheckpoint } from "../../src/learn/checkpoint.ts";
 import { settingsOf } from "../../src/learn/presets.ts";
+import type { TrainSettings } from "../../src/learn/settings.ts";
 import { type TrainListener, type TrainResult, train } from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
 import { writeWholeFile } from "../../src/learn/whole-file.ts";
@@ -53,13 +55,19 @@ function world(name: string, broken: { reset?: string; step?: string; make?: str
 
 async function run(
   path: string,
-  more: { resume?: boolean; lanes?: number; workers?: number; listener?: TrainListener } = {},
+  more: {
+    resume?: boolean;
+    lanes?: number;
+    workers?: number;
+    listener?: TrainListener;
+    changes?: Partial<TrainSettings>;
+  } = {},
 ): Promise<TrainResult> {
-  const { resume = false, listener = {}, lanes = 1, workers = 0 } = more;
+  const { resume = false, listener = {}, lanes = 1, workers = 0, changes = {} } = more;
   const settings = settingsOf("pfrl", path, {
     ...{ steps: 1100, randomSteps: 100, learnAfter: 100, batch: 16, replayRows: 2000 },
     ...{ actorHidden: [8], criticHidden: [8], evaluateEvery: 200, checkpointEvery: 100_000 },
-    ...{ lanes, workers },
+    ...{ lanes, workers, ...changes },
   });
   const task = await openTask(path);
   return train(settings, {
@@ -125,6 +133,26 @@ test("worlds side by side lose nothing either, in threads or in none", async () 
   }
   const unread = world("unwritten", { reset: "return" });
   await assert.rejects(run(unread, { lanes: 2 }), /NaN as the observation "x"/);
+});
+
+test("where a world fails, no episode of any world goes on in the checkpoint", async () => {
+  const path = world("torn-off", { step: 'if (n > 300) throw new Error("hot")' });
+  for (const lanes of [1, 3]) {
+    rmSync(`${path}-run`, { recursive: true, force: true });
+    const torn = run(path, { lanes, changes: { nSteps: 5, returnNorm: "running" } });
+    await assert.rejects(torn, { code: "environment" });
+    interface Arrays {
+      readonly rewardSums: Float64Array;
+    }
+    const { facts, arrays } = readCheckpoint<{ replay: { pending: number[] } }, Arrays>(
+      `${path}-run/checkpoint`,
+    );
+    // What comes next in a lane is of another episode: it must not end a step of this one.
+    assert.deepEqual(facts.replay.pending, new Array(lanes).fill(0));
+    const returns = [...arrays.rewardSums.subarray(0, lanes)];
+    assert.deepEqual(returns, new Array(lanes).fill(0), "nor add to its return");
+    assert.ok(arrays.rewardSums[lanes] > 0, "rewards were counted");
+  }
 });
 
 test("a world that fails before a run has learnt leaves nothing of an older run", async () => {

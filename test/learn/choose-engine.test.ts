@@ -54,14 +54,14 @@ for (const platform of ["linux-x64", "linux-arm64"]) {
 }
 
 for (const platform of ["darwin-arm64", "darwin-x64", "win32-x64", "win32-arm64", "linux-arm"]) {
-  test(`auto on ${platform} goes by size and does not try a native kernel`, async () => {
+  test(`auto on ${platform} is WebAssembly and does not try a native kernel`, async () => {
     const nativeProblem = () => assert.fail("the native kernel was tried");
     const host = hostOf(platform, { nativeProblem });
-    assert.deepEqual(await chosen("auto", 0, shapeOf(64), host), wasm);
-    assert.deepEqual(await chosen("auto", 0, shapeOf(128), host), wasm);
-    assert.deepEqual(await chosen("auto", 0, shapeOf(129), host), onnx);
-    const { reason } = await chooseEngine("auto", 0, shapeOf(64), host);
-    assert.match(reason, new RegExp(`up to 128 wide .*not proved on ${platform}`));
+    for (const width of [64, 128, 129, 256, 400]) {
+      assert.deepEqual(await chosen("auto", 0, shapeOf(width), host), wasm);
+    }
+    const { reason } = await chooseEngine("auto", 0, shapeOf(256), host);
+    assert.match(reason, new RegExp(`^auto: WebAssembly, .*not proved on ${platform}$`));
   });
 
   test(`on ${platform} an engine that is asked for is given`, async () => {

@@ -10,10 +10,12 @@ import { checkSettings, settingTable } from "../../src/learn/settings.ts";
 const folder = mkdtempSync(join(tmpdir(), "sinew-config-"));
 after(() => rmSync(folder, { recursive: true }));
 
-function config(text: string, task: string = "pendulum") {
+/** What a file says, and what it changes of a preset. */
+function config(text: string, task: string = "pendulum", named: string = "sb3") {
   const path = join(folder, "settings.yaml");
   writeFileSync(path, text);
-  return readConfig(path, task);
+  const { preset, changesOf } = readConfig(path, task);
+  return { preset, changes: changesOf(named) };
 }
 
 test("keys are the settings' own names, and a preset", () => {
@@ -86,6 +88,60 @@ test("the zoo's worlds, steps, falling rates and two networks are understood", (
   });
 });
 
+test("what the zoo counts by what it does not say goes by the preset", () => {
+  for (const [preset, text, expected] of [
+    // Of ours on Pendulum the preset learns after 8 steps, 64 times; td3 after 2, twice.
+    ["ours", "gradient_steps: -1", { gradientSteps: 8 }],
+    ["td3", "gradient_steps: -1", { gradientSteps: 2 }],
+    ["ours", "n_envs: 4", { lanes: 4, collectSteps: 32 }],
+    ["td3", "n_envs: 4", { lanes: 4, collectSteps: 8 }],
+    ["td3", "n_envs: 4\ngradient_steps: -1", { lanes: 4, collectSteps: 8, gradientSteps: 8 }],
+    ["ours", "collectSteps: 6\nn_envs: 2", { lanes: 2, collectSteps: 6 }],
+    ["ours", "collectSteps: 6\ngradient_steps: -1", { collectSteps: 6, gradientSteps: 6 }],
+    ["ours", 'train_freq: [4, "step"]', { collectSteps: 4 }],
+  ] as const) {
+    const { changes } = config(text, "pendulum", preset);
+    assert.deepEqual(changes, expected, `${preset}: ${text}`);
+    checkSettings(settingsOf(preset, "pendulum", changes));
+  }
+  assert.throws(() => config("gamma: 0.9", "pendulum", "sb4"), { code: "usage" });
+});
+
+test("the zoo's sections that merge another are understood", () => {
+  const zoo = [
+    "HalfCheetahBulletEnv-v0: &pybullet-defaults",
+    "  n_timesteps: !!float 1e6",
+    "  gamma: 0.98",
+    "  batch_size: 100",
+    "Hopper-v4:",
+    "  <<: *pybullet-defaults",
+    "  batch_size: 256",
+  ].join("\n");
+  const expected = { steps: 1_000_000, gamma: 0.98, batch: 256 };
+  assert.deepEqual(config(zoo, "hopper").changes, expected);
+  const none = {
+    code: "usage",
+    message: /no section for pendulum, only HalfCheetah\S+, Hopper-v4$/,
+  };
+  assert.throws(() => config(zoo, "pendulum"), none);
+});
+
+test("the zoo's normalize is a running scale of observations and returns", () => {
+  const both = { observationNorm: "running", observationClip: 10, returnNorm: "running" };
+  const neither = { observationNorm: "none", observationClip: 0, returnNorm: "none" };
+  for (const [said, expected] of [
+    ["true", both],
+    ["True", both],
+    ["false", neither],
+    [`"{'norm_obs': True, 'norm_reward': False}"`, { ...both, returnNorm: "none" }],
+    ["dict(norm_obs=False, norm_reward=True)", { ...neither, returnNorm: "running" }],
+    ["dict(norm_reward=False, clip_obs=5.0)", { ...both, observationClip: 5, returnNorm: "none" }],
+    ["{ norm_reward: false }", { ...both, returnNorm: "none" }],
+  ] as const) {
+    assert.deepEqual(config(`normalize: ${said}\n`).changes, expected, said);
+  }
+});
+
 const bad: readonly [name: string, text: string, told: RegExp][] = [
   ["no YAML", "a: [", /settings\.yaml:\d+:\d+/],
   ["an unknown key", "gamma: 0.9\nlerning_rate: 1\n", /settings\.yaml:2:\d+: .*"lerning_rate"/],
@@ -95,13 +151,18 @@ const bad: readonly [name: string, text: string, told: RegExp][] = [
   ["a linear schedule of nothing", "learning_rate: lin_\n", /actorRate is NaN/],
   ["networks without their like", 'policy_kwargs: "dict(net_arch=[64], n_critics=1)"\n', /no like/],
   ["a word of JavaScript's", "constructor: 1\n", /there is no setting "constructor"/],
+  ["learning by episodes", 'train_freq: [1, "episode"]', /:1:\d+: "train_freq: \[1,"epis.*no like/],
+  ["rewards cut off", 'normalize: "dict(clip_reward=5)"', /"normalize: .*has no like here/],
+  ["a scale of a word", "normalize: some\n", /"normalize: \\?"some\\?"" has no like here/],
+  ["a merge of a number", "<<: 5\ngamma: 0.9\n", /settings\.yaml: .*[Mm]erge/],
+  ["worlds that are no number", "n_envs: many\n", /lanes is NaN/],
   ["a zoo noise without its like", "noise_type: pink\n", /noise_type: \\?"pink/],
   ["a list", "- 1\n", /give settings as "name: value"/],
 ];
 
 for (const [name, text, told] of bad) {
   test(`settings are refused with their place: ${name}`, () => {
-    assert.throws(() => config(text), told);
+    assert.throws(() => config(text), { code: "usage", message: told });
   });
 }
 

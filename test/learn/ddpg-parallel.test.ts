@@ -10,10 +10,15 @@ import { freshTraining } from "../../src/learn/training.ts";
 import type { Env, Task } from "../../src/sim/env.ts";
 
 /**
- * Worlds whose observation is [world, step, episode]; the reward is `reward` of the three. World 0
- * is the run's own, which stands still while worlds are driven side by side.
+ * Worlds whose observation is [world, step, episode]; the reward is `reward` of the three, and an
+ * episode ends after so many steps as `end` says. World 0 is the run's own, which stands still
+ * while worlds are driven side by side.
  */
-function counters(reward: (s: Float32Array) => number, episodeSteps: number): Task {
+function counters(
+  reward: (s: Float32Array) => number,
+  episodeSteps: number,
+  end: "terminated" | "truncated" = "truncated",
+): Task {
   let worlds = 0;
   const spec = {
     observation: ["world", "step", "episode"].map((name) => {
@@ -35,7 +40,8 @@ function counters(reward: (s: Float32Array) => number, episodeSteps: number): Ta
       step(_, s) {
         step++;
         s.set([own, step, episode]);
-        return { reward: reward(s), terminated: false, truncated: step === episodeSteps };
+        const outcome = { reward: reward(s), terminated: false, truncated: false };
+        return { ...outcome, [end]: step === episodeSteps };
       },
     };
   };
@@ -101,6 +107,33 @@ test("n-step returns go on where one turn of a world ends and its next begins", 
   }
   assert.equal(seen.size, 48);
 });
+
+for (const end of ["terminated", "truncated"] as const) {
+  for (const nSteps of [1, 3]) {
+    test(`side by side, episodes that are ${end} leave their discounts, n ${nSteps}`, async () => {
+      const { run } = await drive(
+        counters(() => 1, 5, end),
+        { nSteps },
+      );
+      const found = transitionsOf(run);
+      assert.equal(found.length, 48);
+      let over = 0;
+      for (const { s, r, discount, next } of found) {
+        const [world, t, episode] = s;
+        // 16 steps of each world: three episodes of five, then one step, which is cut off.
+        const last = episode === 4 ? 1 : 5;
+        const span = Math.min(nSteps, last - t);
+        assert.deepEqual(next, [world, t + span, episode]);
+        assert.equal(r, 2 - 2 ** (1 - span));
+        const ended = end === "terminated" && episode < 4 && t + span === last;
+        assert.equal(discount, ended ? 0 : 0.5 ** span, `${s}`);
+        if (ended) over++;
+      }
+      assert.equal(over, end === "terminated" ? 9 * nSteps : 0);
+      assert.equal(run.episodes, 9, "what is cut off is no episode");
+    });
+  }
+}
 
 test("a replay of several worlds holds as many transitions as it has rows for", async () => {
   const { run } = await drive(

@@ -14,6 +14,7 @@ import { networksOf } from "../../src/learn/networks.ts";
 import type { Program } from "../../src/learn/program.ts";
 import { interpret, type Numbers } from "../onnx/interpreter.ts";
 import { engineContract } from "./engine-contract.ts";
+import { opContract } from "./op-contract.ts";
 import { flatOf, openLearner, plainLosses } from "./problem.ts";
 import { Reference, relativeErrors } from "./reference.ts";
 
@@ -24,7 +25,7 @@ for (const choice of [
   { kind: "onnx", threads: 1 },
   { kind: "tfjs", threads: 1 },
 ] as const) {
-  for (const { name, check } of engineContract) {
+  for (const { name, check } of [...engineContract, ...opContract]) {
     test(`${choice.kind}, ${choice.threads} threads: ${name}`, async () => {
       await check((program, start) => openEngine(choice, program, start));
     });

@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
 import { ActorForward } from "../../src/learn/actor-forward.ts";
-import { Alarms } from "../../src/learn/alarms.ts";
 import { Explorer } from "../../src/learn/explorer.ts";
 import { initialState, type Learner } from "../../src/learn/learner.ts";
-import { metricNames, type StepMetrics } from "../../src/learn/losses.ts";
 import { Normaliser, RewardScale } from "../../src/learn/normaliser.ts";
 import { distanceOf, ParameterNoise } from "../../src/learn/parameter-noise.ts";
 import { settingsOf } from "../../src/learn/presets.ts";
+import { Replay } from "../../src/learn/replay.ts";
 import { lossesOf, type TrainSettings } from "../../src/learn/settings.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 
@@ -20,15 +19,19 @@ function explorer(changes: Partial<TrainSettings>) {
   const actor = carried["actor.online"];
   const learner = { actor, actorStatistics: new Float32Array(0) } as unknown as Learner;
   const s = Float32Array.of(1, 0, 0.5);
-  const own = new Float32Array(1);
-  new ActorForward(losses.shape).act(actor, new Float32Array(0), scale, s, own);
+  const forward = new ActorForward(losses.shape);
+  const actionAt = (observation: Float32Array): number => {
+    const a = new Float32Array(1);
+    forward.act(actor, new Float32Array(0), scale, observation, a);
+    return a[0];
+  };
   const made = new Explorer(settings, losses.shape, scale);
   const at = (step: number): number => {
     const a = new Float32Array(1);
     made.act(learner, s, step, a);
     return a[0];
   };
-  return { made, learner, at, own: own[0] };
+  return { made, learner, at, actionAt, own: actionAt(s) };
 }
 
 /** Root-mean-square of what a step's actions differ from the actor's own. */
@@ -94,6 +97,66 @@ test("parameter noise: another actor each episode, the same within one", () => {
   assert.equal(twin.at(503), at(503), "a restored explorer goes on alike");
 });
 
+/** A replay of one long episode of the pendulum's observations, drawn at random. */
+function seen(count: number): Replay {
+  const rng = new Rng(20260301);
+  const replay = new Replay(3, 1, count + 1, 0.99);
+  const draw = (): Float32Array => {
+    const angle = rng.uniform(-Math.PI, Math.PI);
+    return Float32Array.of(Math.cos(angle), Math.sin(angle), rng.uniform(-8, 8));
+  };
+  for (let i = 0; i < count; i++) replay.add(draw(), new Float32Array(1), 0, false);
+  replay.endEpisode(draw());
+  return replay;
+}
+
+test("parameter noise converges to where actions are as far off as asked, in one episode", () => {
+  const goal = 0.2;
+  const { made, learner, actionAt } = explorer({
+    parameterNoise: goal,
+    noise: "none",
+    randomSteps: 0,
+  });
+  const replay = seen(500);
+  made.begin(learner);
+  // One long episode: what drives it stays, the noise of the next one is found meanwhile.
+  for (let step = 0; step < 60_000; step += 50) made.adapt(learner, replay, step, step + 50);
+  const settled = made.save().parameterNoise[4];
+  // What comes out at the next episodes, on the very observations: their actions and the actor's.
+  const { rows, width } = replay;
+  const spreads = Array.from({ length: 200 }, (_, episode) => {
+    const s = rows.subarray(episode * width, episode * width + 3);
+    const a = new Float32Array(1);
+    made.begin(learner);
+    made.act(learner, s, 500, a);
+    return (a[0] - actionAt(s)) ** 2;
+  });
+  const found = Math.sqrt(spreads.reduce((sum, one) => sum + one, 0) / spreads.length);
+  assert.ok(Math.abs(found / goal - 1) < 0.25, `actions are ${found} off, not ${goal}`);
+  for (let step = 60_000; step < 70_000; step += 50) {
+    made.adapt(learner, replay, step, step + 50);
+    const now = made.save().parameterNoise[4];
+    assert.ok(Math.abs(now / settled - 1) < 0.2, `the noise went from ${settled} to ${now}`);
+  }
+});
+
+test("parameter noise adapts at each fiftieth gradient step, whatever a call takes at once", () => {
+  const replay = seen(100);
+  for (const [each, total] of [
+    [1, 200],
+    [7, 210],
+    [50, 500],
+    [64, 640],
+    [200, 1000],
+  ]) {
+    // Actions are never so far off: each adaption makes the noise larger.
+    const { made, learner } = explorer({ parameterNoise: 5, noise: "none" });
+    for (let step = 0; step < total; step += each) made.adapt(learner, replay, step, step + each);
+    const grown = Math.log(made.save().parameterNoise[4] / 5) / Math.log(1.01);
+    assert.equal(Math.round(grown), Math.ceil(total / 50), `${each} at once`);
+  }
+});
+
 test("parameter noise grows while actions are too near and shrinks while they are too far", () => {
   const { shape } = lossesOf(settingsOf("ours", "pendulum"), pendulumSpec);
   const noise = new ParameterNoise(shape, 0.2, 1);
@@ -141,75 +204,4 @@ test("the running reward scale is one over the deviation of the discounted retur
   const variance = returns.reduce((sum, one) => sum + (one - mean) ** 2, 0) / 4;
   assert.ok(Math.abs(scale.value - 2 / Math.sqrt(variance)) < 1e-12);
   assert.equal(new RewardScale(0.1, 0.9, false).value, 0.1);
-});
-
-function metrics(
-  values: Partial<Record<(typeof metricNames)[number], number>>,
-  count = 5000,
-): StepMetrics {
-  const entries = metricNames.map((name) => [
-    name,
-    new Float32Array(count).fill(values[name] ?? 0),
-  ]);
-  return Object.fromEntries(entries) as StepMetrics;
-}
-
-test("a Q that no rewards could add up to raises the alarm, once", () => {
-  // Pendulum's rewards are never above 0, so +0.4 cannot be (a published tutorial shows it).
-  const rewards = { lowest: -16.27, highest: 0 };
-  const alarms = new Alarms(0.9);
-  assert.equal(alarms.check(metrics({ q: -100 }), rewards, 1), null);
-  assert.match(alarms.check(metrics({ q: 0.4 }), rewards, 1) ?? "", /Q is 0.40 .* -162.70 to 0.00/);
-  assert.equal(alarms.check(metrics({ q: 0.4 }), rewards, 1), null);
-  assert.match(new Alarms(0.9).check(metrics({ q: -17 }), rewards, 0.1) ?? "", /Q is -17.00/);
-});
-
-test("alarms go on from a checkpoint: what was counted, and what was said", () => {
-  const rewards = { lowest: -1, highest: 0 };
-  const one = new Alarms(0.9);
-  one.check(metrics({ q: 5 }), rewards, 1);
-  assert.equal(one.said.length, 1);
-  const two = new Alarms(0.9);
-  two.restore(JSON.parse(JSON.stringify(one.save())));
-  assert.equal(two.check(metrics({ q: 5 }), rewards, 1), null, "it has been said");
-  assert.deepEqual(two.said, one.said);
-  assert.match(two.check(metrics({ saturation: 1 }), rewards, 1) ?? "", /actor's outputs/);
-  assert.equal(two.said.length, 2);
-});
-
-test("an actor that is at its ends all the time raises the alarm", () => {
-  const rewards = { lowest: -1, highest: 1 };
-  assert.match(
-    new Alarms(0.9).check(metrics({ saturation: 1 }), rewards, 1) ?? "",
-    /100 % of the actor's outputs/,
-  );
-  assert.equal(new Alarms(0.9).check(metrics({ saturation: 0.9 }), rewards, 1), null);
-});
-
-test("an actor that comes back from its ends by itself, as young ones do, raises none", () => {
-  const rewards = { lowest: -1, highest: 1 };
-  const alarms = new Alarms(0.9);
-  for (const [saturation, count] of [
-    [1, 4999],
-    [0.5, 1],
-    [1, 4999],
-  ]) {
-    assert.equal(alarms.check(metrics({ saturation }, count), rewards, 1), null);
-  }
-  assert.match(alarms.check(metrics({ saturation: 1 }, 1), rewards, 1) ?? "", /actor's outputs/);
-});
-
-test("an alarm that has been raised is not raised again after things were fine for a while", () => {
-  const rewards = { lowest: -1, highest: 1 };
-  for (const [bad, fine] of [
-    [{ saturation: 1 }, { saturation: 0 }],
-    [{ q: 50 }, { q: 0 }],
-  ]) {
-    const alarms = new Alarms(0.9);
-    assert.notEqual(alarms.check(metrics(bad), rewards, 1), null);
-    for (const now of [fine, bad, fine, bad]) {
-      assert.equal(alarms.check(metrics(now), rewards, 1), null);
-    }
-    assert.equal(alarms.said.length, 1);
-  }
 });

@@ -5,10 +5,9 @@ import { GraphBuilder, type Value } from "../../src/onnx/graph.ts";
 import { encodeModel } from "../../src/onnx/model.ts";
 import { createSession } from "../../src/policy/ort.ts";
 import { assertNear, checkEverywhere, noNative, runners, runOn, uniform } from "./kernel-case.ts";
+import { type Build, broadcasts, elementwiseCase, piecesCase, programOf } from "./op-cases.ts";
 
 const seed = 20261124;
-
-type Build = (g: GraphBuilder, a: Value, b: Value, c: Value) => Value;
 
 /** A node that the builder has no method for. */
 function raw(g: GraphBuilder, op: string, ...inputs: Value[]): Value {
@@ -18,72 +17,16 @@ function raw(g: GraphBuilder, op: string, ...inputs: Value[]): Value {
   return value;
 }
 
-/** Values, one of each build, over inputs a, b and c of the sizes given. */
-function programOf(builds: readonly Build[], sizes: readonly (readonly number[])[]) {
-  const g = new GraphBuilder();
-  const [a, b, c] = sizes.map((dims, i) => g.input("abc"[i], "float32", dims));
-  const kept = builds.map((build, i) => {
-    const value = build(g, a, b, c);
-    g.output(`y${i}`, value);
-    return { name: `y${i}`, dims: value.dims };
-  });
-  return { graph: g, carried: [], shared: [a, b, c], each: [], kept };
-}
-
-const elementwise: readonly Build[] = [
-  (g, a, b) => g.add(a, b),
-  (g, a, b) => g.sub(a, b),
-  (g, a, b) => g.mul(a, b),
-  (g, a, b) => g.div(a, g.add(g.square(b), 0.5)),
-  (g, a, b) => g.min(a, b),
-  (g, a, b, c) => g.where(g.greater(a, b), c, a),
-  (g, a, b) => g.where(g.equal(a, b), 0.25, b),
-  (g, a) => g.neg(a),
-  (g, a) => g.relu(a),
-  (g, a) => g.tanh(g.mul(a, 3)),
-  (g, a) => g.sign(a),
-  (g, a) => g.sqrt(g.square(a)),
-  (g, a) => g.clip(a, -0.5, 0.25),
-  (g, a, b, c) => g.add(g.mul(a, b), c),
-  (g, a, b, c) => g.sub(c, g.mul(a, b)),
-  (g, a, b, c) => g.sub(g.mul(a, b), c),
-  (g, a) => g.cast(g.greater(a, 0), "float32"),
-];
-
 test("elementwise ops agree with float64, broadcast and not, whole vectors and not", (t) => {
   const rng = new Rng(seed);
   const [rows, columns] = [1 + rng.below(40), 1 + rng.below(40)];
   t.diagnostic(`seed ${seed}: ${rows} by ${columns}`);
-  const shapes: readonly (readonly number[])[][] = [
-    [
-      [rows, columns],
-      [rows, columns],
-      [rows, columns],
-    ],
-    [[rows, columns], [columns], [rows, 1]],
-    [[1, columns], [rows, columns], []],
-    [
-      [rows, 1],
-      [rows, 1],
-      [rows, 1],
-    ],
-    [[], [1], [1]],
+  for (const sizes of [
+    ...broadcasts(rows, columns),
     [[3, 700], [700], [3, 1]],
     [[2000], [2000], [1]],
-  ];
-  for (const sizes of shapes) {
-    // A bool is a float to the kernel, but no output: the last build needs a value of its own.
-    const program = programOf(elementwise.slice(0, -1), sizes);
-    const inputs = Object.fromEntries(
-      program.shared.map(({ name, dims }) => [
-        name,
-        uniform(
-          rng,
-          dims.reduce((p, n) => p * n, 1),
-        ),
-      ]),
-    );
-    checkEverywhere({ program, start: {}, inputs, rounds: 1 }, 4e-7, `sizes ${sizes.join(" ")}`);
+  ]) {
+    checkEverywhere(elementwiseCase(rng, sizes), 4e-7, `sizes ${sizes.join(" ")}`);
   }
 });
 
@@ -171,6 +114,25 @@ test("NaN and infinities come through as in ONNX Runtime", async () => {
   }
 });
 
+test("what no normal number can hold is zero with AVX2 and NEON, and only while they run", () => {
+  const count = 40;
+  const program = programOf(
+    [(g, a) => g.mul(a, 0.5), (g, _, b) => g.mul(b, b)],
+    [[count], [count], [count]],
+  );
+  const a = new Float32Array(count).fill(1e-39);
+  const b = new Float32Array(count).fill(1e-20);
+  const own = Float64Array.of(Number.MIN_VALUE);
+  for (const runner of runners) {
+    const { y0, y1 } = runOn(runner, { program, start: {}, inputs: { a, b, c: b }, rounds: 1 });
+    const keeps = runner === "wasm" || (runner === "native, base" && process.arch === "x64");
+    const flushed = (value: number): number => (keeps ? Math.fround(value) : 0);
+    assert.deepEqual(y0, new Float32Array(count).fill(flushed(a[0] * 0.5)), runner);
+    assert.deepEqual(y1, new Float32Array(count).fill(flushed(b[0] * b[0])), runner);
+    assert.equal(own[0] * 1, Number.MIN_VALUE, `${runner}: the caller's own numbers`);
+  }
+});
+
 test("matrix products of all kinds agree with float64", (t) => {
   const rng = new Rng(seed, 2);
   t.diagnostic(`seed ${seed}`);
@@ -237,45 +199,7 @@ test("sums, gathers, scatters and pieces agree with float64", (t) => {
     [5, 600],
     [700, 1],
   ]) {
-    const g = new GraphBuilder();
-    const x = g.input("x", "float32", [rows, columns]);
-    const index = g.input("index", "int32", [7]);
-    const table = g.input("table", "float32", [-1, columns]);
-    const taken = g.gather(table, index);
-    const outputs = {
-      all: g.sum(x),
-      mean: g.mean(g.square(x)),
-      norm: g.norm(x),
-      byRow: g.mean(x, [1]),
-      byColumn: g.sum(x, [0]),
-      ones: g.rowTimes(g.constant(1, [rows]), x),
-      centred: g.sub(x, g.mean(x, [1])),
-      taken,
-      inside: g.gather(x, g.integers([rows - 1, 0])),
-      scattered: g.scatterAdd([11, columns], index, g.mul(taken, 2)),
-      joined: g.concat([x, g.neg(x), g.transpose(g.reshape(x, [columns, rows]))], 1),
-      stacked: g.concat([g.relu(x), x, g.tanh(x)], 0),
-      turned: g.transpose(x),
-      part: g.slice(g.mul(x, x), 0, Math.floor(rows / 2), rows),
-      spread: g.expand(g.mean(x, [1]), [rows, columns]),
-      first: g.add(
-        g.split(
-          x,
-          [1, rows - 1].filter((size) => size > 0),
-          0,
-        )[0],
-        1,
-      ),
-    };
-    for (const [name, value] of Object.entries(outputs)) g.output(name, value);
-    const kept = Object.entries(outputs).map(([name, { dims }]) => ({ name, dims }));
-    const program = { graph: g, carried: [], shared: [x, table], each: [index], kept };
-    const inputs = {
-      x: uniform(rng, rows * columns),
-      table: uniform(rng, 11 * columns),
-      index: Int32Array.from({ length: 14 }, () => rng.below(11)),
-    };
-    checkEverywhere({ program, start: {}, inputs, rounds: 2 }, 2e-6, `${rows} by ${columns}`);
+    checkEverywhere(piecesCase(rng, rows, columns), 2e-6, `${rows} by ${columns}`);
   }
 });
 

@@ -149,22 +149,24 @@ for (const [name, changes] of [
   });
 }
 
-test("batch normalisation is worked into all four by the running statistics", async () => {
-  // With tau 1 both copies are the same, so one truth judges all four.
-  const changes = { actorNorm: "batch", criticNorm: "batch", tau: 1, collectSteps: 4 } as const;
-  const { training, files } = await trained(changes);
-  await checkActors(training, files);
-  assert.deepEqual(files.critic, files["critic-target"]);
-  assert.deepEqual(files.actor, files["actor-target"]);
-  const ahead = await asked(training, 1);
-  // The round itself normalises by its batch, the same in both: what differs is the target.
-  const { tdError } = await asked(training, 0);
-  near(
-    await targetsOf(files),
-    [...tdError].map((q, i) => q - ahead.tdError[i]),
-  );
-  await training.run.learner.engine.close();
-});
+for (const actionLayer of [0, 1]) {
+  test(`batch normalisation is worked into all, action layer ${actionLayer}`, async () => {
+    // With tau 1 both copies are the same, so one truth judges all four.
+    const norms = { actorNorm: "batch", criticNorm: "batch" } as const;
+    const { training, files } = await trained({ ...norms, actionLayer, tau: 1, collectSteps: 4 });
+    await checkActors(training, files);
+    assert.deepEqual(files.critic, files["critic-target"]);
+    assert.deepEqual(files.actor, files["actor-target"]);
+    const ahead = await asked(training, 1);
+    // The round itself normalises by its batch, the same in both: what differs is the target.
+    const { tdError } = await asked(training, 0);
+    near(
+      await targetsOf(files),
+      [...tdError].map((q, i) => q - ahead.tdError[i]),
+    );
+    await training.run.learner.engine.close();
+  });
+}
 
 test("PopArt's scale is worked out: q is a value, not a share of its deviation", async () => {
   const { training, files } = await trained({ returnNorm: "popart", statisticsShare: 0.1 });

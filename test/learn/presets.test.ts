@@ -67,9 +67,10 @@ const known: Readonly<Record<string, Numbers>> = {
   },
   "learning-to-run": {
     ...{ actorHidden: [64, 64], criticHidden: [64, 32], actorNorm: "layer", criticNorm: "layer" },
-    ...{ criticRate: 2e-3, finalRateShare: 0.01, tau: 1e-4, batch: 200, rewardScale: 10 },
-    ...{ noise: "none", parameterNoise: 0.2, randomShare: 0.5, finalNoiseShare: 0.002 },
-    ...{ noiseDecay: "exponential", mirror: true, ...atOnce, learnAfter: 1_000 },
+    ...{ criticRate: 2e-3, finalRateShare: 0.01, tau: 1e-4, gamma: 0.96, rewardScale: 10 },
+    ...{ gradientClip: 10, noise: "ou", noiseSigma: 0.1, noiseDt: 0.01, finalNoiseShare: 0.002 },
+    ...{ noiseDecay: "exponential", parameterNoise: 0.2, mirror: true },
+    ...{ ...atOnce, learnAfter: 10_000 },
   },
   "rl-tools": {
     ...{ ...td3, ...small, batch: 100, adamEpsilon: 1e-7, replayRows: 20_200 },

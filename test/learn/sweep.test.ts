@@ -18,7 +18,12 @@ const folder = mkdtempSync(join(tmpdir(), "sinew-sweep-plan-"));
 after(() => rmSync(folder, { recursive: true }));
 
 function jobs(seeds: number, ...variations: readonly string[]): SweepJob[] {
-  const request = { task: "pendulum", preset: "ours", changes: { steps: 900 }, firstSeed: 3 };
+  const request = {
+    task: "pendulum",
+    preset: "ours",
+    changesOf: () => ({ steps: 900 }),
+    firstSeed: 3,
+  };
   return jobsOf({ ...request, seeds, variations: variations.map(variationOf) });
 }
 
@@ -79,9 +84,9 @@ test("a job's file is what train reads: every change, of every kind", () => {
   const [job] = jobs(1, "actor-hidden=64,32", "twin=true", "noise=ou", "actor-rate=1e-7");
   const path = join(folder, "settings.yaml");
   writeFileSync(path, job.file);
-  const { preset, changes } = readConfig(path, "pendulum");
+  const { preset, changesOf } = readConfig(path, "pendulum");
   assert.equal(preset, "ours");
-  assert.deepEqual(changes, {
+  assert.deepEqual(changesOf("ours"), {
     steps: 900,
     actorHidden: [64, 32],
     twin: true,

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -7,10 +15,17 @@ import { monotonicClock } from "../../src/core/clock.ts";
 import { readCheckpoint, writeCheckpoint } from "../../src/learn/checkpoint.ts";
 import { sameBits } from "../../src/learn/engine.ts";
 import { type ActBatch, evaluate, judgedStarts } from "../../src/learn/evaluate.ts";
+import { metricNames } from "../../src/learn/losses.ts";
 import { defaultSettings } from "../../src/learn/presets.ts";
 import { progressName, readProgress } from "../../src/learn/progress-csv.ts";
 import type { TrainSettings } from "../../src/learn/settings.ts";
-import { type Progress, type TrainResult, train } from "../../src/learn/train.ts";
+import {
+  type Progress,
+  type TrainContext,
+  type TrainListener,
+  type TrainResult,
+  train,
+} from "../../src/learn/train.ts";
 import { exportFromCheckpoint } from "../../src/learn/training.ts";
 import { loadPolicy } from "../../src/policy/policy.ts";
 import type { Env, Task } from "../../src/sim/env.ts";
@@ -36,6 +51,12 @@ const short: TrainSettings = {
   checkpointEvery: 400,
 };
 
+function contextFor(name: string): TrainContext {
+  const clock = monotonicClock();
+  const told = { clock, wallSeconds: () => 1, listener: {}, resume: false };
+  return { task, folder: join(folder, name), ...told };
+}
+
 function run(
   settings: TrainSettings,
   name: string,
@@ -48,11 +69,9 @@ function run(
 ): Promise<TrainResult> {
   const { asked, world = task } = options;
   return train(settings, {
+    ...contextFor(name),
     ...(asked !== undefined && { asked }),
     task: world,
-    folder: join(folder, name),
-    clock: monotonicClock(),
-    wallSeconds: () => 1,
     listener: options.onProgress === undefined ? {} : { progress: options.onProgress },
     resume: options.resume ?? false,
   });
@@ -137,6 +156,25 @@ test("a run goes on with an engine that gives its bits, and with no other", asyn
   assert.ok(sameBits("kernel avx512", "kernel avx2") && !sameBits("kernel avx2", "kernel sse2"));
 });
 
+test("a checkpoint is written in each stretch, whether turns divide it or not", async () => {
+  for (const [name, changes] of [
+    ["alone", {}],
+    ["turns-divide", { lanes: 2, collectSteps: 16, gradientSteps: 16 }],
+    ["turns-do-not", { lanes: 3, collectSteps: 24, gradientSteps: 24 }],
+  ] as const) {
+    const saved = new Set<number>();
+    const look = (): void => {
+      const path = join(folder, `saved-${name}`, "checkpoint");
+      if (existsSync(path)) saved.add(readCheckpoint<{ step: number }, object>(path).facts.step);
+    };
+    await run({ ...short, ...changes }, `saved-${name}`, { onProgress: look });
+    const stretches = [...saved].map((step) => Math.floor(step / short.checkpointEvery));
+    // The last one may be seen too, or not: it is written at the end.
+    const seen = stretches.filter((stretch) => stretch < 4);
+    assert.deepEqual(seen, [1, 2, 3], `${name}: ${[...saved]}`);
+  }
+});
+
 test("worlds side by side give the same run in any thread, and in none", async () => {
   const settings = { ...short, lanes: 2, collectSteps: 16, gradientSteps: 16 };
   const inThread = await run({ ...settings, workers: 1 }, "one-thread");
@@ -147,6 +185,26 @@ test("worlds side by side give the same run in any thread, and in none", async (
   assert.deepEqual(two.policy, again.policy);
   const free = await run({ ...settings, workers: 2, async: true }, "async");
   assert.ok(Number.isFinite(free.final.mean));
+});
+
+test("each round of learning is told with its losses", async () => {
+  const told: number[] = [];
+  const listener: TrainListener = {
+    learned(step, metrics) {
+      told.push(step);
+      for (const name of metricNames) {
+        assert.equal(metrics[name].length, short.gradientSteps, name);
+        assert.ok(metrics[name].every(Number.isFinite), name);
+      }
+      assert.ok(metrics.criticGradientNorm[0] > 0);
+    },
+  };
+  const settings = { ...short, steps: 300 };
+  await train(settings, { ...contextFor("told"), listener });
+  assert.deepEqual(
+    told,
+    Array.from({ length: 13 }, (_, i) => 200 + 8 * i).filter((step) => step <= 300),
+  );
 });
 
 test("the best policy by evaluation is kept, and its file is what the run returns", async () => {

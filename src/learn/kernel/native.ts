@@ -37,26 +37,35 @@ export function addonPath(): string {
 /** A trial that hangs ends. Long, so that a busy machine decides as an idle one does. */
 const trialMs = 120_000;
 
+/** The last word of a trial that has computed all it had to: one that only ends has not. */
+export const selfCheckPassed = "computes what is known\n";
+
 /**
  * Why the addon at `path` cannot be used here, or null if it can. It is tried once for each
- * process, in another one, where a crash does no harm: it has to load and to compute what is known.
+ * process, in another one, where a crash does no harm: it has to load and to compute what is known,
+ * within `limitMs`.
  */
-export function nativeProblem(path: string = addonPath()): string | null {
+export function nativeProblem(
+  path: string = addonPath(),
+  limitMs: number = trialMs,
+): string | null {
   const known = tried.get(path);
   if (known !== undefined) return known;
   const program = fileURLToPath(new URL("./self-check.js", import.meta.url));
   const child = spawnSync(process.execPath, [program, path], {
     encoding: "utf8",
-    timeout: trialMs,
-    stdio: ["ignore", "ignore", "pipe"],
+    timeout: limitMs,
+    // One that hangs in native code hears no other signal.
+    killSignal: "SIGKILL",
+    stdio: ["ignore", "pipe", "pipe"],
   });
   let problem: string | null = null;
   if (child.error !== undefined) problem = messageOf(child.error);
   else if (child.signal !== null) problem = `it ended by ${child.signal}`;
   else if (child.status !== 0) {
-    const [line = ""] = child.stderr.split("\n").filter((one) => /Error:/.test(one));
-    problem = line.trim() || `it ended with ${child.status}`;
-  }
+    const thrown = /^\w*Error(?: \[\w+\])?: (.*)$/m.exec(child.stderr);
+    problem = thrown?.[1].trim() || `it ended with ${child.status}`;
+  } else if (child.stdout !== selfCheckPassed) problem = "its trial ended before it had computed";
   tried.set(path, problem);
   return problem;
 }

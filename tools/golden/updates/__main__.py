@@ -29,6 +29,7 @@ What each case adds:
   batch norm td3   two critics with statistics of their own, delay 2
   late action      the action enters the critic's second layer: x2 = [activation(x1), a]
   later action     the action enters the critic's output layer
+  batch norm late  the critic's layers that the action has entered have none (Lillicrap et al. 2016)
   gradient clip    g <- g min(1, c / |g|), over all parameters of a network; c cuts both here
   clip unused      the same with a c that no gradient reaches
   l2               the critic's loss has c/2 sum(w^2) more, over the weights of its hidden layers:

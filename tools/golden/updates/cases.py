@@ -53,6 +53,7 @@ CASES = {
     "batch norm td3": {**TWIN, "criticNorm": "batch", "actorNorm": "batch"},
     "late action": {"actionLayer": 1},
     "later action": {"actionLayer": 2},
+    "batch norm late": {"criticNorm": "batch", "actorNorm": "batch", "actionLayer": 1},
     "gradient clip": {"gradientClip": 0.0625},
     "clip unused": {"gradientClip": 64},
     "l2": DECAY,

@@ -17,6 +17,12 @@ def fractions(seed, count, low, high, unit):
     return whole / unit
 
 
+def normed(widths, late, norm):
+    """Whether each layer has a norm: hidden ones; batch norm only those that no late action enters."""
+    last = late if norm == "batch" and late > 0 else len(widths)
+    return [norm != "none" and i < min(last, len(widths) - 2) for i in range(len(widths) - 1)]
+
+
 class Network:
     """Affine layers with norms; `leaves` are its parameters in the order of the flat vector."""
 
@@ -24,6 +30,7 @@ class Network:
         self.late, self.norm = late, norm
         self.activation = {"relu": torch.relu, "tanh": torch.tanh}[activation]
         self.layers, self.running = [], []
+        self.normed = normed(widths, late, norm)
         at = 0
 
         def take(*dims):
@@ -33,12 +40,12 @@ class Network:
 
         for i, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:])):
             layer = [take(inputs + (extra if i == late else 0), outputs), take(outputs)]
-            if norm != "none" and i + 2 < len(widths):
+            if self.normed[i]:
                 layer += [take(outputs), take(outputs)]
             self.layers.append(layer)
         assert at == len(flat)
         if norm == "batch":
-            hidden = [width for width in widths[1:-1] for _ in range(2)]
+            hidden = [width for width, own in zip(widths[1:], self.normed) for _ in range(2) if own]
             parts = [part.clone() for part in torch.split(statistics, hidden)]
             self.running = list(zip(parts[0::2], parts[1::2]))
         self.leaves = [leaf for layer in self.layers for leaf in layer]
@@ -53,7 +60,7 @@ class Network:
                 return x
             if self.norm == "layer":
                 x = functional.layer_norm(x, x.shape[1:], *affine, eps=1e-5)
-            if self.norm == "batch":
+            if self.norm == "batch" and self.normed[i]:
                 training = running is None
                 mean, variance = (self.running if training else running)[i]
                 x = functional.batch_norm(x, mean, variance, *affine, training, SHARE, 1e-5)
@@ -114,11 +121,12 @@ def sizes_of(shape):
     """Lengths of the flat vectors and statistics of the actor and of one critic."""
 
     def size(widths, late, extra, norm):
-        total = 0
+        total, own = 0, normed(widths, late, norm)
         for i, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:])):
             total += (inputs + (extra if i == late else 0)) * outputs + outputs
-            total += 2 * outputs if norm != "none" and i + 2 < len(widths) else 0
-        return total, 2 * sum(widths[1:-1]) if norm == "batch" else 0
+            total += 2 * outputs if own[i] else 0
+        running = sum(2 * width for width, has in zip(widths[1:], own) if has)
+        return total, running if norm == "batch" else 0
 
     actor = [shape["observations"], *shape["actorHidden"], shape["actions"]]
     critic = [shape["observations"], *shape["criticHidden"], 1]

@@ -11,6 +11,35 @@
 #define RUN kernel_run
 #endif
 
+/*
+ * While a program runs, what is smaller than the smallest normal number is zero. Adam's moments of
+ * a unit that has died shrink to there and stay, where each operation costs a hundred times as
+ * much. Without AVX2 they are kept: those bits are WebAssembly's too, which cannot do this.
+ */
+#if defined(__AVX2__)
+typedef unsigned Rounding;
+static Rounding flush_tiny(void) {
+  Rounding before = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(before | 0x8040); /* flush to zero, denormals are zero */
+  return before;
+}
+static void restore_tiny(Rounding before) { __builtin_ia32_ldmxcsr(before); }
+#elif defined(__aarch64__)
+typedef uint64_t Rounding;
+static void set_rounding(Rounding to) { __asm__ volatile("msr fpcr, %0" : : "r"(to) : "memory"); }
+static Rounding flush_tiny(void) {
+  Rounding before;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(before) : : "memory");
+  set_rounding(before | (Rounding)1 << 24); /* FZ */
+  return before;
+}
+static void restore_tiny(Rounding before) { set_rounding(before); }
+#else
+typedef int Rounding;
+static Rounding flush_tiny(void) { return 0; }
+static void restore_tiny(Rounding before) { (void)before; }
+#endif
+
 /* One thread's view of a call. */
 typedef struct {
   Call *call;
@@ -95,6 +124,7 @@ static void run_one(const Work *work, const int32_t *w) {
 }
 
 void RUN(Call *call, int thread, float *scratch) {
+  Rounding before = flush_tiny();
   const int32_t *end = call->words + call->count;
   for (long round = 0; round < call->rounds; round++) {
     if (call->threads > 1 && round > 0) call->barrier(call->team, thread);
@@ -110,4 +140,5 @@ void RUN(Call *call, int thread, float *scratch) {
       run_one(&work, w);
     }
   }
+  restore_tiny(before);
 }

@@ -37,6 +37,16 @@ static void column_sums(const float *x, long rows, long stride, long from, long 
 /* Rows that are fetched before they are read. */
 enum { AHEAD = 24 };
 
+/* A last vector that begins before the rest of the row is cheaper than its numbers one by one. */
+static inline void copy_row(const float *in, long width, float *out) {
+  if (width < VW) {
+    for (long j = 0; j < width; j++) out[j] = in[j];
+    return;
+  }
+  for (long j = 0; j + VW <= width; j += VW) store(out + j, load(in + j));
+  store(out + width - VW, load(in + width - VW));
+}
+
 /* Rows of x that `index` names; returns whether all of them exist. */
 static int gather(const float *x, long rows, long stride, const int32_t *index, long from, long end,
                   long width, float *to, long to_stride) {
@@ -56,9 +66,7 @@ static int gather(const float *x, long rows, long stride, const int32_t *index, 
     }
     float *out = to + i * to_stride;
     const float *in = x + row * stride;
-    long j = 0;
-    for (; j + VW <= width; j += VW) store(out + j, load(in + j));
-    for (; j < width; j++) out[j] = in[j];
+    copy_row(in, width, out);
   }
   return fine;
 }
