@@ -1,5 +1,6 @@
 import { SinewError } from "../core/errors.ts";
-import type { Spec } from "../core/spec.ts";
+import { Rng } from "../core/rng.ts";
+import { hashSpec, type Spec } from "../core/spec.ts";
 import { encodeModel, type Graph } from "../onnx/model.ts";
 import type { Actor } from "./actor.ts";
 import { actorOfGraph, graphOfActor } from "./actor-graph.ts";
@@ -7,10 +8,11 @@ import { type Contract, contractKey, formatContract } from "./contract.ts";
 import { readPolicyFile } from "./file.ts";
 import type { Formula } from "./formula.ts";
 import { graphOfFormula } from "./formula-graph.ts";
+import { reordered } from "./formula-order.ts";
 import type { Scaling } from "./formula-scale.ts";
 import { evaluateFormula } from "./formula-value.ts";
 import { loadPolicy } from "./policy.ts";
-import { appendProof, makeProof, type Proof, proofOf } from "./proof.ts";
+import { appendProof, makeProof, type Proof, type Provable, proofOf, shuffles } from "./proof.ts";
 
 /** All that a policy file is made of. */
 export interface PolicyParts extends Actor {
@@ -46,9 +48,15 @@ export async function exportFormula(parts: FormulaParts): Promise<Uint8Array> {
   const { spec } = contract;
   checkFinite(formula);
   const graph = graphOfFormula(spec, formula);
-  const inside = (arrays: typeof Float64Array | typeof Float32Array) => (point: Float32Array) =>
-    withinLimits(spec, evaluateFormula(formula, point, arrays));
-  const provable = { ...scaling, evaluate: inside(Float64Array), rounded: [inside(Float32Array)] };
+  const rng = new Rng(hashSpec(spec), 1);
+  const others = Array.from({ length: shuffles }, () => reordered(formula, rng));
+  const provable: Provable = {
+    ...scaling,
+    evaluate: (point) => withinLimits(spec, evaluateFormula(formula, point)),
+    rounded: [formula, ...others].map(
+      (order) => (point) => withinLimits(spec, evaluateFormula(order, point, Float32Array)),
+    ),
+  };
   return sealed(contract, graph, metadata, () => proofOf(spec, provable));
 }
 

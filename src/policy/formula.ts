@@ -124,6 +124,11 @@ export class FormulaBuilder {
     return this.#add({ kind: "norm", of, gain, shift, epsilon: Math.fround(epsilon), width });
   }
 
+  /** A step of another formula, whose sources are where `to` says of theirs. */
+  copy(step: FormulaStep, to: (source: number) => number): number {
+    return this.#add(moved(step, to));
+  }
+
   /** All steps of `formula` anew, its input being the step `of`. */
   append(formula: Formula, of: number): number {
     const places: number[] = [];
@@ -132,7 +137,7 @@ export class FormulaBuilder {
         assert.equal(step.width, this.widthOf(of));
         places.push(of);
       } else {
-        places.push(this.#add(moved(step, (place) => places[place])));
+        places.push(this.copy(step, (place) => places[place]));
       }
     }
     return places.at(-1)!;

@@ -18,7 +18,7 @@ const pointsGoal = 128;
 const pointsMin = 32;
 const cornersMax = 32;
 /** Further orders of the sums. With one alone, one policy in some dozens failed its own proof. */
-const shuffles = 3;
+export const shuffles = 3;
 
 /** Observations, and what the policy must answer to them. */
 export interface Proof {
@@ -41,7 +41,7 @@ type Evaluate = (observation: Float32Array) => Float64Array | Float32Array;
 export interface Provable {
   /** The action, in double precision. */
   readonly evaluate: Evaluate;
-  /** In single precision, in one order of the sums or several: each runtime has its own. */
+  /** The same in single precision, in orders of the sums: each runtime has one of its own. */
   readonly rounded: readonly Evaluate[];
   /** What the network sees of a channel: (observation - mean) * scale, one number of each. */
   readonly mean: ArrayLike<number>;

@@ -8,6 +8,7 @@ import type { Spec } from "../../src/core/spec.ts";
 import { encodeModel, type Model } from "../../src/onnx/model.ts";
 import { inputName, outputName } from "../../src/policy/actor-graph.ts";
 import { graphOfFormula } from "../../src/policy/formula-graph.ts";
+import { reordered } from "../../src/policy/formula-order.ts";
 import { evaluateFormula } from "../../src/policy/formula-value.ts";
 import { arithmetic } from "../../src/policy/import-arithmetic.ts";
 import { layers } from "../../src/policy/import-layer.ts";
@@ -249,7 +250,7 @@ async function answersOf(model: Model, dims: readonly number[], rows: readonly F
   const spec: Spec = { observation: channels(width), action: channels(count), periodUs: 1000 };
   const graph = graphOfFormula(spec, formula);
   const written = await createSession(encodeModel({ ...model, opset: 17, graph }));
-  const answers: { theirs: number[]; ours: number[]; single: number[]; written: number[] }[] = [];
+  const answers: Record<"theirs" | "ours" | "single" | "reordered" | "written", number[]>[] = [];
   for (const data of rows) {
     const { y } = await session.run({ x: { type: "float32", data, dims } });
     const feed = { type: "float32", data, dims: [1, width] } as const;
@@ -258,6 +259,7 @@ async function answersOf(model: Model, dims: readonly number[], rows: readonly F
       theirs: [...(y.data as Float32Array)],
       ours: [...evaluateFormula(formula, data)],
       single: [...evaluateFormula(formula, data, Float32Array)],
+      reordered: [...evaluateFormula(reordered(formula, new Rng(2, 1)), data)],
       written: [...(result[outputName].data as Float32Array)],
     });
   }
