@@ -51,7 +51,7 @@ function linesOf(
   proofError: number | null,
   problem: string | null,
 ): string[] {
-  const { contract, proof, channels } = description;
+  const { contract, proof, channels, imported } = description;
   const facts = [
     ["id", description.id],
     ["file", `${description.bytes} bytes, ${description.parameters} parameters`],
@@ -68,6 +68,11 @@ function linesOf(
     if (actionHistory !== undefined) {
       facts.push(["history", `its last ${actionHistory} actions, newest first`]);
     }
+  }
+  if (imported !== null) {
+    const { kind, file, findings } = imported;
+    facts.push(["imported", `${file.name}, as ${kind}, with ${findings.length} warnings`]);
+    for (const { code, message } of findings) facts.push(["", `${message} [${code}]`]);
   }
   if (proof !== null) {
     facts.push(["proof", `${proof.points} points, tolerance ${proof.tolerance}`]);

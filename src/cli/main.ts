@@ -11,6 +11,7 @@ import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
 import { filmCommand } from "./film.ts";
 import { hilCommand } from "./hil.ts";
+import { importCommand } from "./import.ts";
 import { inspectCommand } from "./inspect.ts";
 import { plotCommand } from "./plot.ts";
 import { replayCommand } from "./replay.ts";
@@ -43,6 +44,7 @@ for (const command of [
   filmCommand(),
   checkEnvCommand(),
   exportCommand(),
+  importCommand(),
   inspectCommand(),
   contractCommand(),
   calibrateCommand(),

@@ -1,5 +1,15 @@
 import { messageOf, SinewError } from "../core/errors.ts";
-import { type ProtoField, ProtoWriter, readFields, textOf } from "../core/protobuf.ts";
+import { ProtoWriter, readFields, textOf } from "../core/protobuf.ts";
+import {
+  appendFloats,
+  appendInts,
+  elementTypes,
+  float32At,
+  readTensor,
+  refuse,
+  type SecondFile,
+  typeOfCode,
+} from "./tensor.ts";
 
 /** The element types that our graphs use, of the many that ONNX has. */
 export type ElementType = "float32" | "float64" | "int32" | "int64" | "bool";
@@ -52,15 +62,6 @@ export interface Model {
   readonly graph: Graph;
   readonly metadata: ReadonlyMap<string, string>;
 }
-
-/** Bytes of one element, and the number of the type in TensorProto.DataType. */
-const elementTypes: Readonly<Record<ElementType, { size: number; code: number }>> = {
-  float32: { size: 4, code: 1 },
-  int32: { size: 4, code: 6 },
-  int64: { size: 8, code: 7 },
-  bool: { size: 1, code: 9 },
-  float64: { size: 8, code: 11 },
-};
 
 // Graphs inside attributes inside graphs: deeper than this is an attack on the stack, not a model.
 const depthMax = 16;
@@ -135,11 +136,12 @@ function writeValueInfo(out: ProtoWriter, value: ValueInfo): void {
 /**
  * Reads an ONNX file. Names and comments of nodes and inferred shapes are left out. Tensor data are
  * copies. Throws `SinewError("policy-file")` for what is cut short, damaged or another kind of file
- * and for what Sinew does not read: weights in a second file, other element types, other domains.
+ * and for what Sinew does not read: other element types, other domains, and, where no `second` is
+ * given, weights in a second file.
  */
-export function decodeModel(bytes: Uint8Array): Model {
+export function decodeModel(bytes: Uint8Array, second: SecondFile | null = null): Model {
   try {
-    return readModel(bytes);
+    return readModel(bytes, second);
   } catch (thrown) {
     if (thrown instanceof SinewError && thrown.code === "policy-file") throw thrown;
     throw new SinewError("policy-file", `not an ONNX file: ${messageOf(thrown)}`, {
@@ -148,13 +150,7 @@ export function decodeModel(bytes: Uint8Array): Model {
   }
 }
 
-function refuse(problem: string): never {
-  // The names come from the file, which may hold line breaks and terminal codes.
-  const line = problem.replaceAll(/\p{Cc}/gu, "?");
-  throw new SinewError("policy-file", `not an ONNX file that Sinew can read: ${line}`);
-}
-
-function readModel(bytes: Uint8Array): Model {
+function readModel(bytes: Uint8Array, second: SecondFile | null): Model {
   let irVersion = 0;
   let producer = "";
   let opset = 0;
@@ -167,7 +163,7 @@ function readModel(bytes: Uint8Array): Model {
     if (field === 2) producer = textOf(payload);
     if (field === 7) {
       if (graph !== null) refuse("it holds two graphs");
-      graph = readGraph(payload, 0);
+      graph = readGraph(payload, 0, second);
     }
     if (field === 8) {
       const [domain, version] = readPair(payload);
@@ -198,7 +194,7 @@ function readPair(bytes: Uint8Array): [first: string, value: number, text: strin
   return [first, number, text];
 }
 
-function readGraph(bytes: Uint8Array, depth: number): Graph {
+function readGraph(bytes: Uint8Array, depth: number, second: SecondFile | null): Graph {
   if (depth > depthMax) refuse(`graphs are nested deeper than ${depthMax}`);
   let name = "";
   const nodes: Node[] = [];
@@ -207,9 +203,9 @@ function readGraph(bytes: Uint8Array, depth: number): Graph {
   const outputs: ValueInfo[] = [];
   for (const { field, wireType, bytes: payload } of readFields(bytes)) {
     if (wireType !== 2) continue;
-    if (field === 1) nodes.push(readNode(payload, depth));
+    if (field === 1) nodes.push(readNode(payload, depth, second));
     if (field === 2) name = textOf(payload);
-    if (field === 5) initializers.push(readTensor(payload));
+    if (field === 5) initializers.push(readTensor(payload, second));
     if (field === 11) inputs.push(readValueInfo(payload));
     if (field === 12) outputs.push(readValueInfo(payload));
     if (field === 15) refuse("it holds sparse tensors");
@@ -218,7 +214,7 @@ function readGraph(bytes: Uint8Array, depth: number): Graph {
   return { name, nodes, initializers, inputs, outputs };
 }
 
-function readNode(bytes: Uint8Array, depth: number): Node {
+function readNode(bytes: Uint8Array, depth: number, second: SecondFile | null): Node {
   let op = "";
   let domain = "";
   const inputs: string[] = [];
@@ -230,7 +226,7 @@ function readNode(bytes: Uint8Array, depth: number): Node {
     if (field === 2) outputs.push(textOf(payload));
     if (field === 4) op = textOf(payload);
     if (field === 5) {
-      const [name, value] = readAttribute(payload, depth);
+      const [name, value] = readAttribute(payload, depth, second);
       attributes[name] = value;
     }
     if (field === 7) domain = textOf(payload);
@@ -240,7 +236,11 @@ function readNode(bytes: Uint8Array, depth: number): Node {
   return { op, inputs, outputs, attributes };
 }
 
-function readAttribute(bytes: Uint8Array, depth: number): [name: string, value: AttributeValue] {
+function readAttribute(
+  bytes: Uint8Array,
+  depth: number,
+  second: SecondFile | null,
+): [name: string, value: AttributeValue] {
   let name = "";
   let kind = 0;
   let single: AttributeValue | null = null;
@@ -252,8 +252,8 @@ function readAttribute(bytes: Uint8Array, depth: number): [name: string, value: 
     if (field === 2 && wireType === 5) single = { float: float32At(payload, 0) };
     if (field === 3 && wireType === 0) single = { int: value };
     if (field === 4 && wireType === 2) single = { string: textOf(payload) };
-    if (field === 5 && wireType === 2) single = { tensor: readTensor(payload) };
-    if (field === 6 && wireType === 2) single = { graph: readGraph(payload, depth + 1) };
+    if (field === 5 && wireType === 2) single = { tensor: readTensor(payload, second) };
+    if (field === 6 && wireType === 2) single = { graph: readGraph(payload, depth + 1, second) };
     if (field === 7) appendFloats(part, floats);
     if (field === 8) appendInts(part, ints);
     if (field === 20 && wireType === 0) kind = value;
@@ -266,60 +266,6 @@ function readAttribute(bytes: Uint8Array, depth: number): [name: string, value: 
   if (kind === 2) return [name, { int: 0 }];
   if (kind === 3) return [name, { string: "" }];
   return refuse(`the attribute "${name}" is of the kind ${kind}`);
-}
-
-function readTensor(bytes: Uint8Array): Tensor {
-  let name = "";
-  let code = 0;
-  let raw: Uint8Array | null = null;
-  const dims: number[] = [];
-  const listed: ProtoField[] = [];
-  for (const part of readFields(bytes)) {
-    const { field, wireType, value, bytes: payload } = part;
-    if (field === 1) appendInts(part, dims);
-    if (field === 2 && wireType === 0) code = value;
-    if (field === 4 || field === 5 || field === 7 || field === 10) listed.push(part);
-    if (field === 8 && wireType === 2) name = textOf(payload);
-    // Not Uint8Array.slice: of a Buffer that is a view of the whole file.
-    if (field === 9 && wireType === 2) raw = Uint8Array.from(payload);
-    if (field === 14 && value === 1) refuse(`the weights of "${name}" are in a second file`);
-  }
-  const type = typeOfCode(code, `the tensor "${name}"`);
-  const data = raw ?? joinListed(type, listed);
-  const count = dims.reduce((product, size) => product * size, 1);
-  const size = elementTypes[type].size;
-  if (dims.some((length) => length < 0) || data.length !== count * size) {
-    refuse(`the tensor "${name}" [${dims.join(", ")}] of ${type} has ${data.length} bytes`);
-  }
-  return { name, type, dims, data };
-}
-
-/** Elements given in float_data (4), int32_data (5), int64_data (7) or double_data (10). */
-function joinListed(type: ElementType, listed: readonly ProtoField[]): Uint8Array {
-  const home = { float32: 4, int32: 5, bool: 5, int64: 7, float64: 10 }[type];
-  const fields = listed.filter(({ field }) => field === home);
-  if (type === "float32" || type === "float64") {
-    const size = fields.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    const data = new Uint8Array(size);
-    let at = 0;
-    for (const { bytes } of fields) {
-      data.set(bytes, at);
-      at += bytes.length;
-    }
-    return data;
-  }
-  const values = fields.flatMap(({ wireType, value, bytes }) =>
-    wireType === 2 ? varints(bytes) : [BigInt(value)],
-  );
-  const { size } = elementTypes[type];
-  const data = new Uint8Array(values.length * size);
-  const view = new DataView(data.buffer);
-  values.forEach((value, index) => {
-    if (type === "int64") view.setBigInt64(index * size, value, true);
-    else if (type === "int32") view.setInt32(index * size, Number(BigInt.asIntN(32, value)), true);
-    else view.setUint8(index, value === 0n ? 0 : 1);
-  });
-  return data;
 }
 
 function readValueInfo(bytes: Uint8Array): ValueInfo {
@@ -353,44 +299,4 @@ function readShape(bytes: Uint8Array): (number | string)[] {
     dims.push(size);
   }
   return dims;
-}
-
-function typeOfCode(code: number, owner: string): ElementType {
-  for (const [type, known] of Object.entries(elementTypes)) {
-    if (known.code === code) return type as ElementType;
-  }
-  return refuse(`${owner} has elements of the ONNX type ${code}`);
-}
-
-/** A repeated integer field, one by one or packed. */
-function appendInts({ wireType, value, bytes }: ProtoField, into: number[]): void {
-  if (wireType === 0) into.push(value);
-  else for (const each of varints(bytes)) into.push(Number(each));
-}
-
-function appendFloats({ bytes }: ProtoField, into: number[]): void {
-  if (bytes.length % 4 !== 0) refuse("a list of floats has a broken length");
-  for (let at = 0; at < bytes.length; at += 4) into.push(float32At(bytes, at));
-}
-
-function float32At(bytes: Uint8Array, at: number): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getFloat32(at, true);
-}
-
-/** Packed varints as signed 64-bit numbers. */
-function varints(bytes: Uint8Array): bigint[] {
-  const values: bigint[] = [];
-  let value = 0n;
-  let shift = 0n;
-  for (const byte of bytes) {
-    value |= BigInt(byte & 127) << shift;
-    shift += 7n;
-    if (shift > 70n) refuse("a list of integers is broken");
-    if (byte >= 128) continue;
-    values.push(BigInt.asIntN(64, value));
-    value = 0n;
-    shift = 0n;
-  }
-  if (shift !== 0n) refuse("a list of integers is broken");
-  return values;
 }

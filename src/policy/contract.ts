@@ -17,6 +17,11 @@ export interface Contract {
    * feeds them. Absent: none.
    */
   readonly actionHistory?: number;
+  /**
+   * What the past actions hold before the first one, by action channel and in its unit, within its
+   * limits; only with `actionHistory`. Absent: `restOf(spec)`.
+   */
+  readonly actionRest?: readonly number[];
   /** Whatever else is worth knowing: seed, steps, return. Numbers are finite. */
   readonly training: Readonly<Record<string, string | number>>;
 }
@@ -50,17 +55,19 @@ export function parseContract(text: string): Contract {
     throw new SinewError("policy-file", `the contract is not JSON: ${messageOf(thrown)}`);
   }
   const keys = ["format", "task", "spec", "algorithm", "training"];
-  const fields = fieldsOf("contract", parsed, keys, ["actionHistory"]);
-  const { format, task, algorithm, actionHistory, training } = fields;
+  const fields = fieldsOf("contract", parsed, keys, ["actionHistory", "actionRest"]);
+  const { format, task, algorithm, actionHistory, actionRest, training } = fields;
   if (format !== 1) refuse("contract.format", format, "this Sinew reads format 1");
   const spec = specOf(fields["spec"]);
   if (actionHistory !== undefined) checkHistory(spec, actionHistory);
+  if (actionRest !== undefined) checkRest(spec, actionRest, actionHistory);
   return {
     format: 1,
     task: nameOf("contract.task", task),
     spec,
     algorithm: nameOf("contract.algorithm", algorithm),
     ...(actionHistory !== undefined && { actionHistory: actionHistory as number }),
+    ...(actionRest !== undefined && { actionRest: actionRest as number[] }),
     training: trainingOf(training),
   };
 }
@@ -109,6 +116,18 @@ function checkHistory(spec: Spec, value: unknown): void {
   const expected = specWithHistory(specWithoutHistory(spec, count), count);
   const difference = differenceOfSpecs(expected, spec);
   if (difference !== null) throw new SinewError("policy-file", `${key} ${count}: ${difference}`);
+}
+
+/** That each past action has something to hold that its actuator may do. */
+function checkRest({ action }: Spec, value: unknown, actionHistory: unknown): void {
+  const key = "contract.actionRest";
+  const whole = Array.isArray(value) && value.length === action.length;
+  if (actionHistory === undefined) refuse(key, value, "leave it out where no action is observed");
+  if (!whole) refuse(key, value, `give ${action.length} numbers, one for each action`);
+  action.forEach(({ low, high }, i) => {
+    const rest = numberOf(`${key}[${i}]`, (value as unknown[])[i]);
+    if (rest < low || rest > high) refuse(`${key}[${i}]`, rest, `give ${low} to ${high}`);
+  });
 }
 
 function trainingOf(value: unknown): Record<string, string | number> {

@@ -3,7 +3,10 @@ import type { Channel } from "../core/spec.ts";
 import { decodeModel, type ValueInfo } from "../onnx/model.ts";
 import { type Contract, contractKey, parseContract } from "./contract.ts";
 import { idOf, readPolicyFile } from "./file.ts";
+import { type ImportRecord, importKey, recordOf } from "./import-record.ts";
 import { proofKey } from "./proof.ts";
+
+const ours: readonly string[] = [contractKey, proofKey, importKey];
 
 /** One row of the contract's table. */
 export interface ChannelRow extends Channel {
@@ -26,6 +29,8 @@ export interface PolicyDescription {
   readonly operations: readonly string[];
   /** Numbers in all constants. */
   readonly parameters: number;
+  /** What it was imported from; null where it was trained with Sinew. */
+  readonly imported: ImportRecord | null;
   /** Null where the file states none. */
   readonly contract: Contract | null;
   readonly channels: readonly ChannelRow[];
@@ -67,11 +72,12 @@ export function describePolicy(bytes: Uint8Array): PolicyDescription {
       (sum, { dims }) => sum + dims.reduce((product, size) => product * size, 1),
       0,
     ),
+    imported: recordOf(metadata),
     contract,
     channels: contract === null ? [] : rowsOf(contract),
     proof,
     problem,
-    otherMetadata: [...metadata.keys()].filter((key) => key !== contractKey && key !== proofKey),
+    otherMetadata: [...metadata.keys()].filter((key) => !ours.includes(key)),
   };
 }
 

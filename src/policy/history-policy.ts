@@ -10,14 +10,16 @@ export function deviceSpecOf({ spec, actionHistory = 0 }: Contract): Spec {
 
 /** The policy as a device meets it: one that observes its own past actions remembers them. */
 export function deployed(policy: LoadedPolicy): Policy {
-  const { actionHistory = 0 } = policy.contract;
-  return actionHistory === 0 ? policy : new HistoryPolicy(policy, actionHistory);
+  const { actionHistory = 0, actionRest } = policy.contract;
+  if (actionHistory === 0) return policy;
+  const rest = actionRest === undefined ? restOf(policy.spec) : Float32Array.from(actionRest);
+  return new HistoryPolicy(policy, actionHistory, rest);
 }
 
 /**
  * A policy that observes its last `count` actions, fed as in training: what it asked for within its
- * limits, newest first, whatever became of it; `restOf` for what was before it drove, and for what
- * is no number, which the gate lets nobody do. It takes what the device observes.
+ * limits, newest first, whatever became of it; `rest` for what was before it drove, and for what is
+ * no number, which the gate lets nobody do. It takes what the device observes.
  */
 export class HistoryPolicy implements Policy {
   readonly id: string;
@@ -28,11 +30,11 @@ export class HistoryPolicy implements Policy {
   readonly #seen: Float32Array;
   readonly #own: number;
 
-  constructor(policy: Policy, count: number) {
+  constructor(policy: Policy, count: number, rest: Float32Array = restOf(policy.spec)) {
     this.id = policy.id;
     this.spec = specWithoutHistory(policy.spec, count);
     this.#policy = policy;
-    this.#rest = restOf(policy.spec);
+    this.#rest = rest;
     this.#seen = new Float32Array(policy.spec.observation.length);
     this.#own = this.spec.observation.length;
     this.rest();

@@ -12,6 +12,15 @@ export class GraphParts {
     return name;
   }
 
+  /** Adds an int64 constant of one dimension and gives its name. */
+  integers(name: string, values: readonly number[]): string {
+    const data = new Uint8Array(values.length * 8);
+    const view = new DataView(data.buffer);
+    for (const [at, value] of values.entries()) view.setBigInt64(at * 8, BigInt(value), true);
+    this.initializers.push({ name, type: "int64", dims: [values.length], data });
+    return name;
+  }
+
   /** Adds a node of one output and gives that output's name. */
   node(
     op: string,

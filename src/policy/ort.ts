@@ -9,6 +9,11 @@ export type OrtTensor =
       readonly dims: readonly number[];
     }
   | {
+      readonly type: "float64";
+      readonly data: Float64Array;
+      readonly dims: readonly number[];
+    }
+  | {
       readonly type: "int64";
       readonly data: BigInt64Array;
       readonly dims: readonly number[];

@@ -50,7 +50,8 @@ export async function loadPolicy(bytes: Uint8Array): Promise<LoadedPolicy> {
   return policy;
 }
 
-function checkVersions({ irVersion, opset }: Model): void {
+/** Throws `SinewError("policy-file")` for what ONNX Runtime here does not load. */
+export function checkVersions({ irVersion, opset }: Model): void {
   if (irVersion <= irVersionMax && opset <= opsetMax) return;
   throw new SinewError(
     "policy-file",

@@ -35,27 +35,53 @@ export function spanOf({ low, high }: Channel): number {
   return Math.max(1, Math.abs(low), Math.abs(high));
 }
 
-/**
- * Makes the proof of an actor: the centre and corners of the observation box, then random points,
- * by turns inside the box and in one three times as wide. A channel without limits counts as five
- * of its normaliser's units wide. Points where float32 arithmetic alone errs by more than a quarter
- * of the tolerance are left out, in any of a few orders of its sums, since each runtime has one of
- * its own: no machine could be judged by them. The same actor gives the same proof. Throws `SinewError("proof")` where hardly a point is left or weights are not finite.
- */
+type Evaluate = (observation: Float32Array) => Float64Array | Float32Array;
+
+/** What can be proved: plain arithmetic that knows nothing of ONNX Runtime. */
+export interface Provable {
+  /** The action, in double precision. */
+  readonly evaluate: Evaluate;
+  /** In single precision, in one order of the sums or several: each runtime has its own. */
+  readonly rounded: readonly Evaluate[];
+  /** What the network sees of a channel: (observation - mean) * scale, one number of each. */
+  readonly mean: ArrayLike<number>;
+  readonly scale: ArrayLike<number>;
+}
+
+/** Makes the proof of an actor. Throws as `proofOf`, also where weights are not finite. */
 export function makeProof(spec: Spec, actor: Actor): Proof {
   checkFinite(actor);
+  const rng = new Rng(hashSpec(spec), 1);
+  const orders = [actor, ...Array.from({ length: shuffles }, () => shuffled(actor, rng))];
+  return proofOf(spec, {
+    evaluate: (observation) => evaluateActor(spec, actor, observation),
+    rounded: orders.map(
+      (order) => (observation) => evaluateActor(spec, order, observation, Float32Array),
+    ),
+    mean: actor.normaliser.mean,
+    scale: actor.normaliser.scale,
+  });
+}
+
+/**
+ * Makes a proof: the centre and corners of the observation box, then random points, by turns inside
+ * the box and in one three times as wide. A channel without limits counts as five of its
+ * normaliser's units wide. Points where float32 arithmetic alone errs by more than a quarter of the
+ * tolerance, in any order of the sums that is given, are left out: no machine could be judged by
+ * them. The same policy gives the same proof. Throws `SinewError("proof")` where hardly a point is
+ * left.
+ */
+export function proofOf(spec: Spec, policy: Provable): Proof {
   const inputs: number[] = [];
   const outputs: number[] = [];
   let count = 0;
   let tried = 0;
-  const rng = new Rng(hashSpec(spec), 1);
-  const orders = [actor, ...Array.from({ length: shuffles }, () => shuffled(actor, rng))];
-  for (const point of points(spec, actor)) {
+  for (const point of points(spec, policy)) {
     if (count === pointsGoal || tried === 8 * pointsGoal) break;
     tried++;
-    const exact = evaluateActor(spec, actor, point);
-    const fits = orders.every((order) => {
-      const rounded = evaluateActor(spec, order, point, Float32Array);
+    const exact = policy.evaluate(point);
+    const fits = policy.rounded.every((evaluate) => {
+      const rounded = evaluate(point);
       return spec.action.every(
         (channel, j) => Math.abs(exact[j] - rounded[j]) <= (toleranceMax / 4) * spanOf(channel),
       );
@@ -98,12 +124,12 @@ function checkFinite({ normaliser, layers }: Actor): void {
 }
 
 /** Endless: centre, corners, then random points. */
-function* points(spec: Spec, { normaliser }: Actor): Generator<Float32Array> {
+function* points(spec: Spec, { mean, scale }: Provable): Generator<Float32Array> {
   const rng = new Rng(hashSpec(spec));
   const box = spec.observation.map(({ low, high }, i) => {
-    const reach = 5 / Math.max(Math.abs(normaliser.scale[i]), 1e-6);
-    const bottom = Number.isFinite(low) ? low : Math.min(high, normaliser.mean[i]) - reach;
-    const top = Number.isFinite(high) ? high : Math.max(low, normaliser.mean[i]) + reach;
+    const reach = 5 / Math.max(Math.abs(scale[i]), 1e-6);
+    const bottom = Number.isFinite(low) ? low : Math.min(high, mean[i]) - reach;
+    const top = Number.isFinite(high) ? high : Math.max(low, mean[i]) + reach;
     return { middle: (bottom + top) / 2, half: (top - bottom) / 2 };
   });
   const point = (offset: (channel: number) => number): Float32Array =>

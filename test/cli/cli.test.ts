@@ -35,6 +35,7 @@ function sinew(...words: readonly string[]): Promise<Answer> {
 
 const verbs = [
   ...["train", "sweep", "evaluate", "plot", "film", "check-env", "export", "inspect", "contract"],
+  "import",
   ...["calibrate", "run", "ctl", "bridge", "replay", "retrain", "hil", "demo"],
 ];
 

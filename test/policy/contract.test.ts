@@ -153,3 +153,17 @@ test("a history of actions is stated, and must be the last channels", () => {
     /^contract\.actionHistory 1: observation\[4\]: expected "hip_ago_1", got "yaw"/,
   );
 });
+
+test("what past actions begin with is read, and refused where no actuator could do it", () => {
+  const past: Contract = { ...contract, spec: specWithHistory(unevenSpec, 1), actionHistory: 1 };
+  const begun: Contract = { ...past, actionRest: [0.3, -0.25] };
+  assert.deepEqual(parseContract(formatContract(begun)), begun);
+  const withRest = (rest: unknown, base: Contract = past): string => {
+    return JSON.stringify({ ...JSON.parse(formatContract(base)), actionRest: rest });
+  };
+  refused(withRest([0.3]), /^contract\.actionRest is \[0\.3\]: give 2 numbers/);
+  refused(withRest(0.3), /^contract\.actionRest is 0\.3: give 2 numbers/);
+  refused(withRest([0.3, 0.2]), /^contract\.actionRest\[1\] is 0\.2: give -0\.7 to 0\.1$/);
+  refused(withRest([0.3, null]), /^contract\.actionRest\[1\] is null: give a number$/);
+  refused(withRest([0, 0], contract), /leave it out where no action is observed/);
+});

@@ -112,3 +112,27 @@ test("a policy without history is deployed as it is", async () => {
   assert.equal(deviceSpecOf(policy.contract), policy.spec);
   await policy.close();
 });
+
+test("what a contract says of the first past action is fed, and again after a rest", async () => {
+  const inner = new Scripted(specWithHistory(unevenSpec, 2), [
+    [0.25, -0.5],
+    [0, 0],
+    [0, 0],
+  ]);
+  const rest = Float32Array.of(0.5, -0.25);
+  const policy = new HistoryPolicy(inner, 2, rest);
+  const [observation, action] = [new Float32Array(6), new Float32Array(2)];
+  await policy.act(observation, action);
+  policy.recall(Float32Array.of(Number.NaN, 0));
+  await policy.act(observation, action);
+  policy.rest();
+  await policy.act(observation, action);
+  assert.deepEqual(
+    inner.seen.map((row) => row.slice(6)),
+    [
+      [0.5, -0.25, 0.5, -0.25],
+      [0.5, 0, 0.5, -0.25],
+      [0.5, -0.25, 0.5, -0.25],
+    ],
+  );
+});
