@@ -203,9 +203,9 @@ class Session {
   #ended(thrown: unknown): unknown {
     if (!(thrown instanceof SinewError)) return thrown;
     const { code, message } = thrown;
-    const failed = (left: string) => new SinewError(code, `${message}; ${left}`, { cause: thrown });
-    if (code === "diverged") return failed(this.#left());
     const { run } = this.#training;
+    const failed = (more: string) => new SinewError(code, message + more, { cause: thrown });
+    if (code === "diverged") return failed(`, at step ${run.step} of the run; ${this.#left()}`);
     if (code !== "environment" || run.learner.steps === 0) return thrown;
     try {
       if (run.step > this.#training.savedStep) {
@@ -216,7 +216,7 @@ class Session {
       return this.#ended(unsaved);
     }
     const kept = `what was learnt in ${run.step} steps is in ${this.#context.folder}`;
-    return failed(`${kept}: --resume goes on`);
+    return failed(`; ${kept}: --resume goes on`);
   }
 
   /** What a diverged run leaves, and what to do: nothing of it was saved over what was good. */

@@ -77,9 +77,9 @@ for (const [kind, changes] of Object.entries({
   test(`a diverged learner leaves the last good checkpoint: ${kind}`, async () => {
     const task = cart(huge);
     const told = new RegExp(
-      "^the learner diverged in gradient step \\d+: \\w+ is (Infinity|NaN); [^;]+ keeps its best " +
-        "policy and the checkpoint of step \\d00: .*--resume .*--actor-rate .*--reward-scale .*" +
-        "--gradient-clip 1$",
+      "^the learner diverged in gradient step \\d+: \\w+ is (Infinity|NaN), at step \\d+ of the " +
+        "run; [^;]+ keeps its best policy and the checkpoint of step \\d00: .*--resume " +
+        ".*--actor-rate .*--reward-scale .*--gradient-clip 1$",
     );
     const failed = run(task, kind, changes);
     await assert.rejects(failed, { code: "diverged", message: told });
