@@ -156,6 +156,9 @@ export class Run {
    * Leaves a latched stop, here and on the device. Throws `SinewError("handshake")` where it stays.
    */
   async reset(): Promise<void> {
+    // What an earlier run left moving is stopped first, and that stop would win over a reset.
+    const rests = (): boolean => /^(stopped|disarmed)$/.test(this.#deviceMode());
+    await this.#until(rests, stopMs);
     this.status.ask(Request.reset);
     const done = (): boolean =>
       this.status.mode === Mode.disarmed && this.#deviceMode() === "disarmed";
