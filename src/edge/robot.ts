@@ -7,9 +7,11 @@ import { servoIdMax as dynamixelIdMax } from "../link/dynamixel-packet.ts";
 import { servoIdMax as feetechIdMax } from "../link/feetech-packet.ts";
 import type { LinkChoice } from "../link/link.ts";
 import type { DynamixelLine, ServoLine } from "../link/servo-joints.ts";
-import { type Limits, limitsOf } from "../safety/limits.ts";
+import type { JointChoice } from "../safety/joint.ts";
+import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
+import { jointsSchema } from "./robot-joints.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
-import type { Setpoint } from "./setpoints.ts";
+import { type Setpoint, specOfDevice } from "./setpoints.ts";
 import type { StartChoice } from "./start.ts";
 
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
@@ -28,6 +30,7 @@ const limitSchema = v.strictObject({
   low: v.optional(number),
   high: v.optional(number),
   rateMax: v.optional(number),
+  accelerationMax: v.optional(number),
 });
 
 const serialSchema = v.strictObject({
@@ -115,6 +118,7 @@ const robotSchema = v.strictObject({
   link: linkSchema,
   policy: v.optional(text),
   limits: v.optional(v.record(v.string(), limitSchema), {}),
+  joints: v.optional(jointsSchema),
   stops: v.optional(v.record(v.string(), stopSchema)),
   setpoints: v.optional(v.array(setpointSchema, "give a list of setpoints"), []),
   start: v.optional(startSchema),
@@ -131,7 +135,9 @@ export interface Robot {
   readonly link: LinkChoice;
   /** Path of the policy's file; undefined where the command line has to say. */
   readonly policy: string | undefined;
-  readonly limits: Readonly<Record<string, { low?: number; high?: number; rateMax?: number }>>;
+  readonly limits: Readonly<Record<string, Partial<ActionLimit>>>;
+  /** What each action moves, by channel: all of them; undefined: not described. */
+  readonly joints: Readonly<Record<string, JointChoice>> | undefined;
   /** How each actuator is to stop, by channel; undefined: as the device itself says. */
   readonly stops: Readonly<Record<string, StopChoice>> | undefined;
   /** What the host puts into the observation; empty: nothing. */
@@ -160,7 +166,7 @@ export function parseRobot(source: string, path: string): Robot {
     const keys = (issue.path ?? []).map((item) => item.key as string);
     return fail(keys, lineOf(keys.join("."), issue));
   }
-  const { robot, link, policy, limits, stops, setpoints, log } = result.output;
+  const { robot, link, policy, limits, joints, stops, setpoints, log } = result.output;
   const { commandTtlMs, observationAgeMs } = result.output;
   if (Object.keys(link).length !== 1) {
     const known = Object.keys(linkSchema.entries).join(", ");
@@ -171,18 +177,19 @@ export function parseRobot(source: string, path: string): Robot {
     return fail(["stops"], "stops: servos hold their place on a stop: leave it out");
   }
   const choices = limits as Robot["limits"];
-  if (line !== undefined) checkServos(link, line, choices, fail);
+  const untied = untiedOf(choices, joints ?? {});
+  if (line !== undefined) checkServos(link, line, untied, fail);
   if (link.odrive !== undefined) {
-    checkMotors(["link", "odrive", "axes"], "axis", link.odrive, choices, fail);
+    checkMotors(["link", "odrive", "axes"], "axis", link.odrive, untied, fail);
   }
   if (link.moteus !== undefined) {
-    checkMotors(["link", "moteus", "motors"], "id", link.moteus, choices, fail);
+    checkMotors(["link", "moteus", "motors"], "id", link.moteus, untied, fail);
   }
   const choice = choiceOf(link, robot);
   const start = startOf(result.output.start, choice, fail);
   const times = { commandTtlMs, observationAgeMs };
   return {
-    ...{ path, robot, link: choice, policy, limits: choices, stops },
+    ...{ path, robot, link: choice, policy, limits: choices, joints, stops },
     ...{ setpoints, start, ...times, log },
   };
 }
@@ -224,6 +231,15 @@ function jointsOf(
   return "moteus" in link ? link.moteus.motors : [];
 }
 
+/** The limits of what no joint with ends tells the place of: the gate counts it from 0. */
+function untiedOf(
+  limits: Robot["limits"],
+  joints: Readonly<Record<string, JointChoice>>,
+): Robot["limits"] {
+  const isTied = (name: string): boolean => joints[name] !== undefined && !joints[name].unlimited;
+  return Object.fromEntries(Object.entries(limits).filter(([name]) => !isTied(name)));
+}
+
 /** What no schema of one servo can see. */
 function checkServos(
   link: v.InferOutput<typeof linkSchema>,
@@ -239,11 +255,13 @@ function checkServos(
       if (first < at) fail(keys, `"${keys.join(".")}": ${servo[key]} is given twice`);
     });
   }
-  for (const [name, { rateMax }] of Object.entries(limits)) {
-    if (rateMax === undefined) continue;
-    // Without a start the gate counts it from 0 after arming, and a servo rests where it is.
-    const keys = ["limits", name, "rateMax"];
-    fail(keys, `"${keys.join(".")}": servos have no rateMax: give maxSpeed to its servo`);
+  for (const [name, limit] of Object.entries(limits)) {
+    for (const key of ["rateMax", "accelerationMax"] as const) {
+      if (limit[key] === undefined) continue;
+      // The gate counts it from 0 after arming, and a servo rests where it is.
+      const keys = ["limits", name, key];
+      fail(keys, `"${keys.join(".")}": servos have no ${key}: give maxSpeed to its servo`);
+    }
   }
 }
 
@@ -271,8 +289,26 @@ export function ofRobotFile<Value>(robot: Robot, body: () => Value): Value {
  * What the gate may let through on this robot. Throws `SinewError("robot-file")`, see `limitsOf`.
  */
 export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
-  const { observationAgeMs: ageMs, limits: action } = robot;
-  return limitsOf(spec, ageMs === undefined ? { action } : { action, ageUsMax: ageMs * 1000 });
+  const { observationAgeMs: ageMs, joints } = robot;
+  // What the host itself observes is no joint.
+  return limitsOf(specOfDevice(spec, robot.setpoints), {
+    action: { ...robot.limits, ...speedsOf(robot) },
+    ...(ageMs !== undefined && { ageUsMax: ageMs * 1000 }),
+    ...(joints !== undefined && { joints, actsUs: commandTtlUs(robot, spec) }),
+  });
+}
+
+/**
+ * The limits of those whose goals the host moves by a speed of their own, where joints are
+ * described: what the gate brakes before an end must be what is sent.
+ */
+function speedsOf({ link, limits, joints = {} }: Robot): Robot["limits"] {
+  const speeds = jointsOf(link).map(({ joint, maxSpeed }) => {
+    const name = `${joint}_position`;
+    const { rateMax = maxSpeed, ...limit } = limits[name] ?? {};
+    return [name, { ...limit, rateMax: Math.min(rateMax, maxSpeed) }] as const;
+  });
+  return Object.fromEntries(speeds.filter(([name]) => name in joints));
 }
 
 /** How long the device may act on one command, in microseconds. */

@@ -1,6 +1,9 @@
 import type { Spec } from "../core/spec.ts";
-import { Reason, type Step, Verdict } from "../core/step.ts";
+import { Reason, reasonsOfJoints, type Step, Verdict } from "../core/step.ts";
+import { ActionChange } from "./action-change.ts";
+import { Barrier } from "./barrier.ts";
 import type { Limits } from "./limits.ts";
+import { SeenLimits } from "./seen-limits.ts";
 
 /** Reasons that refuse a step. The others only bound it, or only tell. */
 const refusing: number =
@@ -10,31 +13,52 @@ const refusing: number =
   Reason.policyFailed |
   Reason.linkLost |
   Reason.homeMissed |
-  Reason.beyondLimits;
+  Reason.beyondLimits |
+  reasonsOfJoints;
 
 /**
  * The gate: the only way from a proposed action to a permitted one. Order: age, finite observation,
- * finite action, range, rate. It never throws, allocates nothing, and remembers only the last
- * permitted action, from which the rate is limited.
+ * what is seen of the joints, finite action, range, rate, acceleration, barrier. Where not all can
+ * be kept, the range is kept first, then the barrier, then the rate. It never throws, allocates
+ * nothing, and remembers only the last permitted action and its change.
  */
 export class Guard {
   readonly #ageUsMax: number;
-  // Bounds are held as float32, as the firmware holds them, so that a bound passes its own check.
-  readonly #low: Float32Array;
-  readonly #high: Float32Array;
-  readonly #changeMax: Float64Array;
-  readonly #last: Float32Array;
+  readonly #change: ActionChange;
+  readonly #seen: SeenLimits;
+  /** One for each action; null for one whose joint has no ends. */
+  readonly #barriers: readonly (Barrier | null)[];
+  readonly #positionAt: Int32Array;
+  readonly #velocityAt: Int32Array;
 
   constructor(spec: Spec, limits: Limits) {
+    const { periodUs } = spec;
+    const { action, ends = [], actsUs = periodUs } = limits;
     this.#ageUsMax = limits.ageUsMax;
-    this.#low = Float32Array.from(limits.action, ({ low }) => low);
-    this.#high = Float32Array.from(limits.action, ({ high }) => high);
-    this.#changeMax = Float64Array.from(
-      limits.action,
-      ({ rateMax }) => (rateMax * spec.periodUs) / 1e6,
-    );
-    this.#last = new Float32Array(spec.action.length);
-    this.rest();
+    this.#change = new ActionChange(action, periodUs);
+    this.#seen = new SeenLimits(limits.seen ?? []);
+    this.#barriers = action.map((limit, at) => {
+      const joint = ends[at] ?? null;
+      return joint === null ? null : new Barrier(joint, limit, periodUs, actsUs);
+    });
+    this.#positionAt = Int32Array.from(action, (_, at) => ends[at]?.positionAt ?? -1);
+    this.#velocityAt = Int32Array.from(action, (_, at) => ends[at]?.velocityAt ?? -1);
+    this.reset(new Float32Array(action.length));
+  }
+
+  /** Which observation is worst, of the newest step with one of `reasonsOfJoints`. */
+  get worstAt(): number {
+    return this.#seen.worstAt;
+  }
+
+  /** How far it is beyond its limit, in its unit. */
+  get worstBy(): number {
+    return this.#seen.worstBy;
+  }
+
+  /** So many actions back reaches what it remembers. */
+  get memory(): number {
+    return this.#change.memory;
   }
 
   /**
@@ -48,62 +72,58 @@ export class Guard {
     const fresh = ageUs <= this.#ageUsMax && ageUs >= -this.#ageUsMax;
     if (!fresh) step.reasons |= Reason.staleObservation;
     if (!allFinite(step.observation)) step.reasons |= Reason.nonFiniteObservation;
+    else step.reasons |= this.#seen.judge(step.observation);
     if (!allFinite(step.proposed)) step.reasons |= Reason.nonFiniteAction;
     if ((step.reasons & refusing) !== 0) {
-      step.action.set(this.#last);
+      step.action.set(this.#change.last);
       step.verdict = Verdict.refused;
       return step.verdict;
     }
     // From here on every number is finite, so comparisons mean what they say.
     step.verdict = Verdict.pass;
-    for (let at = 0; at < this.#last.length; at++) {
-      this.#limitRange(step, at);
-      this.#limitRate(step, at);
+    step.action.set(step.proposed);
+    const ageS = Math.max(0, ageUs) / 1e6;
+    for (let at = 0; at < step.action.length; at++) {
+      this.#permit(step, at, Reason.range, this.#change.limitRange(at, step.action[at]!));
+      this.#permit(step, at, Reason.rate, this.#change.limitRate(at, step.action[at]!));
+      const eased = this.#change.limitAcceleration(at, step.action[at]!);
+      this.#permit(step, at, Reason.acceleration, eased);
+      this.#permit(step, at, Reason.barrier, this.#limitBarrier(step, at, ageS));
     }
-    this.#last.set(step.action);
+    this.#change.take(step.action);
     return step.verdict;
   }
 
   /**
-   * Takes `action` for the last permitted one, brought into range; a non-finite channel becomes
-   * rest.
+   * Takes `action` for the last permitted one, which was at rest, brought into range; a non-finite
+   * channel becomes 0.
    */
   reset(action: Float32Array): void {
-    for (let at = 0; at < this.#last.length; at++) {
-      const value = Number.isFinite(action[at]!) ? action[at]! : 0;
-      this.#last[at] = between(value, this.#low[at]!, this.#high[at]!);
-    }
+    this.#change.begin(action);
   }
 
-  /** As `reset` to what a stopped device does: zero, or the bound nearest to it. */
-  rest(): void {
-    for (let at = 0; at < this.#last.length; at++) {
-      this.#last[at] = between(0, this.#low[at]!, this.#high[at]!);
-    }
+  /** Takes `action` for the one that was permitted after the last. */
+  recall(action: Float32Array): void {
+    this.#change.take(action);
   }
 
-  #limitRange(step: Step, at: number): void {
-    const wanted = step.proposed[at]!;
-    const value = between(wanted, this.#low[at]!, this.#high[at]!);
+  #permit(step: Step, at: number, reason: number, value: number): void {
+    if (value === step.action[at]) return;
     step.action[at] = value;
-    if (value === wanted) return;
-    step.reasons |= Reason.range;
+    step.reasons |= reason;
     step.verdict = Verdict.limited;
   }
 
-  #limitRate(step: Step, at: number): void {
-    const wanted = step.action[at]!;
-    const last = this.#last[at]!;
-    const value = between(wanted, last - this.#changeMax[at]!, last + this.#changeMax[at]!);
-    if (value === wanted) return;
-    step.action[at] = value;
-    step.reasons |= Reason.rate;
-    step.verdict = Verdict.limited;
+  /** The range comes first: what the barrier would ask for beyond it there is not. */
+  #limitBarrier({ action, observation }: Step, at: number, ageS: number): number {
+    const barrier = this.#barriers[at]!;
+    if (barrier === null) return action[at]!;
+    const position = observation[this.#positionAt[at]!]!;
+    const velocity = observation[this.#velocityAt[at]!]!;
+    const last = this.#change.last[at]!;
+    const value = barrier.limit(action[at]!, last, position, velocity, ageS);
+    return this.#change.limitRange(at, value);
   }
-}
-
-function between(value: number, low: number, high: number): number {
-  return value < low ? low : value > high ? high : value;
 }
 
 function allFinite(values: Float32Array): boolean {
