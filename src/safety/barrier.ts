@@ -26,6 +26,9 @@ export interface JointEnds {
  * as the action. Pure: it remembers nothing.
  */
 export class Barrier {
+  /** The observations' places in the spec. */
+  readonly positionAt: number;
+  readonly velocityAt: number;
   readonly #ends: JointEnds;
   readonly #braking: number;
   readonly #acceleration: number;
@@ -36,6 +39,8 @@ export class Barrier {
 
   /** An action of this joint may act for `actsUs`, at least a period. */
   constructor(ends: JointEnds, limit: ActionLimit, periodUs: number, actsUs: number) {
+    this.positionAt = ends.positionAt;
+    this.velocityAt = ends.velocityAt;
     this.#ends = ends;
     this.#braking = brakingOf(ends, limit);
     this.#acceleration = ends.acceleration ?? 0;
@@ -47,8 +52,8 @@ export class Barrier {
 
   /**
    * `wanted`, or the nearest action to it after which the joint can stop before its ends. It may
-   * lie beyond the action's range, and then no action is enough. `last` is the last permitted action,
-   * `position` and `velocity` are of the observation, which is `ageS` old; all are finite.
+   * lie beyond the action's range, and then no action is enough. `last` is the last permitted
+   * action, `position` and `velocity` are of the observation, `ageS` old, and all are finite.
    */
   limit(wanted: number, last: number, position: number, velocity: number, ageS: number): number {
     const { low, high } = this.#ends;

@@ -28,8 +28,6 @@ export class Guard {
   readonly #seen: SeenLimits;
   /** One for each action; null for one whose joint has no ends. */
   readonly #barriers: readonly (Barrier | null)[];
-  readonly #positionAt: Int32Array;
-  readonly #velocityAt: Int32Array;
 
   constructor(spec: Spec, limits: Limits) {
     const { periodUs } = spec;
@@ -41,8 +39,6 @@ export class Guard {
       const joint = ends[at] ?? null;
       return joint === null ? null : new Barrier(joint, limit, periodUs, actsUs);
     });
-    this.#positionAt = Int32Array.from(action, (_, at) => ends[at]?.positionAt ?? -1);
-    this.#velocityAt = Int32Array.from(action, (_, at) => ends[at]?.velocityAt ?? -1);
     this.reset(new Float32Array(action.length));
   }
 
@@ -118,8 +114,8 @@ export class Guard {
   #limitBarrier({ action, observation }: Step, at: number, ageS: number): number {
     const barrier = this.#barriers[at]!;
     if (barrier === null) return action[at]!;
-    const position = observation[this.#positionAt[at]!]!;
-    const velocity = observation[this.#velocityAt[at]!]!;
+    const position = observation[barrier.positionAt]!;
+    const velocity = observation[barrier.velocityAt]!;
     const last = this.#change.last[at]!;
     const value = barrier.limit(action[at]!, last, position, velocity, ageS);
     return this.#change.limitRange(at, value);

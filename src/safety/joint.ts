@@ -19,6 +19,7 @@ interface SeenChoice {
 /** A joint that may turn or go for ever. */
 export interface EndlessJoint extends SeenChoice {
   readonly unlimited: true;
+  readonly position?: undefined;
 }
 
 /** A joint with ends, as its owner describes it; see `JointEnds`. */
@@ -86,8 +87,7 @@ export function jointsOf(
 function checkTies(choices: Readonly<Record<string, JointChoice>>): void {
   const owners = new Map<string, string>();
   for (const [name, choice] of Object.entries(choices)) {
-    const { velocity, effort } = choice;
-    const position = choice.unlimited ? undefined : choice.position;
+    const { position, velocity, effort } = choice;
     for (const tie of [position, velocity, effort]) {
       if (tie === undefined) continue;
       const owner = owners.get(tie);
@@ -205,7 +205,7 @@ class JointReader {
     }
   }
 
-  /** Halfway between its ends, at rest and seen just now, a joint must have an effort that is safe. */
+  /** Halfway between its ends, at rest and seen just now, a joint must have a safe effort. */
   #checkRoom({ low, high, deceleration, acceleration = 0 }: JointEnds, actsUs: number): void {
     const actsS = actsUs / 1e6;
     const faster = approachSpeed((high - low) / 2, deceleration, actsS / 2) / actsS;

@@ -62,7 +62,7 @@ export function limitsOf(spec: Spec, choices: LimitChoices = {}): Limits {
     return actionLimitOf(channel, choices.action?.[channel.name] ?? {}, spec.periodUs);
   });
   if (choices.joints === undefined) return { action, ageUsMax };
-  const actsUs = Math.max(spec.periodUs, choices.actsUs ?? 0);
+  const actsUs = Math.max(spec.periodUs, choices.actsUs ?? spec.periodUs);
   const joints = jointsOf(spec, action, choices.joints, actsUs);
   return {
     action: joints.map(({ action }) => action),
@@ -91,7 +91,7 @@ function actionLimitOf(
   }
   const { accelerationMax } = choice;
   if (accelerationMax === undefined) return { low, high, rateMax };
-  const least = (shareLeast * Math.max(Math.abs(low), Math.abs(high))) / (periodS * periodS);
+  const least = (shareLeast * Math.max(-low, high)) / (periodS * periodS);
   if (!(accelerationMax >= least && accelerationMax <= accelerationMost)) {
     const range = `${least.toPrecision(2)} to ${accelerationMost} ${unit}/s^2`;
     fail(`"${name}" has accelerationMax ${accelerationMax}: give ${range}`);

@@ -41,6 +41,11 @@ test("acceleration: a change grows and shrinks by so much a period, and stops at
     const before = changes[at - 1] ?? 0;
     assert.ok(Math.abs(change - before) <= 0.125 + 1e-6, `change ${at}: ${before} to ${change}`);
   });
+  const down = permitted({ accelerationMax: 2 }, Array(40).fill(-2)).map(([action]) => action);
+  assert.deepEqual(
+    down,
+    seen.map((value) => -value),
+  );
   // From 0.75 on: v + 4 * v^2 = 1.25 has v = (-1 + sqrt(21)) / 8 = 0.4478.
   assert.ok(Math.abs(changes[3]! - (Math.sqrt(21) - 1) / 8) < 1e-6);
   assert.ok(seen.every((value) => value <= 2));
@@ -103,6 +108,24 @@ test("acceleration: what was permitted can be recalled, and then it goes on as i
   guard.filter(step);
   other.filter(again);
   assert.deepEqual(step, again);
+});
+
+test("acceleration: what was braked harder than it may be goes on as from rest", () => {
+  const limits = limitsOf(spec, { action: { left: { accelerationMax: 2 } } });
+  // A change of twice the 1/8 is still borne, as floats may lose some of it.
+  for (const [jump, next] of [
+    [0.25, 0.625],
+    [0.3125, 0.4375],
+    [0.5, 0.625],
+  ] as const) {
+    const guard = new Guard(spec, limits);
+    guard.recall(Float32Array.of(jump, 0.25));
+    const step = makeStep(spec);
+    step.ageUs = 0;
+    step.proposed.set([2, 0.25]);
+    guard.filter(step);
+    assert.equal(step.action[0], next);
+  }
 });
 
 test("acceleration: range, rate and acceleration hold at once, whatever is asked", () => {

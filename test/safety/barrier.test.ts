@@ -1,64 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { makeStep, Reason, Verdict } from "../../src/core/step.ts";
 import { Barrier, type Drive, type JointEnds } from "../../src/safety/barrier.ts";
 import { Guard } from "../../src/safety/guard.ts";
 import { type ActionLimit, limitsOf } from "../../src/safety/limits.ts";
-import { JointStage, randomCase } from "./joint-stage.ts";
-
-/** A device's own steps of time, in which a servo catches up; floats everywhere. */
-const slack: Readonly<Record<Drive, number>> = { position: 3e-4, velocity: 1e-6, effort: 1e-6 };
-
-/** Runs a joint of `seed` under good and bad policies; how far it was beyond an end at most. */
-function furthestBeyond(drive: Drive, seed: number, isEnded: boolean): number {
-  const rng = new Rng(seed);
-  const given = randomCase(drive, rng);
-  const { low, high } = given.joint;
-  const stage = new JointStage(given, rng.uniform(low, high), isEnded);
-  const [{ low: least, high: most }] = given.spec.action;
-  const policies = [
-    () => rng.uniform(least!, most!),
-    () => most!,
-    () => least!,
-    () => (stage.velocity > 0 ? most! : least!),
-    () => (rng.below(2) === 0 ? least! : most!),
-  ];
-  let policy = policies[0]!;
-  let towards = 0;
-  let furthest = Number.NEGATIVE_INFINITY;
-  for (let cycle = 0; cycle < 200; cycle++) {
-    if (rng.below(30) === 0) {
-      policy = policies[rng.below(policies.length)]!;
-      towards = rng.below(3) - 1;
-    }
-    const periods = 1 + rng.below(Math.round(given.actsUs / given.spec.periodUs));
-    const push = (): number => (towards === 0 ? rng.uniform(-1, 1) : towards);
-    stage.cycle(policy(), rng.uniform(0, given.ageUsMost), periods, push);
-    assert.notEqual(stage.step.verdict, Verdict.refused, `seed ${seed}`);
-    const [action] = stage.step.action;
-    const isWithin = action! >= Math.fround(least!) && action! <= Math.fround(most!);
-    assert.ok(isWithin, `seed ${seed} cycle ${cycle}: ${action}`);
-    furthest = Math.max(furthest, low - stage.position, stage.position - high);
-  }
-  return furthest;
-}
-
-for (const drive of Object.keys(slack) as Drive[]) {
-  test(`barrier: no policy makes a joint cross its ends, driven by ${drive}`, () => {
-    let crossed = 0;
-    let nearest = Number.NEGATIVE_INFINITY;
-    for (let seed = 0; seed < 30; seed++) {
-      const beyond = furthestBeyond(drive, seed, true);
-      assert.ok(beyond <= slack[drive], `seed ${seed}: ${beyond} beyond its end`);
-      nearest = Math.max(nearest, beyond);
-      if (furthestBeyond(drive, seed, false) > 0.01) crossed++;
-    }
-    assert.ok(nearest > -0.01, `an end can be reached: ${-nearest} is left`);
-    assert.ok(crossed > 20, `without the barrier ${crossed} of 30 cross`);
-  });
-}
 
 const periodUs = 100_000;
 const actsUs = 200_000;
@@ -103,6 +49,13 @@ test("barrier: a joint that is too fast to stop behind its goal is to stay where
   assert.equal(barrier.limit(0.9, -0.4, 0.09, -2, 0.1), 0.09);
   assert.equal(barrier.limit(-0.5, -0.4, 0.09, -2, 0.1), 0.09);
   assert.equal(barrier.limit(-0.5, -0.4, 0.11, -2, 0.1), -0.5);
+  // It takes 1.5 rad just so far as there are 1.5: that is enough.
+  const exact = new Barrier(endsOf("position"), wide, 125_000, 250_000);
+  assert.equal(exact.limit(1.5, 1.4, 0.5, 2, 0.25), 1.5);
+  // However slow it is: braked by 0.1 it takes 0.15 and 1.25 of 2, and its goal may go back by 0.07.
+  const weak = new Barrier(endsOf("position", { deceleration: 0.1 }), wide, periodUs, actsUs);
+  assert.equal(weak.limit(-1, 2, 0.7, 0.5, 0.1), 0.7);
+  assert.equal(weak.limit(2, -1, 0.3, -0.5, 0.1), 0.3);
   // One that moves away from an end is not held up by it.
   assert.equal(barrier.limit(1.5, 1.4, 1.9, -2, 0.1), 1.5);
 });
@@ -143,9 +96,17 @@ test("barrier: an effort is turned to brake as far as the joint needs it", () =>
   // And what was seen to move goes on: half of 1 and of 1.8 for 0.05 s, then half of that.
   const moved = Math.sqrt(0.16 + 8 * (1 - 0.07 - 0.18)) - 0.4;
   near(barrier.limit(9, 0, 1, 1, 0.05), -10 + ((moved - 1.8) / 0.2 + 4));
+  // What its effort may change by is no matter to it.
+  near(barrierOf("effort", { accelerationMax: 0.1, rateMax: 0.1 }).limit(9, 0, 0, 0, 0), 9);
+  const idle = barrierOf("effort", { accelerationMax: 0.1, rateMax: 0.1 });
+  near(idle.limit(9, 0, 1.64, 0, 0), -10 + ((speed / 0.2 + 4) / 20) * 20);
   // No room is left: it brakes with all it has, either way.
   assert.equal(barrier.limit(9, 0, 1.91, 1, 0), Number.NEGATIVE_INFINITY);
   assert.equal(barrier.limit(-9, 0, -0.91, -1, 0), Number.POSITIVE_INFINITY);
+  // Just none, in binary numbers: 1 for 0.25 s and half of that.
+  const more = { acceleration: 16 };
+  const exact = new Barrier(endsOf("effort", more), wide, 125_000, 250_000);
+  assert.equal(exact.limit(9, 0, 1.875, 1, 0), Number.NEGATIVE_INFINITY);
 });
 
 test("barrier: beyond an end only motion back inside is permitted", () => {
@@ -174,10 +135,14 @@ test("barrier: of two ends that both ask for an effort each lacks the same", () 
   // Full effort speeds it up by 100 and brakes it by 1, so between these ends both ask.
   const ends = endsOf("effort", { low: -0.01, high: 0.01, deceleration: 1, acceleration: 100 });
   const barrier = new Barrier(ends, wide, periodUs, actsUs);
+  // 0.005 ahead: v / 10 + v^2 / 2 = 0.005, so 1.2071 of 101 from braking to pushing; 0.015 behind
+  // it is 1.5.
+  const ahead = -10 + (((Math.sqrt(0.02) - 0.1) / 0.2 + 1) / 101) * 20;
+  const middle = (ahead + 10 - (1.5 / 101) * 20) / 2;
   for (const wanted of [-10, 0, 10]) {
     near(barrier.limit(wanted, 0, 0, 0, 0), 0);
-    assert.ok(barrier.limit(wanted, 0, 0.005, 0, 0) < -0.01);
-    assert.ok(barrier.limit(wanted, 0, -0.005, 0, 0) > 0.01);
+    near(barrier.limit(wanted, 0, 0.005, 0, 0), middle);
+    near(barrier.limit(wanted, 0, -0.005, 0, 0), -middle);
   }
   // One that is braked with all there is for one end is not held up by the other.
   assert.equal(barrier.limit(0, 0, 0, 0.2, 0), Number.NEGATIVE_INFINITY);
@@ -195,12 +160,12 @@ const spec: Spec = {
 const joint = { position: "place", velocity: "speed", low: -1, high: 2, deceleration: 4 };
 
 test("barrier: the gate reckons with its observation's age, and with none from the future", () => {
-  const limits = limitsOf(spec, { joints: { joint } });
-  const permitted = (ageUs: number): number => {
+  const limits = limitsOf(spec, { joints: { joint }, ageUsMax: 1e7 });
+  const permitted = (ageUs: number, place = 1, speed = 1): number => {
     const guard = new Guard(spec, limits);
     const step = makeStep(spec);
     Object.assign(step, { ageUs, timeUs: 1000, decidedUs: 51_000 });
-    step.observation.set([1, 1]);
+    step.observation.set([place, speed]);
     step.proposed[0] = 5;
     assert.equal(guard.filter(step), Verdict.limited);
     assert.equal(step.reasons, Reason.barrier);
@@ -210,4 +175,6 @@ test("barrier: the gate reckons with its observation's age, and with none from t
   assert.ok(Math.abs(permitted(50_000) - (Math.sqrt(0.16 + 7.2) - 0.4)) < 1e-6);
   assert.ok(Math.abs(permitted(-50_000) - (Math.sqrt(0.16 + 8) - 0.4)) < 1e-6);
   assert.equal(permitted(-150_000), permitted(-50_000));
+  // A quarter for 10 s is all that there is but 0.5.
+  assert.ok(Math.abs(permitted(9_950_000, -1, 0.25) - (Math.sqrt(0.16 + 4) - 0.4)) < 5e-7);
 });

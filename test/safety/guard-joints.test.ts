@@ -4,40 +4,8 @@ import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { makeStep, Reason, type Step, Verdict } from "../../src/core/step.ts";
 import { Guard } from "../../src/safety/guard.ts";
-import type { EndedJoint } from "../../src/safety/joint.ts";
-import { type LimitChoices, limitsOf } from "../../src/safety/limits.ts";
-
-const spec: Spec = {
-  observation: [
-    { name: "time", unit: "s", low: 0, high: 1e9 },
-    { name: "lift_position", unit: "rad", low: -4, high: 4 },
-    { name: "lift_velocity", unit: "rad/s", low: -20, high: 20 },
-    { name: "lift_current", unit: "A", low: -9, high: 9 },
-    { name: "wheel_velocity", unit: "turns/s", low: -50, high: 50 },
-  ],
-  action: [
-    { name: "lift", unit: "rad/s", low: -5, high: 5 },
-    { name: "wheel", unit: "N*m", low: -2, high: 2 },
-  ],
-  periodUs: 10_000,
-};
-const lift: EndedJoint = {
-  ...{ position: "lift_position", low: -1, high: 2 },
-  ...{ velocity: "lift_velocity", velocityMax: 8, deceleration: 5 },
-  ...{ effort: "lift_current", effortMax: 4 },
-};
-const wheel = { unlimited: true, velocity: "wheel_velocity", velocityMax: 30 } as const;
-const choices: LimitChoices = { joints: { lift, wheel } };
-
-function stepOf(seen: readonly number[], proposed: readonly number[] = [0, 0]): Step {
-  const step = makeStep(spec);
-  step.ageUs = 0;
-  step.observation.set(seen);
-  step.proposed.set(proposed);
-  return step;
-}
-
-const still = [7, 0, 0, 0, 0];
+import { limitsOf } from "../../src/safety/limits.ts";
+import { choices, lift, spec, stepOf, still } from "./lift.ts";
 
 /** Each thing that can be wrong with one step, and what is told of it, in the order of the gate. */
 const wrongs: readonly [reason: number, spoil: (step: Step) => unknown][] = [
@@ -71,55 +39,6 @@ test("joints: what refuses a step does so alone and with each other, and is told
       assert.deepEqual([...step.action], [0, 0]);
     }
   });
-});
-
-test("joints: what is seen is within its limit, inclusive, on both sides", () => {
-  const limits = limitsOf(spec, choices);
-  // 3 % of 3 rad beyond each end.
-  for (const [at, low, high, reason] of [
-    [1, -1.09, 2.09, Reason.jointPosition],
-    [2, -8, 8, Reason.jointVelocity],
-    [3, -4, 4, Reason.jointEffort],
-    [4, -30, 30, Reason.jointVelocity],
-  ] as const) {
-    for (const [limit, outward] of [
-      [low, -1],
-      [high, 1],
-    ] as const) {
-      const guard = new Guard(spec, limits);
-      assert.notEqual(guard.filter(stepOf(still.with(at, limit))), Verdict.refused, `${limit}`);
-      const beyond = stepOf(still.with(at, limit + outward * 0.01));
-      assert.equal(guard.filter(beyond), Verdict.refused, `${limit}`);
-      assert.equal(beyond.reasons, reason);
-      assert.equal(guard.worstAt, at);
-      assert.ok(Math.abs(guard.worstBy - 0.01) < 1e-6, `${guard.worstBy}`);
-    }
-  }
-});
-
-test("joints: of several that are beyond, the one furthest by its own measure is told", () => {
-  const guard = new Guard(spec, limitsOf(spec, choices));
-  // By 1 of 16, by 1 of 8, by 1 of 60.
-  guard.filter(stepOf([0, 0, 9, 5, 31]));
-  assert.deepEqual([guard.worstAt, guard.worstBy], [3, 1]);
-  guard.filter(stepOf([0, 0, -12, 5, 31]));
-  assert.deepEqual([guard.worstAt, guard.worstBy], [2, 4]);
-  guard.filter(stepOf(still));
-  assert.deepEqual([guard.worstAt, guard.worstBy], [-1, 0]);
-});
-
-test("joints: how far beyond an end is borne can be said", () => {
-  for (const [beyondMax, place, refused] of [
-    [0, 2.001, true],
-    [0, 2, false],
-    [0.5, 2.49, false],
-    [0.5, 2.51, true],
-  ] as const) {
-    const joints = { lift: { ...lift, beyondMax }, wheel };
-    const guard = new Guard(spec, limitsOf(spec, { joints }));
-    const verdict = guard.filter(stepOf(still.with(1, place)));
-    assert.equal(verdict === Verdict.refused, refused, `${beyondMax} ${place}`);
-  }
 });
 
 test("joints: range, rate, acceleration, barrier: each bounds what the one before it left", () => {

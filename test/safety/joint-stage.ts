@@ -82,7 +82,7 @@ export function randomCase(drive: Drive, rng: Rng): JointCase {
   };
 }
 
-/** Sometimes a rate, and sometimes an acceleration, that take from a few to some hundred periods. */
+/** Sometimes a rate, and sometimes an acceleration, that take up to some hundred periods. */
 function randomLimit({ action, periodUs }: Spec, rng: Rng): Partial<ActionLimit> {
   const [{ low, high }] = action as [Channel];
   const periodS = periodUs / 1e6;
