@@ -2,9 +2,9 @@
  * node dist/tools/test-mutants.js [part of a file's path]
  *
  * Changes src/safety/ one operator, constant, condition, statement or return at a time, in a copy
- * of the compiled program, and requires that its tests then fail. A mutant that they do not see must
- * be in test/mutants.json with the reason why it is the same program, and nothing else may be. Ends
- * with a line `N passed, N failed`.
+ * of the compiled program, and requires that its tests then fail. A mutant that they do not see
+ * must be in test/mutants.json with the reason why it is the same program, and nothing else may be.
+ * Ends with a line `N passed, N failed`.
  */
 import { strict as assert } from "node:assert";
 import { spawn } from "node:child_process";

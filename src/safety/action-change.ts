@@ -4,7 +4,7 @@ import type { ActionLimit } from "./limits.ts";
 
 /**
  * How far each action may go from the last permitted one: by its rate, and by its acceleration from
- * its last change. It remembers both of each action, and nothing else. Allocates nothing after
+ * its last change. It remembers the last three actions and nothing else. Allocates nothing after
  * construction.
  */
 export class ActionChange {
@@ -16,7 +16,8 @@ export class ActionChange {
   /** By so much one change may differ from the one before it; Infinity: by any. */
   readonly #acceleration: Float64Array;
   readonly #last: Float32Array;
-  readonly #change: Float64Array;
+  readonly #second: Float32Array;
+  readonly #third: Float32Array;
 
   constructor(limits: readonly ActionLimit[], periodUs: number) {
     const periodS = periodUs / 1e6;
@@ -27,7 +28,8 @@ export class ActionChange {
       return (accelerationMax ?? Number.POSITIVE_INFINITY) * periodS * periodS;
     });
     this.#last = new Float32Array(limits.length);
-    this.#change = new Float64Array(limits.length);
+    this.#second = new Float32Array(limits.length);
+    this.#third = new Float32Array(limits.length);
   }
 
   /** The last permitted action. It is this object's own: read it, do not keep it. */
@@ -35,9 +37,9 @@ export class ActionChange {
     return this.#last;
   }
 
-  /** So many actions back reaches what it remembers. */
+  /** So many actions back reaches what it makes use of. */
   get memory(): number {
-    return this.#acceleration.every((most) => most === Number.POSITIVE_INFINITY) ? 1 : 2;
+    return this.#acceleration.every((most) => most === Number.POSITIVE_INFINITY) ? 1 : 3;
   }
 
   /** `wanted` within the range of action `at`. */
@@ -60,7 +62,11 @@ export class ActionChange {
     const most = this.#acceleration[at]!;
     if (most === Number.POSITIVE_INFINITY) return wanted;
     const last = this.#last[at]!;
-    const steady = last + this.#change[at]!;
+    const change = last - this.#second[at]!;
+    const changeBefore = this.#second[at]! - this.#third[at]!;
+    // Who had to brake harder than this does not go on at that pace, but as from rest.
+    const isBroken = Math.abs(change - changeBefore) > 2 * most;
+    const steady = isBroken ? last : last + change;
     const eased = between(wanted, steady - most, steady + most);
     const rate = this.#rate[at]!;
     const down = Math.min(rate, approachSpeed(last - this.#low[at]!, most, 1));
@@ -68,15 +74,16 @@ export class ActionChange {
     return between(eased, last - down, last + up);
   }
 
-  /** Takes `action` for the permitted one. */
+  /** Takes `action` for the one that is permitted next. */
   take(action: Float32Array): void {
-    for (let at = 0; at < this.#last.length; at++) {
-      const change = action[at]! - this.#last[at]!;
-      // What had to be braked harder was stopped, and goes on from there.
-      const broken = Math.abs(change - this.#change[at]!) > 2 * this.#acceleration[at]!;
-      this.#change[at] = broken ? 0 : change;
-      this.#last[at] = action[at]!;
-    }
+    this.#third.set(this.#second);
+    this.#second.set(this.#last);
+    this.#last.set(action);
+  }
+
+  /** Takes `action` for the one that was permitted last, in the place of what that was. */
+  correct(action: Float32Array): void {
+    this.#last.set(action);
   }
 
   /** Begins anew at rest at `action`, brought into range; a non-finite channel counts as 0. */
@@ -84,7 +91,8 @@ export class ActionChange {
     for (let at = 0; at < this.#last.length; at++) {
       const value = Number.isFinite(action[at]!) ? action[at]! : 0;
       this.#last[at] = this.limitRange(at, value);
-      this.#change[at] = 0;
     }
+    this.#second.set(this.#last);
+    this.#third.set(this.#last);
   }
 }

@@ -20,7 +20,7 @@ const refusing: number =
  * The gate: the only way from a proposed action to a permitted one. Order: age, finite observation,
  * what is seen of the joints, finite action, range, rate, acceleration, barrier. Where not all can
  * be kept, the range is kept first, then the barrier, then the rate. It never throws, allocates
- * nothing, and remembers only the last permitted action and its change.
+ * nothing, and remembers only the last three permitted actions.
  */
 export class Guard {
   readonly #ageUsMax: number;
@@ -52,7 +52,7 @@ export class Guard {
     return this.#seen.worstBy;
   }
 
-  /** So many actions back reaches what it remembers. */
+  /** So many actions back reaches what it makes use of. */
   get memory(): number {
     return this.#change.memory;
   }
@@ -70,22 +70,8 @@ export class Guard {
     if (!allFinite(step.observation)) step.reasons |= Reason.nonFiniteObservation;
     else step.reasons |= this.#seen.judge(step.observation);
     if (!allFinite(step.proposed)) step.reasons |= Reason.nonFiniteAction;
-    if ((step.reasons & refusing) !== 0) {
-      step.action.set(this.#change.last);
-      step.verdict = Verdict.refused;
-      return step.verdict;
-    }
-    // From here on every number is finite, so comparisons mean what they say.
-    step.verdict = Verdict.pass;
-    step.action.set(step.proposed);
-    const ageS = Math.max(0, ageUs) / 1e6;
-    for (let at = 0; at < step.action.length; at++) {
-      this.#permit(step, at, Reason.range, this.#change.limitRange(at, step.action[at]!));
-      this.#permit(step, at, Reason.rate, this.#change.limitRate(at, step.action[at]!));
-      const eased = this.#change.limitAcceleration(at, step.action[at]!);
-      this.#permit(step, at, Reason.acceleration, eased);
-      this.#permit(step, at, Reason.barrier, this.#limitBarrier(step, at, ageS));
-    }
+    if ((step.reasons & refusing) === 0) this.#bound(step, Math.max(0, ageUs) / 1e6);
+    else this.#refuse(step);
     this.#change.take(step.action);
     return step.verdict;
   }
@@ -98,28 +84,59 @@ export class Guard {
     this.#change.begin(action);
   }
 
-  /** Takes `action` for the one that was permitted after the last. */
+  /** Takes `action` for the one that was permitted last, in the place of what that was. */
   recall(action: Float32Array): void {
-    this.#change.take(action);
+    this.#change.correct(action);
   }
 
-  #permit(step: Step, at: number, reason: number, value: number): void {
-    if (value === step.action[at]) return;
-    step.action[at] = value;
-    step.reasons |= reason;
-    step.verdict = Verdict.limited;
+  #refuse(step: Step): void {
+    step.action.set(this.#change.last);
+    step.verdict = Verdict.refused;
   }
 
-  /** The range comes first: what the barrier would ask for beyond it there is not. */
-  #limitBarrier({ action, observation }: Step, at: number, ageS: number): number {
+  /** Here every number is finite, so comparisons mean what they say. */
+  #bound(step: Step, ageS: number): void {
+    step.action.set(step.proposed);
+    step.verdict = Verdict.pass;
+    for (let at = 0; at < step.action.length; at++) {
+      this.#limitRange(step, at);
+      this.#limitRate(step, at);
+      this.#limitAcceleration(step, at);
+      this.#limitBarrier(step, at, ageS);
+    }
+  }
+
+  #limitRange(step: Step, at: number): void {
+    permit(step, at, Reason.range, this.#change.limitRange(at, step.action[at]!));
+  }
+
+  #limitRate(step: Step, at: number): void {
+    permit(step, at, Reason.rate, this.#change.limitRate(at, step.action[at]!));
+  }
+
+  #limitAcceleration(step: Step, at: number): void {
+    permit(step, at, Reason.acceleration, this.#change.limitAcceleration(at, step.action[at]!));
+  }
+
+  #limitBarrier(step: Step, at: number, ageS: number): void {
     const barrier = this.#barriers[at]!;
-    if (barrier === null) return action[at]!;
+    if (barrier === null) return;
+    const { action, observation } = step;
     const position = observation[barrier.positionAt]!;
     const velocity = observation[barrier.velocityAt]!;
     const last = this.#change.last[at]!;
     const value = barrier.limit(action[at]!, last, position, velocity, ageS);
-    return this.#change.limitRange(at, value);
+    // The range comes first: what the barrier would ask for beyond it there is not.
+    permit(step, at, Reason.barrier, this.#change.limitRange(at, value));
   }
+}
+
+/** Puts `value` in the place of action `at`, and says why where that changes it. */
+function permit(step: Step, at: number, reason: number, value: number): void {
+  if (value === step.action[at]) return;
+  step.action[at] = value;
+  step.reasons |= reason;
+  step.verdict = Verdict.limited;
 }
 
 function allFinite(values: Float32Array): boolean {

@@ -94,14 +94,17 @@ test("acceleration: after a reset it counts from rest", () => {
 test("acceleration: what was permitted can be recalled, and then it goes on as it did", () => {
   const limits = limitsOf(spec, { action: { left: { accelerationMax: 2 } } });
   const [guard, other] = [new Guard(spec, limits), new Guard(spec, limits)];
-  assert.equal(guard.memory, 2);
+  assert.equal(guard.memory, 3);
   assert.equal(new Guard(spec, limitsOf(spec)).memory, 1);
   const rng = new Rng(3);
   const step = makeStep(spec);
   step.ageUs = 0;
   for (let cycle = 0; cycle < 50; cycle++) {
     step.proposed.set([rng.uniform(-2, 2), rng.uniform(0.25, 3)]);
+    const again = structuredClone(step);
+    again.proposed.fill(rng.uniform(-2, 2));
     guard.filter(step);
+    other.filter(again);
     other.recall(step.action);
   }
   const again = structuredClone(step);

@@ -52,7 +52,7 @@ test("barrier: a joint that is too fast to stop behind its goal is to stay where
   // It takes 1.5 rad just so far as there are 1.5: that is enough.
   const exact = new Barrier(endsOf("position"), wide, 125_000, 250_000);
   assert.equal(exact.limit(1.5, 1.4, 0.5, 2, 0.25), 1.5);
-  // However slow it is: braked by 0.1 it takes 0.15 and 1.25 of 2, and its goal may go back by 0.07.
+  // However slow: braked by 0.1 it takes 0.15 and 1.25 of 2, and its goal may go back by 0.07.
   const weak = new Barrier(endsOf("position", { deceleration: 0.1 }), wide, periodUs, actsUs);
   assert.equal(weak.limit(-1, 2, 0.7, 0.5, 0.1), 0.7);
   assert.equal(weak.limit(2, -1, 0.3, -0.5, 0.1), 0.3);

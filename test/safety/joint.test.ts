@@ -215,7 +215,7 @@ test("joints: an action that cannot stop its joint is refused", () => {
 });
 
 test("joints: ends that an effort cannot keep apart are refused", () => {
-  // At rest 1 from each: v * 0.05 + v^2 / 600 = 1 has v = 13.72, so 137 per s; a load is 300 of 900.
+  // At rest 1 from each: v * 0.05 + v^2 / 600 = 1 has v = 13.72, so 137 per s; a load has 300.
   const near = { ...lift, low: -1, high: 1 };
   refuses({ pan, lift: near }, /an effort may act for 100 ms, and that is too long .*\[-1, 1\]/, {
     actsUs: 100_000,
