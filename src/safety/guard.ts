@@ -96,9 +96,9 @@ export class Guard {
 
   /** Here every number is finite, so comparisons mean what they say. */
   #bound(step: Step, ageS: number): void {
-    step.action.set(step.proposed);
     step.verdict = Verdict.pass;
     for (let at = 0; at < step.action.length; at++) {
+      step.action[at] = step.proposed[at]!;
       this.#limitRange(step, at);
       this.#limitRate(step, at);
       this.#limitAcceleration(step, at);

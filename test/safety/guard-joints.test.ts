@@ -140,3 +140,24 @@ test("joints: those that are not described change nothing", () => {
   assert.equal(guard.filter(step), Verdict.pass);
   assert.deepEqual([...step.action], [5, 2]);
 });
+
+test("joints: judging one step allocates nothing", () => {
+  const action = { lift: { rateMax: 100, accelerationMax: 1000 } };
+  const guard = new Guard(spec, limitsOf(spec, { ...choices, action }));
+  const step = stepOf(still, [9, 9]);
+  const rounds = 50_000;
+  let least = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < rounds; i++) {
+      // Near its end, far from it, and beyond it.
+      step.observation[1] = (i % 32) / 15;
+      step.observation[2] = (i % 7) - 3.5;
+      step.reasons = 0;
+      guard.filter(step);
+    }
+    least = Math.min(least, Math.abs(process.memoryUsage().heapUsed - before) / rounds);
+  }
+  // The engine may box a number that a call returns, 12 bytes; the least object has 16.
+  assert.ok(least < 16, `${least} bytes for each step`);
+});
