@@ -95,7 +95,7 @@ export class ActionChange {
       const value = Number.isFinite(action[at]!) ? action[at]! : 0;
       this.#last[at] = this.limitRange(at, value);
     }
+    // While these two are equal, nothing asks for the third.
     this.#second.set(this.#last);
-    this.#third.set(this.#last);
   }
 }

@@ -54,7 +54,7 @@ test("loop: a joint that is seen beyond a limit is not armed", async () => {
   assert.equal(stage.status.furthest()!.at, 3);
 });
 
-test("loop: a joint whose action is a place is driven from where it stands, without a start", async () => {
+test("loop: a joint that is a place is driven from there, also without a start", async () => {
   const stage = new LoopStage(spec, undefined, {
     ...choices,
     action: { joint: { rateMax: 1 } },

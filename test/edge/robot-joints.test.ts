@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
 import type { Spec } from "../../src/core/spec.ts";
@@ -154,4 +155,25 @@ test("robot: a servo has a rate and an acceleration only where its place is know
     refuses(motor + limits, new RegExp(`a position has no ${key}: give maxSpeed to its motor`));
     parseRobot(motor + lift + limits, "robot.yaml");
   }
+});
+
+test("robot: the joints of the documentation are joints", () => {
+  const text = readFileSync("docs/robot.md", "utf8");
+  const [, example] = /```yaml\n(joints:[\s\S]*?)```/.exec(text)!;
+  const told: Spec = {
+    observation: [
+      { name: "pole_angle", unit: "rad", low: -4, high: 4 },
+      { name: "pole_velocity", unit: "rad/s", low: -9, high: 9 },
+      { name: "pole_current", unit: "A", low: -5, high: 5 },
+      { name: "wheel_speed", unit: "rad/s", low: -90, high: 90 },
+    ],
+    action: [
+      { name: "pole_torque", unit: "N*m", low: -2, high: 2 },
+      { name: "wheel_velocity", unit: "rad/s", low: -90, high: 90 },
+    ],
+    periodUs: 20_000,
+  };
+  const { ends, seen } = limitsOfRobot(parseRobot(serial + example, "robot.yaml"), told);
+  assert.deepEqual([ends![0]!.deceleration, ends![1]], [8, null]);
+  assert.equal(seen!.length, 4);
 });

@@ -19,7 +19,7 @@ import { FrameDecoder, wireBytesMax } from "../../src/wire/frame.ts";
 import { Layout } from "../../src/wire/messages.ts";
 import { Requests } from "../../src/wire/requests.ts";
 
-/** Float32 bits: zeros, denormals, ones, the greatest, infinities, NaN quiet and loud, of each sign. */
+/** Float32 bits: zeros, denormals, ones, the greatest, infinities, NaN of both kinds and signs. */
 const bits = [
   0x00000000, 0x00000001, 0x007fffff, 0x00800000, 0x3f800000, 0x4effffff, 0x4f000000, 0x7f7fffff,
   0x7f800000, 0x7f800001, 0x7fa00000, 0x7fc00000, 0x7fffffff,
