@@ -82,11 +82,14 @@ export class Barrier {
     return this.#mostEffort(end, position, velocity, ageS, brake, push);
   }
 
-  /** The goal comes to its end no faster than the joint can brake behind it. */
+  /**
+   * The goal comes to its end no faster than the joint can brake behind it. However long it acts, a
+   * goal goes nowhere: only the period counts.
+   */
   #mostGoal(end: number, last: number, position: number, velocity: number, ageS: number): number {
-    const speed = approachSpeed(end - last, this.#braking, this.#periodS + this.#actsS);
+    const speed = approachSpeed(end - last, this.#braking, 2 * this.#periodS);
     const most = last + speed * this.#periodS;
-    const untilS = ageS + this.#actsS;
+    const untilS = ageS + this.#periodS;
     const needed = velocity * untilS + (velocity * velocity) / (2 * this.#braking);
     // A joint that is too fast all the same is to stay where it is.
     return velocity > 0 && position + needed > end ? Math.min(most, position) : most;

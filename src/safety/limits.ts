@@ -20,7 +20,7 @@ export interface Limits {
   readonly action: readonly ActionLimit[];
   /** An observation older than this is refused, microseconds. */
   readonly ageUsMax: number;
-  /** For so long at most one action may act, microseconds; absent: for a period. */
+  /** For so long at most one action may act, microseconds, at least a period; absent: one. */
   readonly actsUs?: number;
   /** What may be seen of the joints; absent where nobody described them. */
   readonly seen?: readonly SeenLimit[];

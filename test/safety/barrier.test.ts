@@ -25,34 +25,34 @@ function near(actual: number, expected: number): void {
 
 test("barrier: a goal comes to its end no faster than the joint brakes", () => {
   const barrier = barrierOf("position");
-  // From 0.5 there are 1.5: v * 0.3 + v^2 / 8 = 1.5 has v = -1.2 + sqrt(1.44 + 12), for 0.1 s.
-  near(barrier.limit(9, 0.5, 0.5, 0, 0), 0.5 + (Math.sqrt(13.44) - 1.2) / 10);
+  // From 0.5 there are 1.5: v * 0.2 + v^2 / 8 = 1.5 has v = -0.8 + sqrt(0.64 + 12), for 0.1 s.
+  near(barrier.limit(9, 0.5, 0.5, 0, 0), 0.5 + (Math.sqrt(12.64) - 0.8) / 10);
   // And to the other end there are 1.5, too.
-  near(barrier.limit(-9, 0.5, 0.5, 0, 0), 0.5 - (Math.sqrt(13.44) - 1.2) / 10);
+  near(barrier.limit(-9, 0.5, 0.5, 0, 0), 0.5 - (Math.sqrt(12.64) - 0.8) / 10);
   assert.equal(barrier.limit(0.6, 0.5, 0.5, 0, 0), 0.6);
   assert.equal(barrier.limit(9, 2, 2, 0, 0), 2);
   assert.equal(barrier.limit(-9, -1, -1, 0, 0), -1);
   // A slower acceleration of the action itself is what it brakes by, and a quicker one is not.
   const eased = barrierOf("position", { accelerationMax: 1 });
-  near(eased.limit(9, 0.5, 0.5, 0, 0), 0.5 + (Math.sqrt(0.09 + 3) - 0.3) / 10);
+  near(eased.limit(9, 0.5, 0.5, 0, 0), 0.5 + (Math.sqrt(0.04 + 3) - 0.2) / 10);
   const quick = barrierOf("position", { accelerationMax: 9 });
   near(quick.limit(9, 0.5, 0.5, 0, 0), barrier.limit(9, 0.5, 0.5, 0, 0));
 });
 
 test("barrier: a joint that is too fast to stop behind its goal is to stay where it is", () => {
   const barrier = barrierOf("position");
-  // 2 rad/s takes 0.1 and 0.2 s of 2, and 0.5 to rest: 1.1.
-  assert.equal(barrier.limit(1.5, 1.4, 0.89, 2, 0.1), 1.5);
-  assert.equal(barrier.limit(1.5, 1.4, 0.91, 2, 0.1), 0.91);
-  // Over that its goal comes to the other end no faster than it may, which is to 1.066.
-  assert.equal(barrier.limit(0.1, 1.4, 0.91, 2, 0.1), 0.91);
-  assert.equal(barrier.limit(0.9, -0.4, 0.09, -2, 0.1), 0.09);
-  assert.equal(barrier.limit(-0.5, -0.4, 0.09, -2, 0.1), 0.09);
-  assert.equal(barrier.limit(-0.5, -0.4, 0.11, -2, 0.1), -0.5);
-  // It takes 1.5 rad just so far as there are 1.5: that is enough.
+  // 2 rad/s takes 0.1 and 0.1 s of 2, and 0.5 to rest: 0.9.
+  assert.equal(barrier.limit(1.5, 1.4, 1.09, 2, 0.1), 1.5);
+  assert.equal(barrier.limit(1.5, 1.4, 1.11, 2, 0.1), 1.11);
+  // Over that its goal comes to the other end no faster than it may, which is to 1.217.
+  assert.equal(barrier.limit(0.1, 1.6, 1.11, 2, 0.1), 1.11);
+  assert.equal(barrier.limit(0.9, -0.6, -0.11, -2, 0.1), -0.11);
+  assert.equal(barrier.limit(-0.5, -0.4, -0.11, -2, 0.1), -0.11);
+  assert.equal(barrier.limit(-0.5, -0.4, -0.09, -2, 0.1), -0.5);
+  // It takes 1.25 rad where there are just 1.25: that is enough.
   const exact = new Barrier(endsOf("position"), wide, 125_000, 250_000);
-  assert.equal(exact.limit(1.5, 1.4, 0.5, 2, 0.25), 1.5);
-  // However slow: braked by 0.1 it takes 0.15 and 1.25 of 2, and its goal may go back by 0.07.
+  assert.equal(exact.limit(1.5, 1.4, 0.75, 2, 0.25), 1.5);
+  // However slow: braked by 0.1 it takes 0.1 and 1.25 of 2, and its goal may go back by 0.08.
   const weak = new Barrier(endsOf("position", { deceleration: 0.1 }), wide, periodUs, actsUs);
   assert.equal(weak.limit(-1, 2, 0.7, 0.5, 0.1), 0.7);
   assert.equal(weak.limit(2, -1, 0.3, -0.5, 0.1), 0.3);
