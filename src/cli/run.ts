@@ -56,6 +56,7 @@ async function act(path: string, options: Options): Promise<void> {
   const abort = new AbortController();
   void interrupted().then(() => abort.abort());
   let startUs = Number.NaN;
+  let told = 0;
   const report = await runPolicy({
     policy,
     robot,
@@ -66,6 +67,7 @@ async function act(path: string, options: Options): Promise<void> {
     signal: abort.signal,
     onLook: (run) => {
       if (Number.isNaN(startUs)) startUs = run.status.live().timeUs;
+      while (told < run.notices.length) terminal.line(run.notices[told++]);
       terminal.live(liveLine(run, startUs));
     },
   });

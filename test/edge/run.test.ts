@@ -121,7 +121,7 @@ test("run: what does not fit the policy is told with the file, before a port ope
 test("run: who stands beyond its limits is named where arming is refused", async () => {
   const status = new Status(pendulumSpec);
   status.setState(State.running);
-  const link = { name: "arm", door: { serialPath: "" }, close: () => Promise.resolve() };
+  const link = { name: "arm", door: { serialPath: "" }, notices: [], close: async () => {} };
   const thread = { ended: new Promise(() => {}) } as unknown as ControlThread;
   const log = { path: "x.mcap" } as Log;
   const run = new Run({ id: "x", spec: pendulumSpec }, status, link, log, thread);
@@ -210,9 +210,13 @@ test("run: a hung board makes observations stale; the loop stops and stays stopp
 test("run: drives a board over a broker and a bridge", async () => {
   const board = await theBoard();
   const broker = await startBroker();
-  const place = { url: broker.url, prefix: "sinew", robot: "bench" };
-  const bridge = await startBridge(board.path, 1_000_000, place);
-  const options = await optionsFor(patient(robotAt(`{ mqtt: { url: "${broker.url}" } }`)));
+  const at = { url: broker.url, protocolVersion: broker.protocolVersion };
+  const bridge = await startBridge(board.path, 1_000_000, {
+    ...at,
+    prefix: "sinew",
+    robot: "bench",
+  });
+  const options = await optionsFor(patient(robotAt(JSON.stringify({ mqtt: at }))));
   const report = await runPolicy({ ...options, seconds: 0.6, arm: true, reset: true });
   assert.ok(report.cycles >= 4);
   assert.ok(report.deviceAtRest);
