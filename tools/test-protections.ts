@@ -26,7 +26,8 @@ interface Protection {
 const firmwareTest = "tools/test-firmware.ts";
 
 /** Tests that boards and brokers answer in real time: nothing else may run beside them. */
-const inRealTime = /^test\/(hil\/|edge\/(run|stale|servo-arm)\.|link\/(.*-board|mqtt|port)\.)/;
+const inRealTime =
+  /^test\/(hil\/|mosquitto\/|edge\/(run|stale|servo-arm)\.|link\/(.*-board|link|mqtt|port)\.)/;
 
 // A test that hangs without its protection has failed; none of them takes a minute by itself.
 const timeoutMs = 120_000;

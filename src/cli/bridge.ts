@@ -32,10 +32,10 @@ export function bridgeCommand(): Command {
         .choices(["5", "4"])
         .default("5"),
     )
-    .option("--ca <path>", "who the broker's certificate must be from, PEM")
-    .option("--cert <path>", "certificate to show to the broker, PEM")
-    .option("--key <path>", "its key, PEM, not for everyone to read")
-    .option("--credentials <path>", "file of two lines: the user's name, then the password")
+    .option("--ca <path>", "PEM: who signed the broker's (default: whom Node.js trusts)")
+    .option("--cert <path>", "PEM: certificate to show to the broker (default: none)")
+    .option("--key <path>", "PEM: its key, not for everyone to read (default: none)")
+    .option("--credentials <path>", "two lines: the user's name, the password (default: none)")
     .addHelpText(
       "after",
       `

@@ -126,8 +126,6 @@ async function connect(place: MqttPlace, more: IClientOptions): Promise<MqttClie
   client.on("connect", () => {
     if (client.stream instanceof Socket) client.stream.setNoDelay(true);
   });
-  // An error breaks the connection, and may be told twice; without a listener it would be thrown.
-  client.on("error", dropped);
   try {
     await new Promise<void>((resolve, reject) => {
       client.once("connect", () => resolve());

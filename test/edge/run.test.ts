@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -22,6 +22,7 @@ import { readLog } from "../../src/log/reader.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { issue } from "../link/certificate.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
 
 const image = "firmware-bridge/images/rp2040-pendulum.bin";
@@ -116,6 +117,18 @@ test("run: what does not fit the policy is told with the file, before a port ope
   ] as const) {
     await refuses(startRun(await optionsFor({ ...robot, ...change })), "robot-file", line);
   }
+});
+
+test("run: a certificate that has expired is told before a broker is spoken to", async () => {
+  const old = issue({ name: "arm-1", to: 2021 });
+  const at = (name: string, text: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  };
+  const tls = { cert: at("old.pem", old.cert), key: at("old.key", old.key) };
+  const robot = robotAt(JSON.stringify({ mqtt: { url: "mqtts://127.0.0.1:1", tls } }));
+  await refuses(startRun(await optionsFor(robot)), "broker", /^cert .*old\.pem: it expired on/);
 });
 
 test("run: who stands beyond its limits is named where arming is refused", async () => {
