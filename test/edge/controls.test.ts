@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
 import { Mode } from "../../src/core/step.ts";
 import { commandNamed } from "../../src/edge/commands.ts";
@@ -20,9 +20,9 @@ function refused(code: string, line: RegExp): (error: unknown) => boolean {
   };
 }
 
-function staged(): StagedRun & { readonly controls: Controls } {
+function staged(t: TestContext): StagedRun & { readonly controls: Controls } {
   const controls = new Controls();
-  const one = Object.assign(new StagedRun(), { controls });
+  const one = Object.assign(new StagedRun(t), { controls });
   controls.attach(one.run);
   return one;
 }
@@ -36,8 +36,8 @@ function wordsOf({ events }: StagedRun): string[] {
   });
 }
 
-test("controls: each command and its answer is kept, and what it did between them", async () => {
-  const one = staged();
+test("controls: each command and its answer is kept, and what it did between them", async (t) => {
+  const one = staged(t);
   const { controls, run } = one;
   await controls.order(arm, "keyboard");
   const line = /^arm is not permitted while armed; permitted: stop, status$/;
@@ -66,8 +66,8 @@ test("controls: each command and its answer is kept, and what it did between the
   assert.deepEqual([kept.includes("status"), kept.length], [false, 12]);
 });
 
-test("controls: a stop waits behind nobody, and ends the arm that is waited for", async () => {
-  const { controls, run, stage } = staged();
+test("controls: a stop waits behind nobody, and ends the arm that is waited for", async (t) => {
+  const { controls, run, stage } = staged(t);
   stage.cut = true;
   const armed = assert.rejects(controls.order(arm, "one"), refused("handshake", /did not arm/));
   for (const command of [arm, reset]) {
@@ -87,8 +87,8 @@ test("controls: a stop waits behind nobody, and ends the arm that is waited for"
   await run.close();
 });
 
-test("controls: an arm that the loop gave up leaves no stop, and can be asked again", async () => {
-  const { controls, run, stage } = staged();
+test("controls: an arm that the loop gave up leaves no stop, and can be asked again", async (t) => {
+  const { controls, run, stage } = staged(t);
   stage.cut = true;
   await assert.rejects(controls.order(arm, "test"), refused("handshake", /did not arm/));
   stage.cut = false;
@@ -100,12 +100,12 @@ test("controls: an arm that the loop gave up leaves no stop, and can be asked ag
   assert.equal(stage.far.mode, DeviceMode.stopped);
 });
 
-test("controls: what was asked before the run is answered, kept, and a stop is done", async () => {
+test("controls: what was asked before the run is answered, kept, and a stop is done", async (t) => {
   const controls = new Controls();
   await assert.rejects(controls.order(arm, "keyboard"), refused("command", /the run is starting/));
   await assert.rejects(controls.order(status, "ctl"), refused("command", /the run is starting/));
   assert.match(await controls.order(stop, "keyboard"), /stopped before anything was armed/);
-  const one = new StagedRun();
+  const one = new StagedRun(t);
   controls.attach(one.run);
   await until("the stop", () => one.run.status.mode === Mode.stopped);
   assert.deepEqual(wordsOf(one).slice(0, 2), [
@@ -116,8 +116,8 @@ test("controls: what was asked before the run is answered, kept, and a stop is d
   await one.run.close();
 });
 
-test("controls: whoever ends a run stops an arm that is waited for", async () => {
-  const one = staged();
+test("controls: whoever ends a run stops an arm that is waited for", async (t) => {
+  const one = staged(t);
   const { controls, run, stage } = one;
   stage.cut = true;
   const armed = assert.rejects(controls.order(arm, "test"), refused("handshake", /did not arm/));
@@ -131,8 +131,8 @@ test("controls: whoever ends a run stops an arm that is waited for", async () =>
   await run.close();
 });
 
-test("controls: an end of what rests is no stop", async () => {
-  const one = staged();
+test("controls: an end of what rests is no stop", async (t) => {
+  const one = staged(t);
   one.controls.end("program");
   await one.run.close();
   assert.deepEqual(wordsOf(one), ["end by program"]);

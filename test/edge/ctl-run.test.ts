@@ -13,10 +13,10 @@ import { StagedRun } from "./staged-run.ts";
 const folder = ownFolder("ctl-run");
 const waitMs = 10_000;
 
-test("ctl: a run is commanded while others send garbage and an arm is waited for", async () => {
+test("ctl: a run is commanded while others send garbage and an arm is waited for", async (t) => {
   const controls = new Controls();
   const server = await openCtl(ctlPlaces(folder, folder), "bench", controls);
-  const { run, stage, events } = new StagedRun();
+  const { run, stage, events } = new StagedRun(t);
   controls.attach(run);
   const ask = (command: string): Promise<CtlAnswer> => {
     return askRun(server.path, { command, pid: 42 }, waitMs);

@@ -1,21 +1,26 @@
+import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ControlThread } from "../../src/edge/control-thread.ts";
 import { Run } from "../../src/edge/run.ts";
-import { State } from "../../src/edge/status.ts";
+import { Request, State } from "../../src/edge/status.ts";
 import type { LogEvent } from "../../src/log/event.ts";
 import type { Log } from "../../src/log/log.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { LoopStage } from "./loop-stage.ts";
 
-/** A run whose loop turns in this thread and in simulated time, with a device on the desk. */
+/**
+ * A run whose loop turns in this thread and in simulated time, with a device on the desk. It ends
+ * with its test, whether that fails or not.
+ */
 export class StagedRun {
   readonly stage: LoopStage = new LoopStage();
   readonly run: Run;
   /** What the log would keep, of commands and of the loop. */
   readonly events: LogEvent[];
 
-  constructor() {
+  constructor(t: TestContext) {
     const { stage } = this;
+    t.after(() => stage.status.ask(Request.end));
     this.events = stage.events;
     // A cycle takes a moment, in which others turn.
     stage.act = async (_, action) => {
