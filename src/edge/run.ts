@@ -156,7 +156,7 @@ export class Run {
    * Leaves a latched stop, here and on the device. Throws `SinewError("handshake")` where it stays.
    */
   async reset(): Promise<void> {
-    // What an earlier run left moving is stopped first, and that stop would win over a reset.
+    // A device that is about to stop, as one that an earlier run left moving, takes no reset yet.
     const rests = (): boolean => /^(stopped|disarmed)$/.test(this.#deviceMode());
     await this.#until(rests, stopMs);
     this.status.ask(Request.reset);

@@ -138,3 +138,16 @@ test("controls: an end of what rests is no stop", async (t) => {
   assert.deepEqual(wordsOf(one), ["end by program"]);
   assert.equal(one.stage.far.mode, DeviceMode.disarmed);
 });
+
+test("run: a reset waits for a device that is still about to stop", async (t) => {
+  const { run, stage } = staged(t);
+  stage.far.mode = DeviceMode.stopping;
+  await until("the device's word", () => run.status.deviceMode === DeviceMode.stopping);
+  const done = run.reset();
+  const cycles = run.status.count(Count.cycles);
+  await until("three more cycles", () => run.status.count(Count.cycles) > cycles + 3);
+  stage.far.mode = DeviceMode.stopped;
+  await done;
+  assert.equal(stage.far.mode, DeviceMode.disarmed);
+  await run.close();
+});
