@@ -3,11 +3,7 @@ import type { Spec } from "../core/spec.ts";
 import type { Graph } from "../onnx/model.ts";
 import { type Actor, assertShapes, type Layer } from "./actor.ts";
 import { addLayers, addNormaliser, GraphParts } from "./layer-graph.ts";
-
-/** Name of the graph's input, [batch, observation channels] float32, in physical units. */
-export const inputName = "observation";
-/** Name of the graph's output, [batch, action channels] float32, in physical units. */
-export const outputName = "action";
+import { inputName, policyGraph } from "./policy-graph.ts";
 
 /**
  * An actor as an ONNX graph: Sub, Mul and perhaps Clip (normaliser), then for each hidden layer
@@ -29,17 +25,7 @@ export function graphOfActor(spec: Spec, actor: Actor): Graph {
   const scaled = parts.node("Mul", [unit, half], "scaled");
   const middle = ofActions("action_middle", (low, high) => (high + low) / 2);
   const shifted = parts.node("Add", [scaled, middle], "shifted");
-  const lowest = ofActions("action_low", (low) => low);
-  const above = parts.node("Max", [shifted, lowest], "above_low");
-  const highest = ofActions("action_high", (_, high) => high);
-  parts.node("Min", [above, highest], outputName);
-  return {
-    name: "policy",
-    nodes: parts.nodes,
-    initializers: parts.initializers,
-    inputs: [{ name: inputName, type: "float32", dims: ["batch", spec.observation.length] }],
-    outputs: [{ name: outputName, type: "float32", dims: ["batch", spec.action.length] }],
-  };
+  return policyGraph(parts, spec, shifted);
 }
 
 /**

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { SinewError } from "../core/errors.ts";
 import { decodeModel, type Model, type ValueInfo } from "../onnx/model.ts";
-import { inputName, outputName } from "./actor-graph.ts";
 import { type Contract, contractKey, parseContract } from "./contract.ts";
+import { inputName, outputName } from "./policy-graph.ts";
 import { type Proof, parseProof, proofKey } from "./proof.ts";
 
 /** A policy file, read and checked, but not yet run. */

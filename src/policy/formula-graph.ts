@@ -1,8 +1,8 @@
 import type { Spec } from "../core/spec.ts";
 import type { Graph } from "../onnx/model.ts";
-import { inputName, outputName } from "./actor-graph.ts";
 import type { Formula, FormulaStep } from "./formula.ts";
 import { GraphParts } from "./layer-graph.ts";
+import { inputName, policyGraph } from "./policy-graph.ts";
 
 /**
  * A formula from observation to action as an ONNX graph of operator set 17 that takes any batch:
@@ -12,25 +12,7 @@ export function graphOfFormula(spec: Spec, { steps }: Formula): Graph {
   const parts = new GraphParts();
   const names: string[] = [];
   for (const [place, step] of steps.entries()) names.push(addStep(parts, step, place, names));
-  const limits = (name: string, values: readonly number[]): string =>
-    parts.constant(name, [values.length], Float32Array.from(values));
-  const lowest = limits(
-    "action_low",
-    spec.action.map(({ low }) => low),
-  );
-  const highest = limits(
-    "action_high",
-    spec.action.map(({ high }) => high),
-  );
-  const above = parts.node("Max", [names.at(-1)!, lowest], "above_low");
-  parts.node("Min", [above, highest], outputName);
-  return {
-    name: "policy",
-    nodes: parts.nodes,
-    initializers: parts.initializers,
-    inputs: [{ name: inputName, type: "float32", dims: ["batch", spec.observation.length] }],
-    outputs: [{ name: outputName, type: "float32", dims: ["batch", spec.action.length] }],
-  };
+  return policyGraph(parts, spec, names.at(-1)!);
 }
 
 /** Adds the node of one step and gives the name of its output. */

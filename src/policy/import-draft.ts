@@ -3,15 +3,23 @@ import { type Finding, type FindingCode, finding } from "./import-finding.ts";
 /** What a joint's channel tells; it names the channel too: `knee_position`. */
 export type Quantity = "position" | "velocity" | "torque";
 
-/** A column of the network's input. Each number may be missing. */
-export interface DraftObservation {
+/** A column of the network's input or output. Each number may be missing. */
+interface DraftChannel {
   readonly name?: string | undefined;
   readonly unit?: string | undefined;
   readonly low?: number | undefined;
   readonly high?: number | undefined;
-  /** The network sees (value - offset), cut to `clip`, times `scale`. */
-  readonly offset?: number | undefined;
   readonly scale?: number | undefined;
+  readonly offset?: number | undefined;
+  /** The joint, counted from 0, that names it where `name` is missing. */
+  readonly joint?: number | undefined;
+  readonly quantity?: Quantity | undefined;
+  /** Its offset is the joint's in `pose`. */
+  readonly aroundPose?: boolean | undefined;
+}
+
+/** A column of the input: the network sees (value - offset), cut to `clip`, times `scale`. */
+export interface DraftObservation extends DraftChannel {
   readonly clip?: readonly [low: number, high: number] | undefined;
   /** The host gives it, as setpoints of robot.yaml. */
   readonly setpoint?: boolean | undefined;
@@ -20,28 +28,12 @@ export interface DraftObservation {
   readonly ago?: number | undefined;
   /** It is always this number. */
   readonly constant?: number | undefined;
-  /** The joint, counted from 0, that names it where `name` is missing. */
-  readonly joint?: number | undefined;
-  readonly quantity?: Quantity | undefined;
-  /** Its offset is the joint's in `pose`. */
-  readonly aroundPose?: boolean | undefined;
   /** Why nobody can name it without the person. */
   readonly nameless?: { readonly code: FindingCode; readonly term: string } | undefined;
 }
 
-/** A column of the network's output. Each number may be missing. */
-export interface DraftAction {
-  readonly name?: string | undefined;
-  readonly unit?: string | undefined;
-  readonly low?: number | undefined;
-  readonly high?: number | undefined;
-  /** The action is output * scale + offset. */
-  readonly scale?: number | undefined;
-  readonly offset?: number | undefined;
-  readonly joint?: number | undefined;
-  readonly quantity?: Quantity | undefined;
-  readonly aroundPose?: boolean | undefined;
-}
+/** A column of the output: the action is output * scale + offset. */
+export type DraftAction = DraftChannel;
 
 /** What stands before a network: clip((x - mean) / sqrt(variance + epsilon)). */
 export interface Statistics {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Model } from "../onnx/model.ts";
-import { inputName, outputName } from "./actor-graph.ts";
 import type { Contract } from "./contract.ts";
 import { type PolicyFile, readPolicyFile } from "./file.ts";
 import { createSession, type OrtSession, type OrtTensor } from "./ort.ts";
+import { inputName, outputName } from "./policy-graph.ts";
 import { type Proof, spanOf } from "./proof.ts";
 
 /** What decides: one observation in, one action out, both in the spec's physical units. */

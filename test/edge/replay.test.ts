@@ -217,7 +217,7 @@ test("replay: what is done about skipped cycles is done again, and remembered", 
   }
 });
 
-test("replay: a policy that answered otherwise now and then makes no held action differ", async () => {
+test("replay: a policy that answered otherwise at times makes no held action differ", async () => {
   const bytes = await exportPolicy(randomPolicy(3));
   let calls = 0;
   let otherwise = Number.NaN;

@@ -6,7 +6,6 @@ import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { encodeModel, type Model } from "../../src/onnx/model.ts";
-import { inputName, outputName } from "../../src/policy/actor-graph.ts";
 import { graphOfFormula } from "../../src/policy/formula-graph.ts";
 import { reordered } from "../../src/policy/formula-order.ts";
 import { evaluateFormula } from "../../src/policy/formula-value.ts";
@@ -15,6 +14,7 @@ import { layers } from "../../src/policy/import-layer.ts";
 import { readNetwork } from "../../src/policy/import-network.ts";
 import { rearrangements } from "../../src/policy/import-rearrangement.ts";
 import { createSession } from "../../src/policy/ort.ts";
+import { inputName, outputName } from "../../src/policy/policy-graph.ts";
 import { f, floats, type GraphText, i, integers, modelOf, width } from "./graph-text.ts";
 
 const unary = ["Abs", "Cos", "Elu", "Exp", "LeakyRelu", "Neg", "Relu", "Selu", "Sigmoid", "Sign"];
