@@ -1,39 +1,21 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { SinewError } from "../../src/core/errors.ts";
 import { Mode } from "../../src/core/step.ts";
 import { commandNamed } from "../../src/edge/commands.ts";
 import { Controls } from "../../src/edge/controls.ts";
 import { Count } from "../../src/edge/status.ts";
 import { DeviceMode } from "../../src/wire/messages.ts";
 import { until } from "./board-run.ts";
+import { refused, wordsOf } from "./run-words.ts";
 import { StagedRun } from "./staged-run.ts";
 
 const [arm, stop, reset, status] = ["arm", "stop", "reset", "status"].map(commandNamed);
-
-function refused(code: string, line: RegExp): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof SinewError, String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, line);
-    return true;
-  };
-}
 
 function staged(t: TestContext): StagedRun & { readonly controls: Controls } {
   const controls = new Controls();
   const one = Object.assign(new StagedRun(t), { controls });
   controls.attach(one.run);
   return one;
-}
-
-/** Without their times. */
-function wordsOf({ events }: StagedRun): string[] {
-  return events.map((event) => {
-    if (event.kind === "transition") return `${event.from} ${event.happening} ${event.to}`;
-    const { command, source } = event;
-    return event.kind === "command" ? `${command} by ${source}` : `${command}: ${event.line}`;
-  });
 }
 
 test("controls: each command and its answer is kept, and what it did between them", async (t) => {
@@ -48,7 +30,7 @@ test("controls: each command and its answer is kept, and what it did between the
   await assert.rejects(controls.order(arm, "ctl"), refused("command", /while stopped/));
   assert.equal(await controls.order(reset, "ctl"), "disarmed");
   const report = await run.close();
-  const told = wordsOf(one);
+  const told = wordsOf(one.events);
   assert.deepEqual(told.slice(0, 3), ["arm by keyboard", "disarmed arm armed", "arm: armed"]);
   const rest = told.slice(-10).filter((each) => !each.startsWith("status"));
   assert.deepEqual(rest.slice(-8), [
@@ -108,11 +90,11 @@ test("controls: what was asked before the run is answered, kept, and a stop is d
   const one = new StagedRun(t);
   controls.attach(one.run);
   await until("the stop", () => one.run.status.mode === Mode.stopped);
-  assert.deepEqual(wordsOf(one).slice(0, 2), [
+  assert.deepEqual(wordsOf(one.events).slice(0, 2), [
     "arm by keyboard",
     "arm: the run is starting: wait for it",
   ]);
-  assert.ok(wordsOf(one).includes("stop by keyboard"));
+  assert.ok(wordsOf(one.events).includes("stop by keyboard"));
   await one.run.close();
 });
 
@@ -126,8 +108,8 @@ test("controls: whoever ends a run stops an arm that is waited for", async (t) =
   await armed;
   const cycles = run.status.count(Count.cycles);
   await until("some more cycles", () => run.status.count(Count.cycles) > cycles + 5);
-  assert.ok(wordsOf(one).includes("end by signal SIGTERM"));
-  assert.ok(!wordsOf(one).includes("disarmed arm armed"), "it was never armed");
+  assert.ok(wordsOf(one.events).includes("end by signal SIGTERM"));
+  assert.ok(!wordsOf(one.events).includes("disarmed arm armed"), "it was never armed");
   await run.close();
 });
 
@@ -135,7 +117,7 @@ test("controls: an end of what rests is no stop", async (t) => {
   const one = staged(t);
   one.controls.end("program");
   await one.run.close();
-  assert.deepEqual(wordsOf(one), ["end by program"]);
+  assert.deepEqual(wordsOf(one.events), ["end by program"]);
   assert.equal(one.stage.far.mode, DeviceMode.disarmed);
 });
 

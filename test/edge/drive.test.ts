@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SinewError } from "../../src/core/errors.ts";
 import { Mode } from "../../src/core/step.ts";
 import { commandNamed } from "../../src/edge/commands.ts";
 import { Controls } from "../../src/edge/controls.ts";
@@ -10,9 +9,9 @@ import type { RunReport } from "../../src/edge/run.ts";
 import type { Board } from "../../src/hil/board.ts";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { nameOfDeviceMode } from "../../src/link/device.ts";
-import type { LogEvent } from "../../src/log/event.ts";
 import { readLog } from "../../src/log/reader.ts";
 import { ownFolder, patientRun, pendulumImage, until } from "./board-run.ts";
+import { refused, wordsOf } from "./run-words.ts";
 
 const folder = ownFolder("drive");
 const [arm, stop, reset, status] = ["arm", "stop", "reset", "status"].map(commandNamed);
@@ -21,24 +20,6 @@ let shared: Promise<Board> | null = null;
 function theBoard(): Promise<Board> {
   shared ??= startEmulated({ image: pendulumImage });
   return shared;
-}
-
-function refused(code: string, line: RegExp): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof SinewError, String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, line);
-    return true;
-  };
-}
-
-/** Without their times. */
-function wordsOf(events: readonly LogEvent[]): string[] {
-  return events.map((event) => {
-    if (event.kind === "transition") return `${event.from} ${event.happening} ${event.to}`;
-    const { command, source } = event;
-    return event.kind === "command" ? `${command} by ${source}` : `${command}: ${event.line}`;
-  });
 }
 
 /** A busy machine may be late with the answer. */
