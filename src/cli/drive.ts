@@ -1,4 +1,4 @@
-import { Mode, namesOfReasons, Reason } from "../core/step.ts";
+import { Mode, namesOfReasons, reasonsOfOneChannel } from "../core/step.ts";
 import type { Run, RunReport } from "../edge/run.ts";
 import { Count, Measure } from "../edge/status.ts";
 import { nameOfDeviceReason } from "../link/device.ts";
@@ -49,7 +49,8 @@ export function reportRows(report: RunReport): string[][] {
     ["lateness", spread(lateness)],
     ["observation age", spread(age)],
     ["round trip", spread(roundTrip)],
-    ["gate", `limited ${report.limited}, refused ${report.refused}`],
+    ["gate", `limited ${report.limited}${limitedBy(report)}, refused ${report.refused}`],
+    ["joints", jointsLine(report)],
     ["log", `${report.steps} steps, dropped ${report.droppedSteps}: ${report.logPath}`],
   ];
   if (report.failedReads > 0) rows.push(["failed reads", String(report.failedReads)]);
@@ -63,14 +64,27 @@ export function reportRows(report: RunReport): string[][] {
   return rows;
 }
 
+/** What bounded the actions; nothing where nothing did. */
+function limitedBy({ limitedBy }: RunReport): string {
+  const words = Object.entries(limitedBy)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${name} ${count}`);
+  return words.length === 0 ? "" : ` (${words.join(", ")})`;
+}
+
+function jointsLine({ jointsWithEnds }: RunReport): string {
+  if (jointsWithEnds === null) return "not described: nothing brakes before their ends";
+  return `braked before their ends: ${jointsWithEnds}`;
+}
+
 /** Why a run stopped without being asked to; empty where nothing stopped it. */
 export function reasonsOfStops(report: RunReport): string[] {
   const reasons: string[] = [];
   for (const { to, happening, reason } of report.transitions) {
     if (to !== Mode.stopped) continue;
     if (happening === Happening.fault) {
-      const far = (reason & (Reason.homeMissed | Reason.beyondLimits)) !== 0;
-      const who = far && report.furthest !== null ? `: ${report.furthest}` : "";
+      const isOne = (reason & reasonsOfOneChannel) !== 0;
+      const who = isOne && report.furthest !== null ? `: ${report.furthest}` : "";
       reasons.push(namesOfReasons(reason).join(", ") + who);
     }
     if (happening === Happening.deviceStopped) {

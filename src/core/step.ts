@@ -18,11 +18,29 @@ export const Reason = {
   homeMissed: 256,
   /** An actuator that is to be driven stands further beyond its limits than what is near. */
   beyondLimits: 512,
+  /** The action changed faster and faster, or could not have come to rest before its bounds. */
+  acceleration: 1024,
+  /** The joint could not have stopped before its end. */
+  barrier: 2048,
+  /** A joint is seen further beyond its end than it may be. */
+  jointPosition: 4096,
+  /** A joint is seen to move faster than it may. */
+  jointVelocity: 8192,
+  /** A joint is seen to push harder than it may. */
+  jointEffort: 16384,
   /** Cycles were skipped, and the last permitted action stands in for the policy's answer. */
   missHeld: 65_536,
   /** Cycles were skipped, and robot.yaml asks for a stop then. */
   missStopped: 131_072,
 } as const;
+
+/** Reasons that lie in what is seen of a joint. */
+export const reasonsOfJoints: number =
+  Reason.jointPosition | Reason.jointVelocity | Reason.jointEffort;
+
+/** Reasons of which it is worth telling which channel gave them. */
+export const reasonsOfOneChannel: number =
+  Reason.homeMissed | Reason.beyondLimits | reasonsOfJoints;
 
 /** The bits of `reasons` as words, in the order of the bits. */
 export function namesOfReasons(reasons: number): string[] {

@@ -1,5 +1,13 @@
 import type { Clock } from "../core/clock.ts";
-import { isDriving, Mode, Reason, type Step, Verdict } from "../core/step.ts";
+import {
+  isDriving,
+  Mode,
+  Reason,
+  reasonsOfJoints,
+  reasonsOfOneChannel,
+  type Step,
+  Verdict,
+} from "../core/step.ts";
 import { type RobotDevice, StopReason } from "../link/device.ts";
 import type { LogEvent } from "../log/event.ts";
 import { Happening, type Supervisor } from "../safety/supervisor.ts";
@@ -195,7 +203,7 @@ export class Loop {
   }
 
   #account(behind: number, overran: boolean): void {
-    const { approach, device, step } = this.#rig;
+    const { device, step } = this.#rig;
     const status = this.#status;
     status.add(Count.cycles, 1);
     if (behind > 0) status.add(Count.skipped, behind);
@@ -209,16 +217,26 @@ export class Loop {
       status.measure(Measure.roundTrip, this.#roundTripUs);
     }
     // Before the reasons: who reads those wants to know which joint.
-    if ((step.reasons & (Reason.homeMissed | Reason.beyondLimits)) !== 0) {
-      status.showFurthest(approach.furthestAt, approach.furthestBy);
-    }
+    if ((step.reasons & reasonsOfOneChannel) !== 0) this.#showFurthest();
     status.show(step);
+  }
+
+  #showFurthest(): void {
+    const { approach, guard, step } = this.#rig;
+    if ((step.reasons & reasonsOfJoints) === 0) {
+      this.#status.showFurthest(approach.furthestAt, approach.furthestBy);
+    } else this.#status.showFurthest(step.action.length + guard.worstAt, guard.worstBy);
   }
 }
 
 function countVerdict(status: Status, step: Step): void {
-  if (step.verdict === Verdict.limited) status.add(Count.limited, 1);
   if (step.verdict === Verdict.refused) status.add(Count.refused, 1);
+  if (step.verdict !== Verdict.limited) return;
+  status.add(Count.limited, 1);
+  if ((step.reasons & Reason.range) !== 0) status.add(Count.limitedRange, 1);
+  if ((step.reasons & Reason.rate) !== 0) status.add(Count.limitedRate, 1);
+  if ((step.reasons & Reason.acceleration) !== 0) status.add(Count.limitedAcceleration, 1);
+  if ((step.reasons & Reason.barrier) !== 0) status.add(Count.limitedBarrier, 1);
 }
 
 /** Measures the stages of a cycle on the loop's own clock. */

@@ -67,7 +67,7 @@ async function compare(
   const { logged } = inputs;
   const cycle = cycleOf(log, policy, inputs);
   const { approach, guard, step } = cycle;
-  const gaps = new Gaps(log, 1 + actionHistory, approach.softCycles);
+  const gaps = new Gaps(log, guard.memory + actionHistory, approach.softCycles);
   let steps = 0;
   let differing = 0;
   let unverified = 0;
@@ -86,7 +86,7 @@ async function compare(
         first ??= { index: steps, seq: logged.seq, ...differenceOfSteps(logged, step) };
       }
       // One difference must not make all that follow differ: the robot did what is logged.
-      guard.reset(logged.action);
+      guard.recall(logged.action);
       step.action.set(logged.action);
       approach.recall(logged.proposed);
       policy.recall?.(logged.proposed);

@@ -74,13 +74,14 @@ export const moteusSchema: v.GenericSchema<unknown, MoteusChoice> = v.pipe(
 
 /**
  * What no schema of one drive can see: `fail` is told the place, below `keys`, and the line of the
- * first thing that is given twice, or of a `rateMax` of a position. A drive's id is its `idKey`.
+ * first thing that is given twice, or of a `rateMax` or `accelerationMax` of a position. A drive's
+ * id is its `idKey`.
  */
 export function checkMotors(
   keys: readonly string[],
   idKey: string,
   { motors }: MotorChoice,
-  limits: Readonly<Record<string, { rateMax?: number }>>,
+  limits: Readonly<Record<string, { rateMax?: number; accelerationMax?: number }>>,
   fail: (keys: readonly (string | number)[], line: string) => void,
 ): void {
   for (const key of ["id", "joint"] as const) {
@@ -90,10 +91,12 @@ export function checkMotors(
       if (first < at) fail(place, `"${place.join(".")}": ${motor[key]} is given twice`);
     });
   }
-  for (const [name, { rateMax }] of Object.entries(limits)) {
-    if (rateMax === undefined || !name.endsWith("_position")) continue;
-    // The gate counts it from 0 after arming, and a motor rests where it is.
-    const place = ["limits", name, "rateMax"];
-    fail(place, `"${place.join(".")}": a position has no rateMax: give maxSpeed to its motor`);
+  for (const [name, limit] of Object.entries(limits)) {
+    for (const key of ["rateMax", "accelerationMax"] as const) {
+      if (limit[key] === undefined || !name.endsWith("_position")) continue;
+      // The gate counts it from 0 after arming, and a motor rests where it is.
+      const place = ["limits", name, key];
+      fail(place, `"${place.join(".")}": a position has no ${key}: give maxSpeed to its motor`);
+    }
   }
 }

@@ -13,11 +13,12 @@ import { Start } from "./start.ts";
  * can be tried by itself is, so that one mistake hides no other.
  */
 export function checkWithPolicy(robot: Robot, spec: Spec, mistakes: Mistakes): void {
-  for (const { at, line } of faultsOfSetpoints(spec, robot.setpoints)) {
-    mistakes.add(["setpoints", at], `setpoints: ${line}`);
-  }
+  const faults = [...faultsOfSetpoints(spec, robot.setpoints)];
+  for (const { at, line } of faults) mistakes.add(["setpoints", at], `setpoints: ${line}`);
   const check = new Check(spec, mistakes);
-  const limits = checkLimits(robot, spec, check);
+  // Who does not know what the device tells cannot say what is seen of a joint.
+  const known = faults.length === 0 ? robot : { ...robot, setpoints: [], joints: undefined };
+  const limits = checkLimits(known, spec, check);
   if (limits !== undefined) checkStart(robot, spec, limits, check);
   checkLink(robot, spec, check);
 }
@@ -26,7 +27,7 @@ function checkLimits(robot: Robot, spec: Spec, check: Check): Limits | undefined
   const without: Robot = { ...robot, limits: {} };
   let good = true;
   for (const [name, limit] of Object.entries(robot.limits)) {
-    const alone = { ...robot, limits: { [name]: limit } };
+    const alone = { ...robot, limits: { [name]: limit }, joints: undefined };
     if (check.attempt(["limits", name], () => limitsOfRobot(alone, spec)) === undefined)
       good = false;
   }

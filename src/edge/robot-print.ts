@@ -1,6 +1,7 @@
 import type { Spec } from "../core/spec.ts";
 import { printYaml } from "../core/yaml.ts";
 import type { LinkChoice } from "../link/link.ts";
+import { beyondOf, type JointChoice } from "../safety/joint.ts";
 import { commandTtlUs, hasRateMax, limitsOfRobot, type Robot } from "./robot.ts";
 
 /**
@@ -19,9 +20,18 @@ export function effectiveRobot(robot: Robot, spec: Spec, policy: string): Robot 
     ...robot,
     policy,
     limits: Object.fromEntries(limits),
+    joints:
+      robot.joints &&
+      Object.fromEntries(
+        Object.entries(robot.joints).map(([name, one]) => [name, wholeJoint(one)]),
+      ),
     commandTtlMs: sayable(commandTtlUs(robot, spec) / 1000),
     observationAgeMs: sayable(ageUsMax / 1000),
   };
+}
+
+function wholeJoint(joint: JointChoice): JointChoice {
+  return joint.unlimited ? joint : { ...joint, beyondMax: beyondOf(joint) };
 }
 
 /** A time that robot.yaml takes; what is shorter or longer is only ever the default. */

@@ -7,10 +7,12 @@ import { servoIdMax as dynamixelIdMax } from "../link/dynamixel-packet.ts";
 import { servoIdMax as feetechIdMax } from "../link/feetech-packet.ts";
 import type { LinkChoice } from "../link/link.ts";
 import type { DynamixelLine, ServoLine } from "../link/servo-joints.ts";
-import { type Limits, limitsOf } from "../safety/limits.ts";
+import type { JointChoice } from "../safety/joint.ts";
+import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
+import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
-import type { Setpoint } from "./setpoints.ts";
+import { type Setpoint, specOfDevice } from "./setpoints.ts";
 import type { StartChoice } from "./start.ts";
 import type { MissPolicy } from "./tick.ts";
 
@@ -30,6 +32,7 @@ const limitSchema = v.strictObject({
   low: v.optional(number),
   high: v.optional(number),
   rateMax: v.optional(number),
+  accelerationMax: v.optional(number),
 });
 
 const serialSchema = v.strictObject({
@@ -117,6 +120,7 @@ const robotSchema = v.strictObject({
   link: linkSchema,
   policy: v.optional(text),
   limits: v.optional(v.record(v.string(), limitSchema), {}),
+  joints: v.optional(jointsSchema),
   stops: v.optional(v.record(v.string(), stopSchema)),
   setpoints: v.optional(v.array(setpointSchema, "give a list of setpoints"), []),
   start: v.optional(startSchema),
@@ -134,7 +138,9 @@ export interface Robot {
   readonly link: LinkChoice;
   /** Path of the policy's file; undefined where the command line has to say. */
   readonly policy: string | undefined;
-  readonly limits: Readonly<Record<string, { low?: number; high?: number; rateMax?: number }>>;
+  readonly limits: Readonly<Record<string, Partial<ActionLimit>>>;
+  /** What each action moves, by channel: all of them; undefined: not described. */
+  readonly joints: Readonly<Record<string, JointChoice>> | undefined;
   /** How each actuator is to stop, by channel; undefined: as the device itself says. */
   readonly stops: Readonly<Record<string, StopChoice>> | undefined;
   /** What the host puts into the observation; empty: nothing. */
@@ -186,25 +192,26 @@ function robotOf(
   path: string,
   fail: (keys: readonly (string | number)[], line: string) => void,
 ): Robot {
-  const { robot, link, policy, limits, stops, setpoints, log } = output;
+  const { robot, link, policy, limits, joints, stops, setpoints, log } = output;
   const { commandTtlMs, observationAgeMs, onMiss } = output;
   const line = link.feetech ?? link.dynamixel;
   if (line !== undefined && stops !== undefined) {
     fail(["stops"], "stops: servos hold their place on a stop: leave it out");
   }
   const choices = limits as Robot["limits"];
-  if (line !== undefined) checkServos(link, line, choices, fail);
+  const untied = untiedOf(choices, joints ?? {});
+  if (line !== undefined) checkServos(link, line, untied, fail);
   if (link.odrive !== undefined) {
-    checkMotors(["link", "odrive", "axes"], "axis", link.odrive, choices, fail);
+    checkMotors(["link", "odrive", "axes"], "axis", link.odrive, untied, fail);
   }
   if (link.moteus !== undefined) {
-    checkMotors(["link", "moteus", "motors"], "id", link.moteus, choices, fail);
+    checkMotors(["link", "moteus", "motors"], "id", link.moteus, untied, fail);
   }
   const choice = choiceOf(link, robot);
   const start = startOf(output.start, choice, fail);
   const times = { commandTtlMs, observationAgeMs, onMiss };
   return {
-    ...{ path, robot, link: choice, policy, limits: choices, stops },
+    ...{ path, robot, link: choice, policy, limits: choices, joints, stops },
     ...{ setpoints, start, ...times, log },
   };
 }
@@ -246,6 +253,15 @@ function jointsOf(
   return "moteus" in link ? link.moteus.motors : [];
 }
 
+/** The limits of what no joint with ends tells the place of: the gate counts it from 0. */
+function untiedOf(
+  limits: Robot["limits"],
+  joints: Readonly<Record<string, JointChoice>>,
+): Robot["limits"] {
+  const isTied = (name: string): boolean => joints[name] !== undefined && !joints[name].unlimited;
+  return Object.fromEntries(Object.entries(limits).filter(([name]) => !isTied(name)));
+}
+
 /** What no schema of one servo can see. */
 function checkServos(
   link: v.InferOutput<typeof linkSchema>,
@@ -261,11 +277,13 @@ function checkServos(
       if (first < at) fail(keys, `"${keys.join(".")}": ${servo[key]} is given twice`);
     });
   }
-  for (const [name, { rateMax }] of Object.entries(limits)) {
-    if (rateMax === undefined) continue;
-    // Without a start the gate counts it from 0 after arming, and a servo rests where it is.
-    const keys = ["limits", name, "rateMax"];
-    fail(keys, `"${keys.join(".")}": servos have no rateMax: give maxSpeed to its servo`);
+  for (const [name, limit] of Object.entries(limits)) {
+    for (const key of ["rateMax", "accelerationMax"] as const) {
+      if (limit[key] === undefined) continue;
+      // The gate counts it from 0 after arming, and a servo rests where it is.
+      const keys = ["limits", name, key];
+      fail(keys, `"${keys.join(".")}": servos have no ${key}: give maxSpeed to its servo`);
+    }
   }
 }
 
@@ -286,8 +304,26 @@ export function ofRobotFile<Value>(robot: Robot, body: () => Value): Value {
  * What the gate may let through on this robot. Throws `SinewError("robot-file")`, see `limitsOf`.
  */
 export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
-  const { observationAgeMs: ageMs, limits: action } = robot;
-  return limitsOf(spec, ageMs === undefined ? { action } : { action, ageUsMax: ageMs * 1000 });
+  const { observationAgeMs: ageMs, joints } = robot;
+  // What the host itself observes is no joint.
+  return limitsOf(specOfDevice(spec, robot.setpoints), {
+    action: { ...robot.limits, ...speedsOf(robot) },
+    ...(ageMs !== undefined && { ageUsMax: ageMs * 1000 }),
+    ...(joints !== undefined && { joints, actsUs: commandTtlUs(robot, spec) }),
+  });
+}
+
+/**
+ * The limits of those whose goals the host moves by a speed of their own, where joints are
+ * described: what the gate brakes before an end must be what is sent.
+ */
+function speedsOf({ link, limits, joints = {} }: Robot): Robot["limits"] {
+  const speeds = jointsOf(link).map(({ joint, maxSpeed }) => {
+    const name = `${joint}_position`;
+    const { rateMax = maxSpeed, ...limit } = limits[name] ?? {};
+    return [name, { ...limit, rateMax: Math.min(rateMax, maxSpeed) }] as const;
+  });
+  return Object.fromEntries(speeds.filter(([name]) => name in joints));
 }
 
 /** Whether robot.yaml may say how fast that action may change: a servo's goal has its maxSpeed. */

@@ -2,13 +2,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { monotonicClock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
-import { isDriving, Mode, nameOfMode, namesOfReasons } from "../core/step.ts";
+import { isDriving, Mode, nameOfMode, namesOfReasons, reasonsOfOneChannel } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
 import { type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
 import type { LogEvent } from "../log/event.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { readPolicyFile } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
+import type { Limits } from "../safety/limits.ts";
 import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
@@ -36,7 +37,11 @@ export interface RunReport {
   readonly skipped: number;
   /** Cycles while armed whose action the gate bounded. */
   readonly limited: number;
+  /** Those that each check of the gate bounded; one cycle may count in several. */
+  readonly limitedBy: Readonly<Record<"range" | "rate" | "acceleration" | "barrier", number>>;
   readonly refused: number;
+  /** How many joints' ends are watched; null where the robot file describes no joints. */
+  readonly jointsWithEnds: number | null;
   readonly droppedCommands: number;
   /** Cycles that asked the device and got no whole answer. */
   readonly failedReads: number;
@@ -49,8 +54,8 @@ export interface RunReport {
   /** Why the device was last not armed or stopped by itself; empty where it did not say. */
   readonly why: string;
   /**
-   * Who was furthest from home, or beyond its limits, and by how much, in words, when a cycle was
-   * last refused for that; null where none was.
+   * Who was furthest from home, or beyond its limits, or seen beyond what a joint may be, and by
+   * how much, in words, when a cycle was last refused for that; null where none was.
    */
   readonly furthest: string | null;
   readonly linkLost: boolean;
@@ -82,12 +87,13 @@ export class Run {
   readonly #link: Link;
   readonly #log: Log;
   readonly #thread: ControlThread;
+  readonly #limits: Limits;
   readonly #startUs = monotonicClock().now();
   readonly #commands: LogEvent[] = [];
   #arming = false;
 
   constructor(
-    policy: { readonly id: string; readonly spec: Spec },
+    policy: { readonly id: string; readonly spec: Spec; readonly limits: Limits },
     status: Status,
     link: Link,
     log: Log,
@@ -95,6 +101,7 @@ export class Run {
   ) {
     this.spec = policy.spec;
     this.policyId = policy.id;
+    this.#limits = policy.limits;
     this.status = status;
     this.logPath = log.path;
     this.#link = link;
@@ -191,7 +198,14 @@ export class Run {
       missed: this.status.count(Count.missed),
       skipped: this.status.count(Count.skipped),
       limited: this.status.count(Count.limited),
+      limitedBy: {
+        range: this.status.count(Count.limitedRange),
+        rate: this.status.count(Count.limitedRate),
+        acceleration: this.status.count(Count.limitedAcceleration),
+        barrier: this.status.count(Count.limitedBarrier),
+      },
       refused: this.status.count(Count.refused),
+      jointsWithEnds: this.#limits.ends?.filter((ends) => ends !== null).length ?? null,
       droppedCommands: this.status.count(Count.droppedCommands),
       failedReads: this.status.count(Count.failedReads),
       protection: protectionOf(this.#link.door),
@@ -230,7 +244,7 @@ export class Run {
   #furthest(): string | null {
     const furthest = this.status.furthest();
     if (furthest === null) return null;
-    const { name, unit } = this.spec.action[furthest.at];
+    const { name, unit } = [...this.spec.action, ...this.spec.observation][furthest.at];
     return `${name} by ${furthest.by.toFixed(3)} ${unit}`;
   }
 
@@ -238,7 +252,8 @@ export class Run {
     const device = this.#deviceMode();
     const why = device === "stopped" ? ` (${nameOfDeviceReason(this.status.deviceReason)})` : "";
     const named = namesOfReasons(this.status.reasons);
-    const far = named.includes("beyondLimits") ? `: ${this.#furthest()}` : "";
+    const furthest = (this.status.reasons & reasonsOfOneChannel) === 0 ? null : this.#furthest();
+    const far = furthest === null ? "" : `: ${furthest}`;
     const reasons = named.join(", ") + far;
     const loop = nameOfMode(this.status.mode) + (reasons === "" ? "" : ` (${reasons})`);
     const advice = device === "stopped" ? "; reset it first" : "";
@@ -301,7 +316,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     });
     thread.start(log);
     status.setState(State.running);
-    return new Run({ id: policy.id, spec }, status, link, log, thread);
+    return new Run({ id: policy.id, spec, limits }, status, link, log, thread);
   } catch (error) {
     await thread.kill();
     await link.close();

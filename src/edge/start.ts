@@ -2,6 +2,7 @@ import { SinewError } from "../core/errors.ts";
 import { restOf } from "../core/history.ts";
 import type { Channel, Spec } from "../core/spec.ts";
 import { isDriving, Mode, Reason, type Step } from "../core/step.ts";
+import { placeUnits } from "../safety/joint.ts";
 import type { Limits } from "../safety/limits.ts";
 
 /** How the policy comes to drive. */
@@ -24,14 +25,13 @@ const nearShareMax = 0.25;
 const graceUs = 2e6;
 /** Nobody waits longer for a way that nothing holds up. */
 const wayUsMax = 120e6;
-/** What an actuator can be at; at a speed or an effort nothing is at home. */
-const placeUnits: readonly string[] = ["rad", "deg", "turns", "m", "mm"];
 
 /**
  * The way from where a device stands to where the policy drives: home at a bounded speed, then from
- * what was asked for last to what the policy asks for. Where an action is by observation of the
- * same name and unit, the device stands there; where nothing tells, at rest (`restOf`). It only
- * proposes: the gate comes after it. Nothing here throws or allocates after construction.
+ * what was asked for last to what the policy asks for. A joint whose action is a place stands where
+ * its observation tells, and with a start so does what an observation of the action's name and unit
+ * tells of. All else stands at rest (`restOf`). It only proposes: the gate comes after it. Nothing
+ * here throws or allocates after construction.
  */
 export class Start {
   readonly homes: boolean;
@@ -69,7 +69,9 @@ export class Start {
     this.#limits = limits;
     this.#rest = restOf(spec);
     this.#from = restOf(spec);
-    this.#seenAt = Int32Array.from(spec.action, ({ name, unit }) => {
+    this.#seenAt = Int32Array.from(spec.action, ({ name, unit }, at) => {
+      const ends = limits.ends?.[at] ?? null;
+      if (ends?.drive === "position") return ends.positionAt;
       if (choice === undefined) return -1;
       return spec.observation.findIndex((seen) => seen.name === name && seen.unit === unit);
     });

@@ -44,6 +44,11 @@ export const Count = {
   refusedRequests: 7,
   /** Cycles that asked the device and got no whole answer: they went on with the last one. */
   failedReads: 8,
+  /** Those of `limited` that each check bounded: one cycle may count in several. */
+  limitedRange: 9,
+  limitedRate: 10,
+  limitedAcceleration: 11,
+  limitedBarrier: 12,
 } as const;
 export type Count = (typeof Count)[keyof typeof Count];
 
@@ -179,8 +184,8 @@ export class Status {
   }
 
   /**
-   * The action channel that was furthest from home, or beyond its limits, when a cycle was last
-   * refused for that, and by how much; null where none was.
+   * The channel that was furthest from home, or beyond its limits, when a cycle was last refused
+   * for that, and by how much; null where none was. Observations are numbered behind the actions.
    */
   furthest(): { at: number; by: number } | null {
     for (;;) {
@@ -247,7 +252,7 @@ export class Status {
     Atomics.add(this.#words, version, 1);
   }
 
-  /** Action channel `at` is furthest from where it is to be, by `by`. */
+  /** Channel `at`, numbered as by `furthest`, is furthest from where it is to be, by `by`. */
   showFurthest(at: number, by: number): void {
     Atomics.add(this.#words, version, 1);
     this.#times[2] = at + 1;

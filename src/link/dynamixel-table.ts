@@ -1,3 +1,5 @@
+import { saturated } from "./saturated.ts";
+
 /**
  * The control table of Dynamixel's X series that the driver uses, by address. Numbers take as many
  * bytes as said, the low one first. Source: ROBOTIS e-Manual, control tables of the XL330-M288 and
@@ -50,7 +52,8 @@ export function longAt(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }
 
-/** Writes 4 bytes of `value`, which may be signed. */
+/** Writes 4 bytes of `value`, which may be signed; what does not fit is the nearest that does. */
 export function putLong(bytes: Uint8Array, at: number, value: number): void {
-  for (let i = 0; i < 4; i++) bytes[at + i] = (value >> (8 * i)) & 0xff;
+  const whole = saturated(value, -(2 ** 31), 2 ** 31 - 1);
+  for (let i = 0; i < 4; i++) bytes[at + i] = (whole >> (8 * i)) & 0xff;
 }

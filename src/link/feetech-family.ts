@@ -15,6 +15,7 @@ import {
   sts,
   wordAt,
 } from "./feetech-registers.ts";
+import { saturated } from "./saturated.ts";
 import type { ServoBus } from "./servo-bus.ts";
 import type { Finding, ServoFamily } from "./servo-family.ts";
 
@@ -50,7 +51,9 @@ export const feetech: ServoFamily = {
   watchdogOf: () => 0,
   torque: { address: Register.torqueEnable, count: 1 },
   goal: { address: Register.goalPosition, count: 2 },
-  putGoal: (bytes, from, counts) => putWord(bytes, from, counts, sts),
+  putGoal: (bytes, from, counts) => {
+    putWord(bytes, from, saturated(counts, 0, sts.countsPerTurn - 1), sts);
+  },
   watchdog: null,
   examine,
   illnessOf,

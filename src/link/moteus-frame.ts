@@ -1,3 +1,5 @@
+import { saturated } from "./saturated.ts";
+
 /** Registers of a moteus that the driver uses, and what they hold; turns, turns/s, N*m, s. */
 export const MoteusRegister = {
   mode: 0x000,
@@ -25,6 +27,8 @@ export type MoteusType = (typeof MoteusType)[keyof typeof MoteusType];
 /** The longest frame. */
 export const frameBytesMax = 64;
 const sizes = [1, 2, 4, 4];
+/** The greatest float32. */
+const floatMost = (2 - 2 ** -23) * 2 ** 127;
 const write = 0x00;
 const read = 0x10;
 const reply = 0x20;
@@ -61,12 +65,17 @@ export class MoteusFrame {
     this.#begin(reply, type, register, count);
   }
 
-  /** One value of the subframe that was begun. A float may be NaN, which means another thing. */
+  /**
+   * One value of the subframe that was begun; what does not fit is the nearest that does. It may be
+   * NaN, which means another thing: of a whole number it is the one that has no opposite.
+   */
   value(type: MoteusType, value: number): void {
-    if (type === MoteusType.int8) this.#view.setInt8(this.length, value);
-    else if (type === MoteusType.int16) this.#view.setInt16(this.length, value, true);
-    else if (type === MoteusType.int32) this.#view.setInt32(this.length, value, true);
-    else this.#view.setFloat32(this.length, value, true);
+    const most = 2 ** (8 * sizes[type] - 1) - 1;
+    const whole = Number.isNaN(value) ? -most - 1 : saturated(value, -most, most);
+    if (type === MoteusType.int8) this.#view.setInt8(this.length, whole);
+    else if (type === MoteusType.int16) this.#view.setInt16(this.length, whole, true);
+    else if (type === MoteusType.int32) this.#view.setInt32(this.length, whole, true);
+    else this.#view.setFloat32(this.length, finiteFloat(value), true);
     this.length += sizes[type];
   }
 
@@ -91,6 +100,12 @@ export class MoteusFrame {
     for (; rest > 0x7f; rest >>= 7) this.bytes[this.length++] = 0x80 | (rest & 0x7f);
     this.bytes[this.length++] = rest;
   }
+}
+
+/** A finite number stays one as a float32. */
+function finiteFloat(value: number): number {
+  if (!Number.isFinite(value)) return value;
+  return Math.min(floatMost, Math.max(-floatMost, value));
 }
 
 /** Takes a frame apart. Allocates nothing after construction. */

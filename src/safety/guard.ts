@@ -1,6 +1,9 @@
 import type { Spec } from "../core/spec.ts";
-import { Reason, type Step, Verdict } from "../core/step.ts";
+import { Reason, reasonsOfJoints, type Step, Verdict } from "../core/step.ts";
+import { ActionChange } from "./action-change.ts";
+import { Barrier } from "./barrier.ts";
 import type { Limits } from "./limits.ts";
+import { SeenLimits } from "./seen-limits.ts";
 
 /** Reasons that refuse a step. The others only bound it, or only tell. */
 const refusing: number =
@@ -11,31 +14,48 @@ const refusing: number =
   Reason.linkLost |
   Reason.missStopped |
   Reason.homeMissed |
-  Reason.beyondLimits;
+  Reason.beyondLimits |
+  reasonsOfJoints;
 
 /**
  * The gate: the only way from a proposed action to a permitted one. Order: age, finite observation,
- * finite action, range, rate. It never throws, allocates nothing, and remembers only the last
- * permitted action, from which the rate is limited.
+ * what is seen of the joints, finite action, range, rate, acceleration, barrier. Where not all can
+ * be kept, the range is kept first, then the barrier, then the rate. It never throws, allocates
+ * nothing, and remembers only the last three permitted actions.
  */
 export class Guard {
   readonly #ageUsMax: number;
-  // Bounds are held as float32, as the firmware holds them, so that a bound passes its own check.
-  readonly #low: Float32Array;
-  readonly #high: Float32Array;
-  readonly #changeMax: Float64Array;
-  readonly #last: Float32Array;
+  readonly #change: ActionChange;
+  readonly #seen: SeenLimits;
+  /** One for each action; null for one whose joint has no ends. */
+  readonly #barriers: readonly (Barrier | null)[];
 
   constructor(spec: Spec, limits: Limits) {
+    const { periodUs } = spec;
+    const { action, ends = [], actsUs = periodUs } = limits;
     this.#ageUsMax = limits.ageUsMax;
-    this.#low = Float32Array.from(limits.action, ({ low }) => low);
-    this.#high = Float32Array.from(limits.action, ({ high }) => high);
-    this.#changeMax = Float64Array.from(
-      limits.action,
-      ({ rateMax }) => (rateMax * spec.periodUs) / 1e6,
-    );
-    this.#last = new Float32Array(spec.action.length);
-    this.rest();
+    this.#change = new ActionChange(action, periodUs);
+    this.#seen = new SeenLimits(limits.seen ?? []);
+    this.#barriers = action.map((limit, at) => {
+      const joint = ends[at] ?? null;
+      return joint === null ? null : new Barrier(joint, limit, periodUs, actsUs);
+    });
+    this.reset(new Float32Array(action.length));
+  }
+
+  /** Which observation is worst, of the newest step with one of `reasonsOfJoints`. */
+  get worstAt(): number {
+    return this.#seen.worstAt;
+  }
+
+  /** How far it is beyond its limit, in its unit. */
+  get worstBy(): number {
+    return this.#seen.worstBy;
+  }
+
+  /** So many actions back reaches what it makes use of. */
+  get memory(): number {
+    return this.#change.memory;
   }
 
   /**
@@ -49,62 +69,75 @@ export class Guard {
     const fresh = ageUs <= this.#ageUsMax && ageUs >= -this.#ageUsMax;
     if (!fresh) step.reasons |= Reason.staleObservation;
     if (!allFinite(step.observation)) step.reasons |= Reason.nonFiniteObservation;
+    else step.reasons |= this.#seen.judge(step.observation);
     if (!allFinite(step.proposed)) step.reasons |= Reason.nonFiniteAction;
-    if ((step.reasons & refusing) !== 0) {
-      step.action.set(this.#last);
-      step.verdict = Verdict.refused;
-      return step.verdict;
-    }
-    // From here on every number is finite, so comparisons mean what they say.
-    step.verdict = Verdict.pass;
-    for (let at = 0; at < this.#last.length; at++) {
-      this.#limitRange(step, at);
-      this.#limitRate(step, at);
-    }
-    this.#last.set(step.action);
+    if ((step.reasons & refusing) === 0) this.#bound(step, Math.max(0, ageUs) / 1e6);
+    else this.#refuse(step);
+    this.#change.take(step.action);
     return step.verdict;
   }
 
   /**
-   * Takes `action` for the last permitted one, brought into range; a non-finite channel becomes
-   * rest.
+   * Takes `action` for the last permitted one, which was at rest, brought into range; a non-finite
+   * channel becomes 0.
    */
   reset(action: Float32Array): void {
-    for (let at = 0; at < this.#last.length; at++) {
-      const value = Number.isFinite(action[at]!) ? action[at]! : 0;
-      this.#last[at] = between(value, this.#low[at]!, this.#high[at]!);
-    }
+    this.#change.begin(action);
   }
 
-  /** As `reset` to what a stopped device does: zero, or the bound nearest to it. */
-  rest(): void {
-    for (let at = 0; at < this.#last.length; at++) {
-      this.#last[at] = between(0, this.#low[at]!, this.#high[at]!);
+  /** Takes `action` for the one that was permitted last, in the place of what that was. */
+  recall(action: Float32Array): void {
+    this.#change.correct(action);
+  }
+
+  #refuse(step: Step): void {
+    step.action.set(this.#change.last);
+    step.verdict = Verdict.refused;
+  }
+
+  /** Here every number is finite, so comparisons mean what they say. */
+  #bound(step: Step, ageS: number): void {
+    step.verdict = Verdict.pass;
+    for (let at = 0; at < step.action.length; at++) {
+      step.action[at] = step.proposed[at]!;
+      this.#limitRange(step, at);
+      this.#limitRate(step, at);
+      this.#limitAcceleration(step, at);
+      this.#limitBarrier(step, at, ageS);
     }
   }
 
   #limitRange(step: Step, at: number): void {
-    const wanted = step.proposed[at]!;
-    const value = between(wanted, this.#low[at]!, this.#high[at]!);
-    step.action[at] = value;
-    if (value === wanted) return;
-    step.reasons |= Reason.range;
-    step.verdict = Verdict.limited;
+    permit(step, at, Reason.range, this.#change.limitRange(at, step.action[at]!));
   }
 
   #limitRate(step: Step, at: number): void {
-    const wanted = step.action[at]!;
-    const last = this.#last[at]!;
-    const value = between(wanted, last - this.#changeMax[at]!, last + this.#changeMax[at]!);
-    if (value === wanted) return;
-    step.action[at] = value;
-    step.reasons |= Reason.rate;
-    step.verdict = Verdict.limited;
+    permit(step, at, Reason.rate, this.#change.limitRate(at, step.action[at]!));
+  }
+
+  #limitAcceleration(step: Step, at: number): void {
+    permit(step, at, Reason.acceleration, this.#change.limitAcceleration(at, step.action[at]!));
+  }
+
+  #limitBarrier(step: Step, at: number, ageS: number): void {
+    const barrier = this.#barriers[at]!;
+    if (barrier === null) return;
+    const { action, observation } = step;
+    const position = observation[barrier.positionAt]!;
+    const velocity = observation[barrier.velocityAt]!;
+    const last = this.#change.last[at]!;
+    const value = barrier.limit(action[at]!, last, position, velocity, ageS);
+    // The range comes first: what the barrier would ask for beyond it there is not.
+    permit(step, at, Reason.barrier, this.#change.limitRange(at, value));
   }
 }
 
-function between(value: number, low: number, high: number): number {
-  return value < low ? low : value > high ? high : value;
+/** Puts `value` in the place of action `at`, and says why where that changes it. */
+function permit(step: Step, at: number, reason: number, value: number): void {
+  if (value === step.action[at]) return;
+  step.action[at] = value;
+  step.reasons |= reason;
+  step.verdict = Verdict.limited;
 }
 
 function allFinite(values: Float32Array): boolean {

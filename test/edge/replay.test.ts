@@ -18,7 +18,8 @@ import { exportPolicy } from "../../src/policy/export.ts";
 import { deployed } from "../../src/policy/history-policy.ts";
 import { loadPolicy } from "../../src/policy/policy.ts";
 import { Guard } from "../../src/safety/guard.ts";
-import { limitsOf } from "../../src/safety/limits.ts";
+import type { EndedJoint } from "../../src/safety/joint.ts";
+import { type LimitChoices, limitsOf } from "../../src/safety/limits.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
 
@@ -45,6 +46,7 @@ interface Recorded {
   readonly start?: StartChoice;
   readonly spec?: Spec;
   readonly onMiss?: MissPolicy;
+  readonly choices?: LimitChoices;
   /** Stands between the policy and the cycle. */
   readonly between?: (policy: Cycle["policy"]) => Cycle["policy"];
 }
@@ -58,10 +60,10 @@ async function recordRun(
   bytes: Uint8Array,
   count: number,
   change: (step: Step) => unknown,
-  { start, spec = pendulumSpec, onMiss, between = (policy) => policy }: Recorded = {},
+  { start, spec = pendulumSpec, onMiss, choices, between = (policy) => policy }: Recorded = {},
 ): Promise<ClosedLog> {
   const [{ name: driven }] = spec.action;
-  const limits = limitsOf(spec, { action: { [driven]: { high: 1, rateMax: 12 } } });
+  const limits = limitsOf(spec, choices ?? { action: { [driven]: { high: 1, rateMax: 12 } } });
   const metadata = {
     limits: JSON.stringify(limits),
     commandTtlUs: "70000",
@@ -238,6 +240,64 @@ test("replay: a policy that answered otherwise at times makes no held action dif
   const { differing } = await replayLog(readLog(path), bytes);
   assert.ok(told > 200, `${told} answers`);
   assert.equal(differing, told);
+});
+
+/** Its ends are nearer than it is seen at times, and its gate knows all that a gate can know. */
+const knowing: LimitChoices = {
+  action: { joint_position: { rateMax: 30, accelerationMax: 20 } },
+  joints: {
+    joint_position: {
+      ...{ position: "joint_position", velocity: "joint_velocity", low: -0.9, high: 0.9 },
+      ...{ deceleration: 20, velocityMax: 0.95, effort: "joint_effort", effortMax: 0.95 },
+    },
+  },
+  actsUs: 70_000,
+};
+const knownSpec: Spec = {
+  ...jointSpec,
+  observation: jointSpec.observation
+    .with(1, { name: "joint_velocity", unit: "rad/s", low: -9, high: 9 })
+    .with(2, { name: "joint_effort", unit: "N*m", low: -9, high: 9 }),
+};
+
+test("replay: every limit of the gate, in every mode and with faults, byte for byte", async () => {
+  const bits = Reason.acceleration | Reason.barrier;
+  for (const unit of ["rad", "rad/s", "N*m"]) {
+    const spec = { ...knownSpec, action: [{ ...knownSpec.action[0], unit }] };
+    const bytes = await exportPolicy(randomPolicy(3, spec, [16], 3));
+    const joint = knowing.joints!["joint_position"] as EndedJoint;
+    const strong = { ...joint, ...(unit === "N*m" && { acceleration: 21 }) };
+    const choices = { ...knowing, joints: { joint_position: strong } };
+    const run = [bytes, 2000, () => {}, { spec, choices }] as const;
+    const { path } = await recordRun(`knowing-${strong.acceleration ?? unit.length}`, ...run);
+    const log = readLog(path);
+    let met = 0;
+    for (const { reasons } of log.steps()) met |= reasons;
+    const seen = Reason.jointPosition | Reason.jointVelocity | Reason.jointEffort;
+    assert.equal(met & (bits | seen), bits | seen);
+    const { equal, steps } = await replayLog(log, bytes);
+    assert.deepEqual({ equal, steps }, { equal: true, steps: 2000 });
+  }
+});
+
+test("replay: with an acceleration a lost step leaves three unverified, and no more", async () => {
+  const bytes = await exportPolicy(randomPolicy(3, knownSpec, [16], 3));
+  const drop = ({ seq }: Step): unknown => (seq % 20 === 10 ? "lost" : undefined);
+  const recorded = { spec: knownSpec, choices: knowing };
+  const run = [bytes, 2000, drop, recorded] as const;
+  const { path } = await recordRun("knowing-holed", ...run);
+  const { equal, differing, unverified } = await replayLog(readLog(path), bytes);
+  assert.deepEqual([equal, differing], [true, 0]);
+  assert.ok(unverified > 0 && unverified <= 3 * 100, `${unverified}`);
+});
+
+test("replay: a log from before joints were described is still replayed", async () => {
+  const bytes = await exportPolicy(randomPolicy(3));
+  const { path } = await recordRun("old", bytes, 100, () => {});
+  const log = readLog(path);
+  const limits = JSON.parse(log.metadata.get("limits")!) as object;
+  assert.deepEqual(Object.keys(limits), ["action", "ageUsMax"]);
+  assert.equal((await replayLog(log, bytes)).equal, true);
 });
 
 test("replay: steps that a log lacks are reckoned with, or leave others unverified", async () => {

@@ -135,6 +135,29 @@ test("robot: held against a policy, each wrong name and value is told at its pla
   ]);
 });
 
+test("robot: what is wrong with a joint is told at its place, once, whatever else is", () => {
+  const lines = [
+    ...serial,
+    "limits:",
+    "  pan_position: { low: 2 }",
+    "  lift_position: { high: 0.5 }",
+    "joints:",
+    "  pan_position:",
+    "    { position: pan_position, velocity: nowhere, low: -1, high: 1, deceleration: 3 }",
+    "  lift_position: { unlimited: true }",
+  ];
+  matches(told(lines, spec), [
+    /^4:17 limits: "pan_position" has the limits \[2, 1\]/,
+    /^8:\d+ joints: "pan_position": velocity: the device tells no "nowhere"/,
+  ]);
+  matches(told([...serial, "joints: { pan_position: { unlimited: true } }"], spec), [
+    /^3:9 joints: "lift_position": it is missing: describe all joints, or none/,
+  ]);
+  matches(told([...serial, "joints: { a: { unlimited: true, lo: 1 } }"]), [
+    /^3:\d+ unknown key "joints.a.lo": is it low\?/,
+  ]);
+});
+
 test("robot: what a link cannot carry is told before it is opened", () => {
   const servos = [
     "robot: a",

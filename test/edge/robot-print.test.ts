@@ -5,6 +5,7 @@ import { Rng } from "../../src/core/rng.ts";
 import type { Channel, Spec } from "../../src/core/spec.ts";
 import { commandTtlUs, limitsOfRobot, parseRobot, type Robot } from "../../src/edge/robot.ts";
 import { effectiveRobot, fileOf, printRobot } from "../../src/edge/robot-print.ts";
+import type { JointChoice } from "../../src/safety/joint.ts";
 
 const path = "robot.yaml";
 
@@ -51,6 +52,14 @@ function linkText(rng: Rng, kind: number): string {
   ][kind];
 }
 
+function jointsText(rng: Rng): string {
+  const beyond = rng.below(2) === 0 ? "" : `, beyondMax: ${numberOf(rng, 0.01, 0.5)}`;
+  const effort = rng.below(2) === 0 ? "" : ", effort: pan_current, effortMax: 3";
+  const ended = `position: pan_position, velocity: pan_velocity, low: -0.7, high: 0.4${beyond}`;
+  const other = "lift: { unlimited: true }";
+  return `joints: { pan_torque: { ${ended}, deceleration: 8${effort} }, ${other} }`;
+}
+
 function robotText(rng: Rng, kind: number): string {
   const limit = `{ low: ${-numberOf(rng, 0.1, 1)}, high: ${numberOf(rng, 0.1, 1)} }`;
   const speed = numberOf(rng, 0.02, 0.4);
@@ -64,6 +73,7 @@ function robotText(rng: Rng, kind: number): string {
       rng,
       `limits: { pan_position: ${limit}, "odd name": { rateMax: 3 } }`.slice(0, bridge ? 999 : 0),
     ),
+    maybe(rng, jointsText(rng)),
     maybe(rng, bridge ? "stops: { a: off, b: { hold: no }, c: ramp_to_zero }" : ""),
     maybe(
       rng,
@@ -100,15 +110,34 @@ function channel(name: string, unit: string, low = -1, high = 1): Channel {
 }
 
 const servoSpec: Spec = {
-  observation: joints.map((joint) => channel(`${joint}_position`, "rad")),
+  observation: [
+    ...joints.map((joint) => channel(`${joint}_position`, "rad")),
+    channel("pan_velocity", "rad/s"),
+  ],
   action: joints.map((joint) => channel(`${joint}_position`, "rad")),
   periodUs: 20_000,
 };
 const torqueSpec: Spec = {
-  observation: [channel("pan_position", "rad")],
+  observation: [channel("pan_position", "rad"), channel("pan_velocity", "rad/s")],
   action: [channel("pan_torque", "N*m", -0.1, 0.3), channel("lift_torque", "N*m")],
   periodUs: 10_000,
 };
+
+/** A place or a torque with ends, and the others without. */
+function jointsOf(rng: Rng, { action, observation }: Spec): Robot["joints"] {
+  // At no more than it brakes by, a torque is safe for however long it acts.
+  const deceleration = numberOf(rng, 1, 9);
+  const ended = {
+    ...{ position: observation[0].name, velocity: "pan_velocity", low: -0.7, high: 0.4 },
+    deceleration,
+    ...(action[0].unit === "N*m" && { acceleration: numberOf(rng, 0.5, deceleration) }),
+    ...(rng.below(2) === 0 && { beyondMax: numberOf(rng, 0.01, 0.5) }),
+  };
+  const { length } = action;
+  const unlimited = Array.from({ length }, (): JointChoice => ({ unlimited: true }));
+  const joints = rng.below(4) === 0 ? unlimited : unlimited.with(0, ended);
+  return Object.fromEntries(action.map(({ name }, at) => [name, joints[at]]));
+}
 
 test("robot: what a file leaves out is filled in, and is the same once more", () => {
   for (let seed = 0; seed < 300; seed++) {
@@ -118,7 +147,8 @@ test("robot: what a file leaves out is filled in, and is the same once more", ()
     const whole = parseRobot(robotText(rng, kind), path);
     const [{ name }] = spec.action;
     const tight = { [name]: { high: 0.05, ...(spec === torqueSpec && { rateMax: 0.1 + seed }) } };
-    const robot = { ...whole, limits: rng.below(2) === 0 ? {} : tight };
+    const joints = rng.below(2) === 0 ? undefined : jointsOf(rng, spec);
+    const robot = { ...whole, limits: rng.below(2) === 0 ? {} : tight, joints, setpoints: [] };
     const filled = effectiveRobot(robot, spec, "p.onnx");
     const where = `seed ${seed}:\n${printRobot(filled)}`;
     assert.deepEqual(again(filled), filled, where);

@@ -21,6 +21,7 @@ import { startBroker } from "../../src/link/broker.ts";
 import type { Log } from "../../src/log/log.ts";
 import { readLog } from "../../src/log/reader.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
+import { limitsOf } from "../../src/safety/limits.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
@@ -125,7 +126,13 @@ test("run: who stands beyond its limits is named where arming is refused", async
   const link = { name: "arm", door: { serialPath: "" }, close: () => Promise.resolve() };
   const thread = { ended: new Promise(() => {}) } as unknown as ControlThread;
   const log = { path: "x.mcap" } as Log;
-  const run = new Run({ id: "x", spec: pendulumSpec }, status, link, log, thread);
+  const run = new Run(
+    { id: "x", spec: pendulumSpec, limits: limitsOf(pendulumSpec) },
+    status,
+    link,
+    log,
+    thread,
+  );
   const step = makeStep(pendulumSpec);
   step.reasons = Reason.beyondLimits;
   status.showFurthest(0, 0.9);

@@ -34,11 +34,18 @@ function robotText(port: string): string {
     return { id: at + 1, joint, zeroCounts: 2048, sign: at % 2 === 0 ? 1 : -1, maxSpeed: 2 };
   });
   const place = Object.fromEntries(servoArmSpec.action.map(({ name }, at) => [name, home[at]]));
+  // Where the policy may send them is where they end.
+  const ends = servoArmSpec.action.map(({ name, low, high }) => {
+    const velocity = name.replace("_position", "_velocity");
+    const strength = { deceleration: 15, velocityMax: 7 };
+    return [name, { position: name, velocity, low, high, ...strength }];
+  });
   // JSON is YAML.
   return JSON.stringify({
     robot: "arm",
     link: { feetech: { path: port, servos } },
     setpoints: targets.map((target, at) => ({ seconds: 3 * at, ...target })),
+    joints: Object.fromEntries(ends),
     start: { home: place, speed: 0.5, softSeconds: 0.4 },
     observationAgeMs: 900,
     commandTtlMs: 900,
@@ -113,6 +120,7 @@ test("servo-arm board: home, soft start, two targets reached, and replayed", asy
     const { home: homing, homed, arm, stop } = Happening;
     assert.deepEqual(happenings, [homing, homed, arm, stop]);
     assert.ok(report.deviceAtRest && report.refused === 0);
+    assert.equal(report.jointsWithEnds, 6);
     const log = readLog(report.logPath);
     const steps = Array.from(log.steps(), (step) => structuredClone(step));
     assertWayHome(steps.filter(({ mode }) => mode === Mode.homing));

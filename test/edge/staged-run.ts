@@ -5,6 +5,7 @@ import { Run } from "../../src/edge/run.ts";
 import { Request, State } from "../../src/edge/status.ts";
 import type { LogEvent } from "../../src/log/event.ts";
 import type { Log } from "../../src/log/log.ts";
+import { limitsOf } from "../../src/safety/limits.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { LoopStage } from "./loop-stage.ts";
 
@@ -39,7 +40,7 @@ export class StagedRun {
       .then(() => ({ linkLost: false, failure: null }));
     stage.status.setState(State.running);
     this.run = new Run(
-      { id: "x", spec: pendulumSpec },
+      { id: "x", spec: pendulumSpec, limits: limitsOf(pendulumSpec) },
       stage.status,
       link,
       log as unknown as Log,

@@ -73,7 +73,12 @@ test("supervisor: every cell of the table", () => {
     }
   }
   assert.equal(modeTable.length, modes.length);
-  for (const row of modeTable) assert.equal(row.length, happenings.length);
+  for (const row of modeTable) {
+    assert.equal(row.length, happenings.length);
+    for (const cell of row) assert.ok(cell === -1 || modes.includes(cell));
+  }
+  // They are the columns, and a log keeps them as numbers.
+  assert.deepEqual(happenings, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
 test("supervisor: a process that starts moves nothing", () => {
@@ -118,7 +123,18 @@ test("supervisor: every transition is recorded, the newest 64 kept", () => {
     supervisor.tell(at % 2 === 0 ? Happening.stop : Happening.reset, at);
   }
   assert.equal(supervisor.transitionCount, 100);
+  assert.equal(transitionsKept, 64);
   for (let index = 100 - transitionsKept; index < 100; index++) {
     assert.equal(supervisor.transition(index).timeUs, index);
   }
+});
+
+test("supervisor: what tells no reason has none, and what has not happened is blank", () => {
+  const supervisor = new Supervisor();
+  const { disarmed, stopped } = Mode;
+  const blank = { timeUs: 0, from: disarmed, happening: Happening.reset, to: disarmed, reason: 0 };
+  assert.deepEqual(supervisor.transition(0), blank);
+  supervisor.tell(Happening.stop, 3);
+  const stop = { timeUs: 3, from: disarmed, happening: Happening.stop, to: stopped, reason: 0 };
+  assert.deepEqual(supervisor.transition(0), stop);
 });

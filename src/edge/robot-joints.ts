@@ -1,0 +1,48 @@
+import * as v from "valibot";
+import type { JointChoice } from "../safety/joint.ts";
+
+const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
+const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
+const above = v.pipe(number, v.gtValue(0));
+
+const entries = {
+  unlimited: v.optional(v.literal(true, "give true, or leave it out")),
+  position: v.optional(text),
+  velocity: v.optional(text),
+  effort: v.optional(text),
+  low: v.optional(number),
+  high: v.optional(number),
+  deceleration: v.optional(above),
+  acceleration: v.optional(above),
+  beyondMax: v.optional(v.pipe(number, v.minValue(0))),
+  velocityMax: v.optional(above),
+  effortMax: v.optional(above),
+};
+type Key = keyof typeof entries;
+
+/** What a joint with ends must have, and what one without must not. */
+const needed: readonly Key[] = ["position", "velocity", "low", "high", "deceleration"];
+const ofEnds: readonly Key[] = ["position", "low", "high", "deceleration", "acceleration"];
+
+const jointSchema = v.pipe(
+  v.strictObject(entries),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const joint = dataset.value;
+    const given = (key: Key): boolean => joint[key] !== undefined;
+    if (joint.unlimited) {
+      const wrong = [...ofEnds, "beyondMax" as const].find(given);
+      if (wrong !== undefined) addIssue({ message: `it is unlimited: leave ${wrong} out` });
+      return;
+    }
+    const missing = needed.find((key) => !given(key));
+    if (missing === undefined) return;
+    addIssue({ message: `${missing} is missing; a joint without ends is unlimited: true` });
+  }),
+);
+
+/** `joints` of a robot file: by the name of the action, whole or unlimited. */
+export const jointsSchema: v.GenericSchema<unknown, Record<string, JointChoice>> = v.pipe(
+  v.record(v.string(), jointSchema),
+  v.transform((joints) => joints as Record<string, JointChoice>),
+);

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { reasonsOfStops, reportRows } from "../../src/cli/drive.ts";
+import { Mode, Reason } from "../../src/core/step.ts";
+import type { RunReport } from "../../src/edge/run.ts";
+import { Happening } from "../../src/safety/supervisor.ts";
+
+const spread = { p50: 1, p99: 2, p999: 3, max: 4 };
+const report = {
+  cycles: 9,
+  limited: 7,
+  limitedBy: { range: 0, rate: 3, acceleration: 0, barrier: 5 },
+  refused: 1,
+  jointsWithEnds: 2,
+  protection: { gates: ["a", "b"], silence: "c" },
+  times: { total: spread, lateness: spread, age: spread, roundTrip: spread },
+  commands: [],
+  transitions: [
+    {
+      ...{ timeUs: 1, from: Mode.armed, happening: Happening.fault, to: Mode.stopped },
+      reason: Reason.jointVelocity | Reason.lateCycle,
+    },
+  ],
+  furthest: "lift_velocity by 0.500 rad/s",
+  linkLost: false,
+} as unknown as RunReport;
+
+function row(name: string, changed: Partial<RunReport> = {}): string | undefined {
+  return reportRows({ ...report, ...changed }).find(([first]) => first === name)?.[1];
+}
+
+test("report: what the gate bounded is told by its checks, and what it knows of joints", () => {
+  assert.equal(row("gate"), "limited 7 (rate 3, barrier 5), refused 1");
+  const limitedBy = { range: 0, rate: 0, acceleration: 0, barrier: 0 };
+  assert.equal(row("gate", { limited: 0, limitedBy }), "limited 0, refused 1");
+  assert.equal(row("joints"), "braked before their ends: 2");
+  const none = "not described: nothing brakes before their ends";
+  assert.equal(row("joints", { jointsWithEnds: null }), none);
+});
+
+test("report: a stop for what was seen names the observation", () => {
+  assert.deepEqual(reasonsOfStops(report), [
+    "lateCycle, jointVelocity: lift_velocity by 0.500 rad/s",
+  ]);
+});

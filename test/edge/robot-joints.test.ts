@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { SinewError } from "../../src/core/errors.ts";
+import type { Spec } from "../../src/core/spec.ts";
+import { limitsOfRobot, parseRobot } from "../../src/edge/robot.ts";
+
+const spec: Spec = {
+  observation: [
+    { name: "lift_position", unit: "rad", low: -4, high: 4 },
+    { name: "lift_velocity", unit: "rad/s", low: -8, high: 8 },
+    { name: "wheel_velocity", unit: "rad/s", low: -40, high: 40 },
+    { name: "target", unit: "rad", low: -4, high: 4 },
+  ],
+  action: [
+    { name: "lift_position", unit: "rad", low: -2, high: 2 },
+    { name: "wheel_torque", unit: "N*m", low: -2, high: 2 },
+  ],
+  periodUs: 20_000,
+};
+const serial = "robot: arm-1\nlink: { serial: { path: /dev/ttyACM0 } }\n";
+const joints = `joints:
+  lift_position:
+    position: lift_position
+    velocity: lift_velocity
+    low: -1
+    high: 1.5
+    deceleration: 6
+    velocityMax: 3
+  wheel_torque: { unlimited: true, velocity: wheel_velocity, velocityMax: 30 }
+`;
+
+function refuses(source: string, line: RegExp): void {
+  assert.throws(
+    () => parseRobot(source, "robot.yaml"),
+    (error: unknown) => {
+      assert.ok(error instanceof SinewError);
+      assert.equal(error.code, "robot-file");
+      assert.match(error.message, line);
+      return true;
+    },
+  );
+}
+
+test("robot: joints are tied to what is seen of them, and an action acts until it expires", () => {
+  const limits = limitsOfRobot(parseRobot(serial + joints, "robot.yaml"), spec);
+  assert.deepEqual(limits.action, [
+    { low: -1, high: 1.5, rateMax: 200 },
+    { low: -2, high: 2, rateMax: 200 },
+  ]);
+  assert.deepEqual(limits.seen, [
+    { quantity: "velocity", at: 1, low: -3, high: 3 },
+    { quantity: "position", at: 0, low: -1.075, high: 1.575 },
+    { quantity: "velocity", at: 2, low: -30, high: 30 },
+  ]);
+  const [ends, none] = limits.ends!;
+  const tie = { drive: "position", positionAt: 0, velocityAt: 1, low: -1, high: 1.5 };
+  assert.deepEqual(ends, { ...tie, deceleration: 6 });
+  assert.equal(none, null);
+  assert.equal(limits.actsUs, 40_000);
+  const patient = parseRobot(`${serial}${joints}commandTtlMs: 70\n`, "robot.yaml");
+  assert.equal(limitsOfRobot(patient, spec).actsUs, 70_000);
+});
+
+test("robot: a file that describes no joints is as it was", () => {
+  const limits = limitsOfRobot(parseRobot(serial, "robot.yaml"), spec);
+  assert.deepEqual(Object.keys(limits), ["action", "ageUsMax"]);
+});
+
+test("robot: an acceleration of an action", () => {
+  const source = `${serial}limits: { wheel_torque: { accelerationMax: 900 } }\n`;
+  const limits = limitsOfRobot(parseRobot(source, "robot.yaml"), spec);
+  assert.equal(limits.action[1].accelerationMax, 900);
+  refuses(
+    `${serial}limits: { wheel_torque: { accelerationMax: fast } }\n`,
+    /:3:44: .*give a number/,
+  );
+});
+
+test("robot: a joint that is described by half is refused by line and column", () => {
+  const instead = (from: string, to: string, line: RegExp): void => {
+    assert.ok(joints.includes(from));
+    refuses(serial + joints.replace(from, to), line);
+  };
+  const whole = /; a joint without ends is unlimited: true/;
+  for (const key of ["position: lift_position", "velocity: lift_velocity", "low: -1"]) {
+    const word = new RegExp(`:5:5: "joints.lift_position": ${key.split(":")[0]} is missing`);
+    instead(`    ${key}\n`, "", new RegExp(word.source + whole.source));
+  }
+  instead("    high: 1.5\n", "", /"joints.lift_position": high is missing/);
+  instead("    deceleration: 6\n", "", /"joints.lift_position": deceleration is missing/);
+  instead("unlimited: true", "unlimited: false", /:11:30: .*give true, or leave it out/);
+  instead("true", "true, low: 1", /:11:17: .* it is unlimited: leave low out/);
+  for (const key of [
+    "position: x",
+    "high: 1",
+    "deceleration: 1",
+    "acceleration: 1",
+    "beyondMax: 1",
+  ]) {
+    const [word] = key.split(":");
+    instead("true", `true, ${key}`, new RegExp(`it is unlimited: leave ${word} out`));
+  }
+  instead("low: -1", "low: end", /:7:10: "joints.lift_position.low": give a number/);
+  instead("velocityMax: 3", "velocityMax: 0", /:10:18: "joints.lift_position.velocityMax"/);
+  instead("velocityMax: 3", "beyondMax: -1", /:10:16: "joints.lift_position.beyondMax"/);
+  instead("velocityMax: 3", "speed: 3", /:10:5: unknown key "joints.lift_position.speed"/);
+});
+
+test("robot: what the host itself observes tells of no joint", () => {
+  const setpoints = "setpoints: [{ seconds: 0, target: 1 }]\n";
+  const tied = joints.replace("position: lift_position", "position: target");
+  const robot = parseRobot(serial + setpoints + tied, "robot.yaml");
+  assert.throws(() => limitsOfRobot(robot, spec), /the device tells no "target", but lift_pos/);
+  limitsOfRobot(parseRobot(serial + tied, "robot.yaml"), spec);
+});
+
+const arm = `robot: arm-1
+link:
+  feetech:
+    path: /dev/ttyACM0
+    servos:
+      - { id: 1, joint: lift, zeroCounts: 2048, maxSpeed: 0.5 }
+`;
+const armSpec: Spec = { ...spec, action: [spec.action[0]] };
+const lift = joints.slice(0, joints.indexOf("  wheel"));
+
+test("robot: the gate moves a servo's goal as fast as the driver does, where it brakes it", () => {
+  const rateOf = (source: string): number | undefined => {
+    return limitsOfRobot(parseRobot(source, "robot.yaml"), armSpec).action[0].rateMax;
+  };
+  assert.equal(rateOf(arm), 200);
+  assert.equal(rateOf(arm + lift), 0.5);
+  const limits = (rateMax: number): string =>
+    `limits: { lift_position: { rateMax: ${rateMax} } }\n`;
+  assert.equal(rateOf(arm + lift + limits(0.2)), 0.2);
+  assert.equal(rateOf(arm + lift + limits(2)), 0.5);
+  const both = "limits: { lift_position: { high: 1, accelerationMax: 4 } }\n";
+  const [made] = limitsOfRobot(parseRobot(arm + lift + both, "robot.yaml"), armSpec).action;
+  assert.deepEqual(made, { low: -1, high: 1, rateMax: 0.5, accelerationMax: 4 });
+  assert.equal(rateOf(`${arm}joints: { lift_position: { unlimited: true } }\n`), 0.5);
+});
+
+test("robot: a servo has a rate and an acceleration only where its place is known", () => {
+  for (const key of ["rateMax", "accelerationMax"]) {
+    const limits = `limits: { lift_position: { ${key}: 2 } }\n`;
+    const refusal = new RegExp(
+      `"limits.lift_position.${key}": servos have no ${key}: give maxSpeed`,
+    );
+    refuses(arm + limits, refusal);
+    refuses(`${arm}joints: { lift_position: { unlimited: true } }\n${limits}`, refusal);
+    parseRobot(arm + lift + limits, "robot.yaml");
+    const odrive = arm.replace("feetech", "odrive").replace(/servos:\n.*\n/, "axes: [$]\n");
+    const motor = odrive.replace("$", "{ axis: 0, joint: lift }");
+    refuses(motor + limits, new RegExp(`a position has no ${key}: give maxSpeed to its motor`));
+    parseRobot(motor + lift + limits, "robot.yaml");
+  }
+});
+
+test("robot: the joints of the documentation are joints", () => {
+  const text = readFileSync("docs/robot.md", "utf8");
+  const [, example] = /```yaml\n(joints:[\s\S]*?)```/.exec(text)!;
+  const told: Spec = {
+    observation: [
+      { name: "pole_angle", unit: "rad", low: -4, high: 4 },
+      { name: "pole_velocity", unit: "rad/s", low: -9, high: 9 },
+      { name: "pole_current", unit: "A", low: -5, high: 5 },
+      { name: "wheel_speed", unit: "rad/s", low: -90, high: 90 },
+    ],
+    action: [
+      { name: "pole_torque", unit: "N*m", low: -2, high: 2 },
+      { name: "wheel_velocity", unit: "rad/s", low: -90, high: 90 },
+    ],
+    periodUs: 20_000,
+  };
+  const { ends, seen } = limitsOfRobot(parseRobot(serial + example, "robot.yaml"), told);
+  assert.deepEqual([ends![0]!.deceleration, ends![1]], [8, null]);
+  assert.equal(seen!.length, 4);
+});
