@@ -37,18 +37,31 @@ function gauge(angle: number): string {
   return `[${"-".repeat(at)}O${"-".repeat(24 - at)}]`;
 }
 
+/** What is measured of each cycle, as people call it. */
+const timeNames = {
+  lateness: "lateness",
+  total: "loop",
+  read: "  read",
+  decide: "  decide",
+  guard: "  guard",
+  write: "  write",
+  log: "log",
+  age: "observation age",
+  roundTrip: "round trip",
+} as const satisfies Record<keyof RunReport["times"], string>;
+
 /** The report of a run as rows of a table. */
 export function reportRows(report: RunReport): string[][] {
-  const { total, lateness, age, roundTrip } = report.times;
   const us = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(0)} us` : "-");
-  const spread = ({ p50, p99, max }: typeof total): string =>
-    `p50 ${us(p50)}, p99 ${us(p99)}, max ${us(max)}`;
+  const times = Object.entries(timeNames).map(([name, title]) => {
+    const { p50, p99, p999, max } = report.times[name as keyof typeof timeNames];
+    const [middle, late, rare, most] = [p50, p99, p999, max].map(us);
+    return [title, `p50 ${middle}, p99 ${late}, p99.9 ${rare}, max ${most}`];
+  });
   const rows = [
     ["cycles", `${report.cycles}, missed ${report.missed}, skipped ${report.skipped}`],
-    ["loop", spread(total)],
-    ["lateness", spread(lateness)],
-    ["observation age", spread(age)],
-    ["round trip", spread(roundTrip)],
+    ["real time", report.realTime.line],
+    ...times,
     ["gate", `limited ${report.limited}${limitedBy(report)}, refused ${report.refused}`],
     ["joints", jointsLine(report)],
     ["log", `${report.steps} steps, dropped ${report.droppedSteps}: ${report.logPath}`],

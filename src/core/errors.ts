@@ -31,6 +31,7 @@ export type ErrorCode =
   | "broker"
   | "board"
   | "handshake"
+  | "real-time"
   | "command"
   | "ctl";
 

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
+import type { RealTime } from "./real-time.ts";
 import type { LogDoor, LoopWord, LoopWork } from "./worker.ts";
 
 /** How the control thread ended. */
@@ -11,8 +12,8 @@ export interface ThreadEnd {
 
 /** The main thread's hold on the thread that runs the loop. */
 export class ControlThread {
-  /** Settles when the device has accepted the contract; rejects with what the thread threw. */
-  readonly ready: Promise<void>;
+  /** Settles when the device has accepted the contract, with how this thread runs; rejects with what the thread threw. */
+  readonly ready: Promise<RealTime>;
   /** Settles when the thread is over. */
   readonly ended: Promise<ThreadEnd>;
   readonly #worker: Worker;
@@ -27,7 +28,7 @@ export class ControlThread {
         reject(new SinewError(code, line));
       };
       worker.on("message", (said: LoopWord) => {
-        if (said.word === "ready") resolve();
+        if (said.word === "ready") resolve(said.realTime);
         else if (said.word === "ended") end = { linkLost: said.linkLost, failure: null };
         else fail(said.code, said.message);
       });

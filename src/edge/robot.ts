@@ -9,6 +9,7 @@ import type { LinkChoice } from "../link/link.ts";
 import type { DynamixelLine, ServoLine } from "../link/servo-joints.ts";
 import type { JointChoice } from "../safety/joint.ts";
 import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
+import type { RealTimeChoice } from "./real-time.ts";
 import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
@@ -127,6 +128,10 @@ const robotSchema = v.strictObject({
   commandTtlMs: v.optional(milliseconds),
   observationAgeMs: v.optional(milliseconds),
   onMiss: v.optional(v.picklist(["coast", "hold", "stop"], "give coast, hold or stop"), "coast"),
+  realTime: v.optional(
+    v.picklist(["auto", "off", "required"], "give auto, off or required"),
+    "auto",
+  ),
   log: v.optional(v.strictObject({ directory: v.optional(text, "logs") }), {}),
 });
 
@@ -153,6 +158,8 @@ export interface Robot {
   readonly observationAgeMs: number | undefined;
   /** What to do in the first cycle after some that were skipped. */
   readonly onMiss: MissPolicy;
+  /** Whether the control thread asks to go before other programs. */
+  readonly realTime: RealTimeChoice;
   readonly log: { readonly directory: string };
 }
 
@@ -193,7 +200,7 @@ function robotOf(
   fail: (keys: readonly (string | number)[], line: string) => void,
 ): Robot {
   const { robot, link, policy, limits, joints, stops, setpoints, log } = output;
-  const { commandTtlMs, observationAgeMs, onMiss } = output;
+  const { commandTtlMs, observationAgeMs, onMiss, realTime } = output;
   const line = link.feetech ?? link.dynamixel;
   if (line !== undefined && stops !== undefined) {
     fail(["stops"], "stops: servos hold their place on a stop: leave it out");
@@ -209,7 +216,7 @@ function robotOf(
   }
   const choice = choiceOf(link, robot);
   const start = startOf(output.start, choice, fail);
-  const times = { commandTtlMs, observationAgeMs, onMiss };
+  const times = { commandTtlMs, observationAgeMs, onMiss, realTime };
   return {
     ...{ path, robot, link: choice, policy, limits: choices, joints, stops },
     ...{ setpoints, start, ...times, log },

@@ -14,6 +14,7 @@ import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
 import { armWithinUs } from "./loop.ts";
+import type { RealTime } from "./real-time.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot } from "./robot.ts";
 import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
@@ -26,9 +27,20 @@ export interface RunOptions {
   readonly startedAt: string;
 }
 
+/** What is known of a run as it begins. */
+export interface RunFacts {
+  readonly policyId: string;
+  readonly spec: Spec;
+  readonly limits: Limits;
+  /** What the machine granted the control thread. */
+  readonly realTime: RealTime;
+}
+
 /** What a run did. */
 export interface RunReport {
   readonly policyId: string;
+  /** What the machine granted the control thread. */
+  readonly realTime: RealTime;
   /** When the run began, microseconds of the host's monotonic clock. */
   readonly startUs: number;
   readonly cycles: number;
@@ -83,6 +95,8 @@ export class Run {
   readonly policyId: string;
   /** The file while it is being written. */
   readonly logPath: string;
+  /** What the machine granted the control thread. */
+  readonly realTime: RealTime;
   readonly status: Status;
   readonly #link: Link;
   readonly #log: Log;
@@ -92,16 +106,11 @@ export class Run {
   readonly #commands: LogEvent[] = [];
   #arming = false;
 
-  constructor(
-    policy: { readonly id: string; readonly spec: Spec; readonly limits: Limits },
-    status: Status,
-    link: Link,
-    log: Log,
-    thread: ControlThread,
-  ) {
-    this.spec = policy.spec;
-    this.policyId = policy.id;
-    this.#limits = policy.limits;
+  constructor(facts: RunFacts, status: Status, link: Link, log: Log, thread: ControlThread) {
+    this.spec = facts.spec;
+    this.policyId = facts.policyId;
+    this.#limits = facts.limits;
+    this.realTime = facts.realTime;
     this.status = status;
     this.logPath = log.path;
     this.#link = link;
@@ -193,6 +202,7 @@ export class Run {
     }
     return {
       policyId: this.policyId,
+      realTime: this.realTime,
       startUs: this.#startUs,
       cycles: this.status.count(Count.cycles),
       missed: this.status.count(Count.missed),
@@ -263,8 +273,8 @@ export class Run {
 
 /**
  * Loads a policy, opens the robot's link, shakes hands and starts the loop, disarmed. Throws
- * `SinewError`: "policy-file", "proof", "robot-file", "port", "broker", "log-file", "handshake"
- * where nothing answers, "contract-mismatch" naming the channel where the device is made for
+ * `SinewError`: "policy-file", "proof", "robot-file", "port", "broker", "log-file", "real-time" where
+ * it is required and not granted, "handshake" where nothing answers, "contract-mismatch" naming the channel where the device is made for
  * another policy or stops otherwise than the robot file asks.
  */
 export async function startRun(options: RunOptions): Promise<Run> {
@@ -294,10 +304,11 @@ export async function startRun(options: RunOptions): Promise<Run> {
     stops: robot.stops,
     ttlUs,
     onMiss: robot.onMiss,
+    realTime: robot.realTime,
     status: status.shared,
   });
   try {
-    await thread.ready;
+    const realTime = await thread.ready;
     const log = await openLog({
       directory: robot.log.directory,
       name: `${robot.robot}-${startedAt.replaceAll(/[:.]/g, "-")}`,
@@ -309,6 +320,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
         limits: JSON.stringify(limits),
         commandTtlUs: JSON.stringify(ttlUs),
         onMiss: robot.onMiss,
+        realTime: realTime.line,
         ...(start !== undefined && { start: JSON.stringify(start) }),
         ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),
         startedAt,
@@ -316,7 +328,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     });
     thread.start(log);
     status.setState(State.running);
-    return new Run({ id: policy.id, spec, limits }, status, link, log, thread);
+    return new Run({ policyId: policy.id, spec, limits, realTime }, status, link, log, thread);
   } catch (error) {
     await thread.kill();
     await link.close();

@@ -9,14 +9,15 @@ export const Measure = {
   decide: 1,
   guard: 2,
   write: 3,
+  log: 4,
   /** From the start of the cycle to the command being sent. */
-  total: 4,
+  total: 5,
   /** From when the cycle should have started to when it did. */
-  lateness: 5,
+  lateness: 6,
   /** Of the observation, at the start of the cycle. */
-  age: 6,
+  age: 7,
   /** From a command to the device's acknowledgement, or of a clock message. */
-  roundTrip: 7,
+  roundTrip: 8,
 } as const;
 export type Measure = (typeof Measure)[keyof typeof Measure];
 const measureCount = Object.keys(Measure).length;

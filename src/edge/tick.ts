@@ -8,7 +8,7 @@ import type { Setpoints } from "./setpoints.ts";
 import type { Start } from "./start.ts";
 
 /** The parts of a cycle whose times are measured, in order. */
-export const Stage = { read: 0, decide: 1, guard: 2, write: 3 } as const;
+export const Stage = { read: 0, decide: 1, guard: 2, write: 3, log: 4 } as const;
 export type Stage = (typeof Stage)[keyof typeof Stage];
 
 /**
@@ -144,6 +144,7 @@ function send({ device, step, ttlUs }: Cycle): void {
   device.write(step.action, step.validUntilUs);
 }
 
-function log({ log, step }: Cycle): void {
+function log({ log, meter, step }: Cycle): void {
   log.append(step);
+  meter.lap(Stage.log);
 }

@@ -13,6 +13,7 @@ import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
 import { Supervisor } from "../safety/supervisor.ts";
 import { Loop, shakeHands } from "./loop.ts";
+import { askRealTime, type RealTime, type RealTimeChoice } from "./real-time.ts";
 import { type Setpoint, Setpoints, specOfDevice } from "./setpoints.ts";
 import { Start, type StartChoice } from "./start.ts";
 import { Status } from "./status.ts";
@@ -31,6 +32,7 @@ export interface LoopWork {
   readonly stops: Readonly<Record<string, StopChoice>> | undefined;
   readonly ttlUs: number;
   readonly onMiss: MissPolicy;
+  readonly realTime: RealTimeChoice;
   readonly status: SharedArrayBuffer;
 }
 
@@ -42,7 +44,7 @@ export interface LogDoor {
 
 /** What it says: `ready`, upon which it is sent the log's door, then `ended`; or `failed`. */
 export type LoopWord =
-  | { readonly word: "ready" }
+  | { readonly word: "ready"; readonly realTime: RealTime }
   | { readonly word: "ended"; readonly linkLost: boolean }
   | { readonly word: "failed"; readonly code: ErrorCode; readonly message: string };
 
@@ -59,10 +61,11 @@ async function work(given: LoopWork): Promise<void> {
   const clock = monotonicClock();
   const driving = deployed(loaded);
   const { spec } = driving;
+  const realTime = await realTimeFor(given);
   const device = openDevice(specOfDevice(spec, setpoints), door, clock, stops);
   try {
     if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name, door);
-    say({ word: "ready" });
+    say({ word: "ready", realTime });
     const { ring, events } = await logDoor;
     const rig = {
       clock,
@@ -84,6 +87,12 @@ async function work(given: LoopWork): Promise<void> {
     device.close();
     await loaded.close();
   }
+}
+
+async function realTimeFor({ realTime: choice, name }: LoopWork): Promise<RealTime> {
+  const realTime = await askRealTime(choice);
+  if (realTime.granted || choice !== "required") return realTime;
+  throw new SinewError("real-time", `${name} requires real time: ${realTime.line}`);
 }
 
 function refusalOf(device: RobotDevice, name: string, door: Door): SinewError {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { reasonsOfStops, reportRows } from "../../src/cli/drive.ts";
 import { Mode, Reason } from "../../src/core/step.ts";
 import type { RunReport } from "../../src/edge/run.ts";
+import { Measure } from "../../src/edge/status.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 
 const spread = { p50: 1, p99: 2, p999: 3, max: 4 };
@@ -13,7 +14,8 @@ const report = {
   refused: 1,
   jointsWithEnds: 2,
   protection: { gates: ["a", "b"], silence: "c" },
-  times: { total: spread, lateness: spread, age: spread, roundTrip: spread },
+  realTime: { granted: false, line: "no, not on cp/m" },
+  times: Object.fromEntries(Object.keys(Measure).map((name) => [name, spread])),
   commands: [],
   transitions: [
     {
@@ -36,6 +38,12 @@ test("report: what the gate bounded is told by its checks, and what it knows of 
   assert.equal(row("joints"), "braked before their ends: 2");
   const none = "not described: nothing brakes before their ends";
   assert.equal(row("joints", { jointsWithEnds: null }), none);
+});
+
+test("report: each part of a cycle has its times, and what the machine granted is told", () => {
+  assert.equal(row("  decide"), "p50 1 us, p99 2 us, p99.9 3 us, max 4 us");
+  assert.equal(reportRows(report).filter(([, line]) => line?.startsWith("p50 1 us")).length, 9);
+  assert.equal(row("real time"), "no, not on cp/m");
 });
 
 test("report: a stop for what was seen names the observation", () => {

@@ -82,6 +82,7 @@ function robotText(rng: Rng, kind: number): string {
     maybe(rng, `start: { ${rng.below(2) === 0 ? home : "softSeconds: 0.25"} }`),
     maybe(rng, `commandTtlMs: ${numberOf(rng, 1, 1000)}`),
     maybe(rng, `observationAgeMs: ${numberOf(rng, 1, 1000)}`),
+    maybe(rng, `realTime: ${["auto", "off", "required"][rng.below(3)]}`),
     maybe(rng, `onMiss: ${["coast", "hold", "stop"][rng.below(3)]}`),
     maybe(rng, `log: { directory: "logs of ${rng.below(9)}" }`),
   ].join("");
@@ -187,6 +188,7 @@ test("robot: the file says what its owner may say, and nothing else", () => {
     link: { mqtt: { url: "mqtt://h:1", prefix: "sinew" } },
     limits: {},
     onMiss: "coast",
+    realTime: "auto",
     log: { directory: "logs" },
     setpoints: [{ seconds: 0, x: 1 }],
   });

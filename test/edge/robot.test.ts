@@ -61,6 +61,8 @@ test("robot: what is done about skipped cycles", () => {
   for (const onMiss of ["coast", "hold", "stop"]) {
     assert.equal(parseRobot(`${source}onMiss: ${onMiss}\n`, "robot.yaml").onMiss, onMiss);
   }
+  assert.equal(parseRobot(source, "robot.yaml").realTime, "auto");
+  refuses(`${source}realTime: yes\n`, /^robot\.yaml:3:11: "realTime": give auto, off or req/);
   refuses(`${source}onMiss: skip\n`, /^robot\.yaml:3:9: "onMiss": give coast, hold or stop/);
 });
 

@@ -127,7 +127,12 @@ test("run: who stands beyond its limits is named where arming is refused", async
   const thread = { ended: new Promise(() => {}) } as unknown as ControlThread;
   const log = { path: "x.mcap" } as Log;
   const run = new Run(
-    { id: "x", spec: pendulumSpec, limits: limitsOf(pendulumSpec) },
+    {
+      policyId: "x",
+      spec: pendulumSpec,
+      limits: limitsOf(pendulumSpec),
+      realTime: { granted: false, line: "no" },
+    },
     status,
     link,
     log,

@@ -40,7 +40,12 @@ export class StagedRun {
       .then(() => ({ linkLost: false, failure: null }));
     stage.status.setState(State.running);
     this.run = new Run(
-      { id: "x", spec: pendulumSpec, limits: limitsOf(pendulumSpec) },
+      {
+        policyId: "x",
+        spec: pendulumSpec,
+        limits: limitsOf(pendulumSpec),
+        realTime: { granted: false, line: "no" },
+      },
       stage.status,
       link,
       log as unknown as Log,
