@@ -32,11 +32,13 @@ const gainMin = 1e-6;
 /** How plans begin: a torque for how many steps, then the opposite one for how many. */
 const beginnings: readonly (readonly [number, number, number])[] = [
   [0, 0, 0],
-  ...[3, 5, 7, 10, 13, 16, 20].flatMap((steps) =>
-    [0, 5, 8, 11, 14, 17].flatMap((then): [number, number, number][] => [
-      [torqueMax, steps, then],
-      [-torqueMax, steps, then],
-    ]),
+  ...[2, 3, 4, 5, 6, 7, 8, 10, 12, 13, 14, 16, 17, 18, 20, 23].flatMap((steps) =>
+    [0, 3, 5, 8, 9, 11, 14, 15, 17, 20, 26, 32, 38, 44].flatMap(
+      (then): [number, number, number][] => [
+        [torqueMax, steps, then],
+        [-torqueMax, steps, then],
+      ],
+    ),
   ),
 ];
 

@@ -12,7 +12,10 @@ export interface ThreadEnd {
 
 /** The main thread's hold on the thread that runs the loop. */
 export class ControlThread {
-  /** Settles when the device has accepted the contract, with how this thread runs; rejects with what the thread threw. */
+  /**
+   * Settles when the device has accepted the contract, with what the machine granted the thread;
+   * rejects with what the thread threw.
+   */
   readonly ready: Promise<RealTime>;
   /** Settles when the thread is over. */
   readonly ended: Promise<ThreadEnd>;

@@ -273,9 +273,10 @@ export class Run {
 
 /**
  * Loads a policy, opens the robot's link, shakes hands and starts the loop, disarmed. Throws
- * `SinewError`: "policy-file", "proof", "robot-file", "port", "broker", "log-file", "real-time" where
- * it is required and not granted, "handshake" where nothing answers, "contract-mismatch" naming the channel where the device is made for
- * another policy or stops otherwise than the robot file asks.
+ * `SinewError`: "policy-file", "proof", "robot-file", "port", "broker", "log-file", "real-time"
+ * where it is required and not granted, "handshake" where nothing answers, "contract-mismatch"
+ * naming the channel where the device is made for another policy or stops otherwise than the robot
+ * file asks.
  */
 export async function startRun(options: RunOptions): Promise<Run> {
   const { robot, startedAt } = options;
