@@ -4,7 +4,11 @@
    A script line is "run US HEX" or "stall US HEX": time goes on by US microseconds, with every turn
    on time or with none until its end, and then the bytes HEX ("-" for none) come in. Each frame out
    is a line "NOW_US HEX". Exit code 2 on a line that is neither. */
+#ifdef __linux__
+#define _GNU_SOURCE /* ppoll */
+#else
 #define _POSIX_C_SOURCE 200809L
+#endif
 
 #include <errno.h>
 #include <poll.h>
@@ -53,6 +57,17 @@ static bool drain_tx(void) {
   return true;
 }
 
+/* Until one of `ends` is ready or `wait_us` have passed. */
+static int wait_for(struct pollfd *ends, nfds_t count, long wait_us) {
+#ifdef __linux__
+  const struct timespec wait = {.tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000};
+  return ppoll(ends, count, &wait, NULL);
+#else
+  /* Rounded up, as a turn too early would only spin. */
+  return poll(ends, count, (int)((wait_us + 999) / 1000));
+#endif
+}
+
 static const struct sinew_hal live_hal = {
     .now_us = monotonic_us, .tx = buffer_tx, .name = "native"};
 
@@ -65,8 +80,7 @@ static int run_live(void) {
     const long wait_us = sinew_reached(now_us, due_us) ? 0 : (long)(due_us - now_us);
     struct pollfd ends[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
                              {.fd = STDOUT_FILENO, .events = tx_length > 0 ? POLLOUT : 0}};
-    /* Rounded up, as a turn too early would only spin. */
-    if (poll(ends, 2, (int)((wait_us + 999) / 1000)) < 0 && errno != EINTR) return 1;
+    if (wait_for(ends, 2, wait_us) < 0 && errno != EINTR) return 1;
     if ((ends[1].revents & (POLLERR | POLLHUP)) != 0) return 0;
     if ((ends[1].revents & POLLOUT) != 0 && !drain_tx()) return 0;
     if ((ends[0].revents & (POLLIN | POLLHUP)) == 0) continue;

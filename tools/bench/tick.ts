@@ -1,8 +1,9 @@
 import { strict as assert } from "node:assert";
 import { monotonicClock } from "../../src/core/clock.ts";
+import type { Spec } from "../../src/core/spec.ts";
 import { makeStep } from "../../src/core/step.ts";
 import { Start } from "../../src/edge/start.ts";
-import { type Cycle, tick } from "../../src/edge/tick.ts";
+import { type Cycle, Stage, tick } from "../../src/edge/tick.ts";
 import { BridgeDevice } from "../../src/link/device.ts";
 import { memoryPorts } from "../../src/link/memory.ts";
 import { StepRecord } from "../../src/log/record.ts";
@@ -24,34 +25,60 @@ const ticksBefore = 500;
 
 export const bench: Bench = {
   title:
-    "One control cycle, us: read a state frame, infer (ONNX, 3-64-64-1), gate, write a command " +
-    "frame, append to the log's ring, over a link in memory, without a pause between cycles.",
+    "One control cycle, us: read a state frame, infer (ONNX), gate, write a command frame, " +
+    "append to the log's ring, over a link in memory, without a pause between cycles. " +
+    "command: from its start to the command being written.",
   rounds: 5,
   run,
 };
 
+/** HalfCheetah's sizes, at the pendulum's period. */
+const cheetahSpec: Spec = {
+  observation: Array.from({ length: 17 }, (_, at) => {
+    return { name: `o${at}`, unit: "1", low: -10, high: 10 };
+  }),
+  action: Array.from({ length: 6 }, (_, at) => {
+    return { name: `a${at}`, unit: "N*m", low: -1, high: 1 };
+  }),
+  periodUs: pendulumSpec.periodUs,
+};
+const shares: Readonly<Record<string, number>> = { p50: 0.5, p99: 0.99, "p99.9": 0.999 };
+
 async function* run({ rounds }: BenchOptions): AsyncGenerator<BenchResult> {
-  const shares = { p50: 0.5, p99: 0.99, "p99.9": 0.999 };
-  const found: Record<string, number[]> = { p50: [], p99: [], "p99.9": [] };
-  const policy = await loadPolicy(await exportPolicy(randomPolicy(1)));
-  for (let round = 0; round < rounds; round++) {
-    const times = await oneRound(policy);
-    for (const [name, share] of Object.entries(shares)) {
-      found[name].push(times[Math.ceil(times.length * share) - 1]);
-    }
-  }
+  yield* casesOf("3-64-64-1", pendulumSpec, [64, 64], rounds);
+  yield* casesOf("17-256-256-6", cheetahSpec, [256, 256], rounds);
+}
+
+async function* casesOf(
+  name: string,
+  spec: Spec,
+  hidden: readonly number[],
+  rounds: number,
+): AsyncGenerator<BenchResult> {
+  const policy = await loadPolicy(await exportPolicy(randomPolicy(1, spec, hidden)));
+  const found: Times[] = [];
+  for (let round = 0; round < rounds; round++) found.push(await oneRound(spec, policy));
   await policy.close();
-  for (const [name, ours] of Object.entries(found)) {
-    yield { case: name, unit: "us", ours, peers: {} };
+  for (const what of ["cycle", "command"] as const) {
+    for (const [share, value] of Object.entries(shares)) {
+      const ours = found.map((times) => times[what][Math.ceil(ticksPerRound * value) - 1]);
+      yield { case: `${name}, ${what} ${share}`, unit: "us", ours, peers: {} };
+    }
   }
 }
 
-/** The times of a round's cycles in microseconds, sorted. */
-async function oneRound(policy: Cycle["policy"]): Promise<Float64Array> {
+/** A round's times in microseconds, sorted. */
+interface Times {
+  readonly cycle: Float64Array;
+  /** From the start of a cycle to its command being written. */
+  readonly command: Float64Array;
+}
+
+async function oneRound(spec: Spec, policy: Cycle["policy"]): Promise<Times> {
   const clock = monotonicClock();
   const [near, far] = memoryPorts();
-  const desk = new DeskDevice(pendulumSpec, far);
-  const device = new BridgeDevice(pendulumSpec, near, new Session(pendulumSpec));
+  const desk = new DeskDevice(spec, far);
+  const device = new BridgeDevice(spec, near, new Session(spec));
   const turn = (): void => {
     desk.turn(clock.now());
     device.poll(clock.now());
@@ -62,29 +89,40 @@ async function oneRound(policy: Cycle["policy"]): Promise<Float64Array> {
   const supervisor = new Supervisor();
   supervisor.tell(Happening.arm, clock.now());
   const slots = 2 * (ticksBefore + ticksPerRound);
-  const ring = makeRing(new StepRecord(pendulumSpec).size, slots);
+  const ring = makeRing(new StepRecord(spec).size, slots);
+  let writtenUs = 0;
   const cycle: Cycle = {
     clock,
     device,
     policy,
     setpoints: { fill: () => {} },
-    approach: new Start(pendulumSpec, limitsOf(pendulumSpec), undefined),
-    guard: new Guard(pendulumSpec, limitsOf(pendulumSpec)),
+    approach: new Start(spec, limitsOf(spec), undefined),
+    guard: new Guard(spec, limitsOf(spec)),
     supervisor,
-    log: new RingProducer(ring, pendulumSpec),
-    meter: { lap: () => {} },
+    log: new RingProducer(ring, spec),
+    meter: {
+      lap: (stage) => {
+        if (stage === Stage.write) writtenUs = clock.now();
+      },
+    },
     ttlUs: 900_000,
     onMiss: "coast",
-    step: makeStep(pendulumSpec),
+    step: makeStep(spec),
   };
-  const times = new Float64Array(ticksPerRound);
+  const times = {
+    cycle: new Float64Array(ticksPerRound),
+    command: new Float64Array(ticksPerRound),
+  };
   for (let seq = -ticksBefore; seq < ticksPerRound; seq++) {
     desk.turn(clock.now());
     const startUs = clock.now();
     await tick(cycle, seq + ticksBefore, false);
-    if (seq >= 0) times[seq] = clock.now() - startUs;
+    if (seq < 0) continue;
+    times.cycle[seq] = clock.now() - startUs;
+    times.command[seq] = writtenUs - startUs;
   }
   assert.ok(desk.accepted > ticksPerRound, "the device took the commands");
   assert.equal(cycle.step.reasons, 0);
-  return times.sort();
+  for (const each of Object.values(times)) each.sort();
+  return times;
 }

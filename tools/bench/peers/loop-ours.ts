@@ -1,0 +1,79 @@
+// Our loop, or the same schedule with nothing in it:
+//   node loop-ours.js <run|empty> <auto|off> <period, us> <seconds> <pty> <policy> <folder>
+// Prints the `Turns` of it. With "auto" it ends in an error where SCHED_FIFO is not granted.
+import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { monotonicClock } from "../../../src/core/clock.ts";
+import { Histogram, histogramBytes } from "../../../src/edge/histogram.ts";
+import { askRealTime, type RealTimeChoice } from "../../../src/edge/real-time.ts";
+import { parseRobot } from "../../../src/edge/robot.ts";
+import { startRun } from "../../../src/edge/run.ts";
+
+/** How a loop kept its times. */
+export interface Turns {
+  /** Cycles not begun before the next one was due, per cent of those that were due. */
+  readonly missed: number;
+  /** Cycles that had begun, and were not over when the next one was due, per cent. */
+  readonly late: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly p999Us: number;
+}
+
+const [, , what, realTime, period, duration, path, policy, folder] = process.argv;
+const periodUs = Number(period);
+const seconds = Number(duration);
+
+async function run(): Promise<Turns> {
+  const lines = [
+    "robot: bench",
+    `link: { serial: { path: ${path} } }`,
+    "commandTtlMs: 1000",
+    "observationAgeMs: 1000",
+    `realTime: ${realTime === "off" ? "off" : "required"}`,
+    `log: { directory: ${JSON.stringify(folder)} }`,
+  ];
+  const run = await startRun({
+    policy: { bytes: readFileSync(policy), path: policy },
+    robot: parseRobot(lines.join("\n"), "robot.yaml"),
+    startedAt: new Date().toISOString(),
+  });
+  await run.arm();
+  await delay(seconds * 1000);
+  const { cycles, missed, skipped, times, droppedSteps, transitions } = await run.close();
+  if (droppedSteps > 0) throw new Error(`the log lost ${droppedSteps} steps`);
+  if (transitions.length > 2) throw new Error("it stopped by itself");
+  const { p50, p99, p999 } = times.lateness;
+  const due = cycles + skipped;
+  return {
+    missed: (100 * skipped) / due,
+    late: (100 * (missed - skipped)) / due,
+    ...{ p50Us: p50, p99Us: p99, p999Us: p999 },
+  };
+}
+
+async function empty(): Promise<Turns> {
+  const { granted, line } = await askRealTime(realTime as RealTimeChoice);
+  if (realTime !== "off" && !granted) throw new Error(line);
+  const clock = monotonicClock();
+  const lateness = new Histogram(new ArrayBuffer(histogramBytes));
+  const endUs = clock.now() + seconds * 1e6;
+  let skipped = 0;
+  let cycles = 0;
+  for (let dueUs = clock.now() + periodUs; dueUs < endUs; dueUs += periodUs) {
+    clock.until(dueUs);
+    const behind = Math.floor((clock.now() - dueUs) / periodUs);
+    skipped += behind;
+    dueUs += behind * periodUs;
+    lateness.add(clock.now() - dueUs);
+    cycles++;
+  }
+  const { p50, p99, p999 } = lateness.percentiles();
+  const missed = (100 * skipped) / (cycles + skipped);
+  return { missed, late: 0, p50Us: p50, p99Us: p99, p999Us: p999 };
+}
+
+if (what !== undefined) {
+  const turns = await (what === "run" ? run() : empty());
+  process.stdout.write(`${JSON.stringify(turns)}\n`);
+}
