@@ -1,5 +1,6 @@
-// Builds the kernel's addons and its WebAssembly module from src/learn/kernel/core with zig's C
-// compiler, for all platforms on this one.
+// Builds the kernel's addons and its WebAssembly module from src/learn/kernel/core, and the
+// perceptron that drives robots from src/policy/perceptron, with zig's C compiler, for all platforms
+// on this one.
 //   node dist/tools/build-kernel.js [--check] [--only NAME]
 // --check builds into a temporary folder and exits 1 where a committed file differs by a byte.
 // Needs Python 3 and npm; installs the compiler and Node-API's headers below build/kernel.
@@ -16,7 +17,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 const zigVersion = "0.17.1";
 const headersVersion = "1.9.0";
@@ -24,6 +25,9 @@ const headersVersion = "1.9.0";
 /** What one file is built from: the core once for each kind of processor. */
 interface Target {
   readonly name: string;
+  /** Where the sources are, and where the file goes; the kernel's where they are left out. */
+  readonly from?: string;
+  readonly into?: string;
   readonly triple: string;
   readonly cores: readonly { readonly run: string; readonly flags: readonly string[] }[];
   readonly sources: readonly string[];
@@ -47,6 +51,13 @@ const addon = ["team.c", "addon.c"];
 const posix = ["-fPIC", "-D_GNU_SOURCE"];
 const elf = ["-shared", "-s", "-Wl,--build-id=none", "-lpthread"];
 const macho = ["-shared", "-s", "-Wl,-undefined,dynamic_lookup"];
+
+const simd = ["-msimd128", "-mbulk-memory"];
+const wasm = [
+  ...["-nostdlib", "-msimd128", "-mbulk-memory", "-Wl,--no-entry", "-Wl,--strip-all"],
+  ...["-Wl,--export=__heap_base", "-Wl,-z,stack-size=65536"],
+];
+const perceptron = "src/policy/perceptron";
 
 const targets: readonly Target[] = [
   {
@@ -79,11 +90,12 @@ const targets: readonly Target[] = [
     triple: "wasm32-freestanding",
     cores: [{ run: "kernel_run", flags: [] }],
     sources: ["wasm.c"],
-    compile: ["-msimd128", "-mbulk-memory"],
-    link: [
-      ...["-nostdlib", "-msimd128", "-mbulk-memory", "-Wl,--no-entry", "-Wl,--strip-all"],
-      ...["-Wl,--export=__heap_base", "-Wl,-z,stack-size=65536"],
-    ],
+    ...{ compile: simd, link: wasm },
+  },
+  {
+    name: "perceptron.wasm",
+    ...{ from: perceptron, into: perceptron, triple: "wasm32-freestanding", cores: [] },
+    ...{ sources: ["perceptron.c"], compile: simd, link: wasm },
   },
 ];
 
@@ -182,27 +194,27 @@ function main(): void {
   const checking = process.argv.includes("--check");
   const only = process.argv.indexOf("--only");
   const wanted = targets.filter(({ name }) => only < 0 || name === process.argv[only + 1]);
-  const kernel = join(root, "src/learn/kernel");
   const tools = install(resolve(root, "build/kernel"));
-  const prebuilt = join(kernel, "prebuilt");
+  const prebuilt = join(root, "src/learn/kernel/prebuilt");
   const lines = new Map<string, string>();
   for (const target of wanted) {
-    const bytes = build(join(kernel, "core"), target, tools);
+    const { from = "src/learn/kernel/core", into = "src/learn/kernel/prebuilt" } = target;
+    const bytes = build(join(root, from), target, tools);
     const hash = createHash("sha256").update(bytes).digest("hex");
-    lines.set(target.name, `${hash}  ${target.name}\n`);
-    const path = join(prebuilt, target.name);
+    const path = join(root, into, target.name);
+    if (dirname(path) === prebuilt) lines.set(target.name, `${hash}  ${target.name}\n`);
     if (!checking) {
-      mkdirSync(prebuilt, { recursive: true });
+      mkdirSync(dirname(path), { recursive: true });
       // A process that has the old file mapped keeps it: a file written over would crash it.
       writeFileSync(`${path}.new`, bytes);
       renameSync(`${path}.new`, path);
     } else if (!existsSync(path) || !readFileSync(path).equals(bytes)) {
-      process.stderr.write(`prebuilt/${target.name} is not what zig ${zigVersion} builds here\n`);
+      process.stderr.write(`${into}/${target.name} is not what zig ${zigVersion} builds here\n`);
       process.exitCode = 1;
       continue;
     }
     const verb = checking ? "equal" : "wrote";
-    process.stdout.write(`${verb} prebuilt/${target.name} ${bytes.length} bytes ${hash}\n`);
+    process.stdout.write(`${verb} ${into}/${target.name} ${bytes.length} bytes ${hash}\n`);
   }
   if (only >= 0) return;
   const list = join(prebuilt, "SHA256SUMS");

@@ -1,8 +1,8 @@
 /**
  * Runs the committed addon of linux-arm64 in an arm64 Node under qemu: its self-check, the kernel's
- * tests, the engine contract, and a short training run. Linux x64; needs npm, tar and Debian's
- * qemu-user, libc6-arm64-cross and libstdc++6-arm64-cross; installs Node below build/arm64. Usage,
- * from the project's root: node dist/tools/test-arm64.js
+ * tests and the perceptron's, the engine contract, and a short training run. Linux x64; needs npm,
+ * tar and Debian's qemu-user, libc6-arm64-cross and libstdc++6-arm64-cross; installs Node below
+ * build/arm64. Usage, from the project's root: node dist/tools/test-arm64.js
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -49,10 +49,11 @@ CPU revision	: 3
  * where the kernel fails; tfjs runs none of our code and takes longer than all others.
  */
 const files: readonly (readonly [file: string, names: string])[] = [
-  ["kernel-ops", ""],
-  ["kernel-program", ""],
-  ["kernel-sizes", "^ours "],
-  ["engine", "^(kernel|onnx)"],
+  ["policy/perceptron", ""],
+  ["learn/kernel-ops", ""],
+  ["learn/kernel-program", ""],
+  ["learn/kernel-sizes", "^ours "],
+  ["learn/engine", "^(kernel|onnx)"],
 ];
 
 const runLimitMs = 1_200_000;
@@ -128,7 +129,7 @@ function selfCheck(): Counts {
 
 function testFile(file: string, names: string): Counts {
   const options = ["--test-reporter=tap", ...(names === "" ? [] : ["--test-name-pattern", names])];
-  const path = resolve(`dist/test/learn/${file}.test.js`);
+  const path = resolve(`dist/test/${file}.test.js`);
   const { status, stdout } = emulated([...options, path]);
   const count = (what: string): number =>
     Number(new RegExp(`^# ${what} (\\d+)$`, "m").exec(stdout)?.[1] ?? 0);

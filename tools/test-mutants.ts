@@ -30,14 +30,17 @@ interface Job {
 const folder = "src/safety";
 const tests = "test/safety";
 const slowest = "no-crossing.test.js";
-// A test that hangs has failed; none of them takes ten seconds.
-const timeoutMs = 30_000;
+/** A test that hangs has failed. One that takes so many times as long as all of them took hangs. */
+const patience = 5;
+const patienceLeastMs = 30_000;
 
 /** A copy of what the tests need, which may be broken. */
 class Copy {
   readonly #folder = mkdtempSync(join(tmpdir(), "sinew-mutants-"));
+  readonly #timeoutMs: number;
 
-  constructor() {
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
     for (const part of ["src/core", folder, tests]) {
       cpSync(join("dist", part), join(this.#folder, "dist", part), { recursive: true });
     }
@@ -59,7 +62,7 @@ class Copy {
   /** Whether any test fails; those of `file` come first, and the first that fails is enough. */
   async fails(file: string = ""): Promise<boolean> {
     for (const name of testsOf(file)) {
-      if (!(await passes(join(this.#folder, "dist", tests, name)))) return true;
+      if (!(await passes(join(this.#folder, "dist", tests, name), this.#timeoutMs))) return true;
     }
     return false;
   }
@@ -76,17 +79,17 @@ function testsOf(file: string): string[] {
   return names.sort((one, other) => place(one) - place(other));
 }
 
-function passes(path: string): Promise<boolean> {
-  const child = spawn(process.execPath, [path], { stdio: "ignore", timeout: timeoutMs });
+function passes(path: string, timeout: number): Promise<boolean> {
+  const child = spawn(process.execPath, [path], { stdio: "ignore", timeout });
   return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0)));
 }
 
 /** The mutants that no test sees. */
-async function survivorsOf(jobs: readonly Job[]): Promise<Job[]> {
+async function survivorsOf(jobs: readonly Job[], timeoutMs: number): Promise<Job[]> {
   const left = [...jobs];
   const survivors: Job[] = [];
   const lane = async (): Promise<void> => {
-    const copy = new Copy();
+    const copy = new Copy(timeoutMs);
     try {
       for (let job = left.shift(); job !== undefined; job = left.shift()) {
         if (!(await copy.sees(job))) survivors.push(job);
@@ -107,13 +110,16 @@ async function main(): Promise<void> {
   const jobs = files.flatMap((file) => {
     return mutantsOf(readFileSync(join("dist", file), "utf8")).map((mutant) => ({ file, mutant }));
   });
-  const whole = new Copy();
+  const whole = new Copy(600_000);
+  const startMs = performance.now();
   assert.equal(await whole.fails(), false, "the tests fail without any mutant");
+  const wholeMs = Math.ceil(performance.now() - startMs);
+  const timeoutMs = Math.max(patienceLeastMs, patience * wholeMs);
   whole.remove();
   const known = JSON.parse(readFileSync("test/mutants.json", "utf8")) as Equivalent[];
   const left = known.filter(({ file }) => file.includes(part));
   let failed = 0;
-  for (const { file, mutant } of await survivorsOf(jobs)) {
+  for (const { file, mutant } of await survivorsOf(jobs, timeoutMs)) {
     const { code, becomes } = mutant;
     const at = left.findIndex((one) => {
       return one.file === file && one.code === code && one.becomes === becomes;

@@ -10,13 +10,21 @@ export interface ThreadEnd {
   readonly failure: string | null;
 }
 
+/** How the control thread goes to work. */
+export interface Ready {
+  /** What computes the policy, as `Driver` names it. */
+  readonly runner: string;
+  /** What the machine granted the thread. */
+  readonly realTime: RealTime;
+}
+
 /** The main thread's hold on the thread that runs the loop. */
 export class ControlThread {
   /**
-   * Settles when the device has accepted the contract, with what the machine granted the thread;
-   * rejects with what the thread threw.
+   * Settles when the device has accepted the contract, with how the thread goes to work; rejects
+   * with what it threw.
    */
-  readonly ready: Promise<RealTime>;
+  readonly ready: Promise<Ready>;
   /** Settles when the thread is over. */
   readonly ended: Promise<ThreadEnd>;
   readonly #worker: Worker;
@@ -31,7 +39,7 @@ export class ControlThread {
         reject(new SinewError(code, line));
       };
       worker.on("message", (said: LoopWord) => {
-        if (said.word === "ready") resolve(said.realTime);
+        if (said.word === "ready") resolve(said);
         else if (said.word === "ended") end = { linkLost: said.linkLost, failure: null };
         else fail(said.code, said.message);
       });

@@ -4,8 +4,7 @@ import { makeStep, Reason, type Step } from "../core/step.ts";
 import type { Device } from "../link/device.ts";
 import type { LogFile } from "../log/reader.ts";
 import { StepRecord } from "../log/record.ts";
-import { deployed } from "../policy/history-policy.ts";
-import { loadPolicy } from "../policy/policy.ts";
+import { openDriver, ortRunner } from "../policy/driver.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
 import { Start, type StartChoice } from "./start.ts";
@@ -40,19 +39,19 @@ export interface ReplayReport {
  * is of another contract, and "log-file" where the log does not say under which limits it was made.
  */
 export async function replayLog(log: LogFile, policyBytes: Uint8Array): Promise<ReplayReport> {
-  const policy = await loadPolicy(policyBytes);
+  // A log from before there was a choice was made by ONNX Runtime.
+  const driver = await openDriver(policyBytes, log.metadata.get("runner") ?? ortRunner);
   try {
-    const driving = deployed(policy);
-    const difference = differenceOfSpecs(log.spec, driving.spec);
+    const difference = differenceOfSpecs(log.spec, driver.policy.spec);
     if (difference !== null) {
       const line = `the policy does not fit the log: ${difference}`;
       throw new SinewError("contract-mismatch", line);
     }
-    const samePolicy = log.metadata.get("policyId") === policy.id;
-    const history = policy.contract.actionHistory ?? 0;
-    return { ...(await compare(log, driving, history)), samePolicy };
+    const samePolicy = log.metadata.get("policyId") === driver.id;
+    const history = driver.contract.actionHistory ?? 0;
+    return { ...(await compare(log, driver.policy, history)), samePolicy };
   } finally {
-    await policy.close();
+    await driver.close();
   }
 }
 

@@ -309,13 +309,14 @@ export async function startRun(options: RunOptions): Promise<Run> {
     status: status.shared,
   });
   try {
-    const realTime = await thread.ready;
+    const { runner, realTime } = await thread.ready;
     const log = await openLog({
       directory: robot.log.directory,
       name: `${robot.robot}-${startedAt.replaceAll(/[:.]/g, "-")}`,
       spec,
       metadata: {
         policyId: policy.id,
+        runner,
         policyPath: options.policy.path,
         robot: robot.robot,
         limits: JSON.stringify(limits),

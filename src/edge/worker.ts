@@ -7,8 +7,7 @@ import type { RobotDevice, StopChoice } from "../link/device.ts";
 import { type Door, openDevice, silenceAdviceOf } from "../link/link.ts";
 import type { LogEvent } from "../log/event.ts";
 import { RingProducer } from "../log/ring.ts";
-import { deployed } from "../policy/history-policy.ts";
-import { loadPolicy } from "../policy/policy.ts";
+import { openDriver } from "../policy/driver.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
 import { Supervisor } from "../safety/supervisor.ts";
@@ -44,7 +43,7 @@ export interface LogDoor {
 
 /** What it says: `ready`, upon which it is sent the log's door, then `ended`; or `failed`. */
 export type LoopWord =
-  | { readonly word: "ready"; readonly realTime: RealTime }
+  | { readonly word: "ready"; readonly runner: string; readonly realTime: RealTime }
   | { readonly word: "ended"; readonly linkLost: boolean }
   | { readonly word: "failed"; readonly code: ErrorCode; readonly message: string };
 
@@ -57,20 +56,19 @@ async function work(given: LoopWork): Promise<void> {
   const logDoor = new Promise<LogDoor>((resolve) => {
     port.once("message", resolve);
   });
-  const loaded = await loadPolicy(policy);
+  const driver = await openDriver(policy);
   const clock = monotonicClock();
-  const driving = deployed(loaded);
-  const { spec } = driving;
+  const { spec } = driver.policy;
   const realTime = await realTimeFor(given);
   const device = openDevice(specOfDevice(spec, setpoints), door, clock, stops);
   try {
     if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name, door);
-    say({ word: "ready", realTime });
+    say({ word: "ready", runner: driver.runner, realTime });
     const { ring, events } = await logDoor;
     const rig = {
       clock,
       device,
-      policy: driving,
+      policy: driver.policy,
       setpoints: new Setpoints(spec, setpoints),
       approach: new Start(spec, limits, start),
       guard: new Guard(spec, limits),
@@ -85,7 +83,7 @@ async function work(given: LoopWork): Promise<void> {
     say({ word: "ended", linkLost: device.lost });
   } finally {
     device.close();
-    await loaded.close();
+    await driver.close();
   }
 }
 

@@ -1,7 +1,7 @@
 import { restOf, specWithoutHistory } from "../core/history.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Contract } from "./contract.ts";
-import type { LoadedPolicy, Policy } from "./policy.ts";
+import type { Policy } from "./policy.ts";
 
 /** The spec of the device that a policy of this contract drives: without its past actions. */
 export function deviceSpecOf({ spec, actionHistory = 0 }: Contract): Spec {
@@ -9,8 +9,7 @@ export function deviceSpecOf({ spec, actionHistory = 0 }: Contract): Spec {
 }
 
 /** The policy as a device meets it: one that observes its own past actions remembers them. */
-export function deployed(policy: LoadedPolicy): Policy {
-  const { actionHistory = 0, actionRest } = policy.contract;
+export function deployed(policy: Policy, { actionHistory = 0, actionRest }: Contract): Policy {
   if (actionHistory === 0) return policy;
   const rest = actionRest === undefined ? restOf(policy.spec) : Float32Array.from(actionRest);
   return new HistoryPolicy(policy, actionHistory, rest);

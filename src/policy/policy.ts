@@ -6,7 +6,7 @@ import type { Contract } from "./contract.ts";
 import { type PolicyFile, readPolicyFile } from "./file.ts";
 import { createSession, type OrtSession, type OrtTensor } from "./ort.ts";
 import { inputName, outputName } from "./policy-graph.ts";
-import { type Proof, spanOf } from "./proof.ts";
+import { errorOfProof, type Proof } from "./proof.ts";
 
 /** What decides: one observation in, one action out, both in the spec's physical units. */
 export interface Policy {
@@ -133,11 +133,11 @@ export class LoadedPolicy implements Policy {
     const { count, inputs } = this.#proof;
     const width = this.#input.length;
     const all = await this.actBatch(inputs, count);
-    let error = this.#compare(all, 0, count);
+    let error = errorOfProof(this.spec, this.#proof, all, 0, count);
     const one = new Float32Array(this.#output.length);
     for (let point = 0; point < Math.min(count, singlePoints); point++) {
       await this.act(inputs.subarray(point * width, (point + 1) * width), one);
-      error = Math.max(error, this.#compare(one, point, 1));
+      error = Math.max(error, errorOfProof(this.spec, this.#proof, one, point, 1));
     }
     this.#proofError = error;
   }
@@ -153,28 +153,5 @@ export class LoadedPolicy implements Policy {
     if (this.#closed) throw new SinewError("policy-file", "this policy is closed");
     assert(!this.#busy, "a policy acts one call at a time");
     this.#busy = true;
-  }
-
-  /** Largest absolute difference of `actions` from what the proof says from `point` on. */
-  #compare(actions: Float32Array, point: number, count: number): number {
-    const { tolerance, outputs } = this.#proof;
-    const channels = this.spec.action;
-    let largest = 0;
-    for (let at = 0; at < count * channels.length; at++) {
-      const channel = channels[at % channels.length];
-      const expected = outputs[point * channels.length + at];
-      const error = Math.abs(actions[at] - expected);
-      largest = Math.max(largest, error);
-      // Written so that NaN fails.
-      if (error <= tolerance * spanOf(channel)) continue;
-      const place = point + Math.floor(at / channels.length);
-      throw new SinewError(
-        "proof",
-        `action "${channel.name}" at proof point ${place} is ${actions[at]} on this machine ` +
-          `instead of ${expected}, more than ${tolerance * spanOf(channel)} ${channel.unit} ` +
-          "apart: this file or runtime is broken",
-      );
-    }
-    return largest;
   }
 }

@@ -35,6 +35,37 @@ export function spanOf({ low, high }: Channel): number {
   return Math.max(1, Math.abs(low), Math.abs(high));
 }
 
+/**
+ * The largest absolute difference of `actions` [count, action channels] from what the proof says
+ * from `point` on. Throws `SinewError("proof")` where one is beyond its tolerance.
+ */
+export function errorOfProof(
+  spec: Spec,
+  { tolerance, outputs }: Proof,
+  actions: Float32Array,
+  point: number,
+  count: number,
+): number {
+  const channels = spec.action;
+  let largest = 0;
+  for (let at = 0; at < count * channels.length; at++) {
+    const channel = channels[at % channels.length];
+    const expected = outputs[point * channels.length + at];
+    const error = Math.abs(actions[at] - expected);
+    largest = Math.max(largest, error);
+    // Written so that NaN fails.
+    if (error <= tolerance * spanOf(channel)) continue;
+    const place = point + Math.floor(at / channels.length);
+    throw new SinewError(
+      "proof",
+      `action "${channel.name}" at proof point ${place} is ${actions[at]} on this machine ` +
+        `instead of ${expected}, more than ${tolerance * spanOf(channel)} ${channel.unit} ` +
+        "apart: this file or runtime is broken",
+    );
+  }
+  return largest;
+}
+
 type Evaluate = (observation: Float32Array) => Float64Array | Float32Array;
 
 /** What can be proved: plain arithmetic that knows nothing of ONNX Runtime. */

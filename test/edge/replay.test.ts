@@ -14,9 +14,8 @@ import type { Device } from "../../src/link/device.ts";
 import { type ClosedLog, openLog } from "../../src/log/log.ts";
 import { readLog } from "../../src/log/reader.ts";
 import { RingProducer } from "../../src/log/ring.ts";
+import { openDriver, ortRunner, perceptronRunner } from "../../src/policy/driver.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
-import { deployed } from "../../src/policy/history-policy.ts";
-import { loadPolicy } from "../../src/policy/policy.ts";
 import { Guard } from "../../src/safety/guard.ts";
 import type { EndedJoint } from "../../src/safety/joint.ts";
 import { type LimitChoices, limitsOf } from "../../src/safety/limits.ts";
@@ -47,6 +46,7 @@ interface Recorded {
   readonly spec?: Spec;
   readonly onMiss?: MissPolicy;
   readonly choices?: LimitChoices;
+  readonly runner?: string;
   /** Stands between the policy and the cycle. */
   readonly between?: (policy: Cycle["policy"]) => Cycle["policy"];
 }
@@ -60,14 +60,19 @@ async function recordRun(
   bytes: Uint8Array,
   count: number,
   change: (step: Step) => unknown,
-  { start, spec = pendulumSpec, onMiss, choices, between = (policy) => policy }: Recorded = {},
+  recorded: Recorded = {},
 ): Promise<ClosedLog> {
+  const { start, spec = pendulumSpec, onMiss, choices, runner } = recorded;
+  const { between = (policy) => policy } = recorded;
+  const driver = await openDriver(bytes, runner);
   const [{ name: driven }] = spec.action;
   const limits = limitsOf(spec, choices ?? { action: { [driven]: { high: 1, rateMax: 12 } } });
   const metadata = {
     limits: JSON.stringify(limits),
     commandTtlUs: "70000",
     policyId: "x",
+    // As a log from before there was a choice.
+    ...(runner !== ortRunner && { runner: driver.runner }),
     ...(start !== undefined && { start: JSON.stringify(start) }),
     ...(onMiss !== undefined && { onMiss }),
   };
@@ -79,8 +84,7 @@ async function recordRun(
     slots: count,
   });
   const ring = new RingProducer(log.ring, spec);
-  const loaded = await loadPolicy(bytes);
-  const policy = between(deployed(loaded));
+  const policy = between(driver.policy);
   const rng = new Rng(7);
   let nowUs = 1e9;
   let mode: Mode = Mode.disarmed;
@@ -117,7 +121,7 @@ async function recordRun(
     // A gap for a late cycle is another thing than one for a step that was lost.
     await tick(cycle, seq, rng.below(15) === 0 && !lost);
   }
-  await loaded.close();
+  await driver.close();
   return log.close();
 }
 
@@ -289,6 +293,21 @@ test("replay: with an acceleration a lost step leaves three unverified, and no m
   const { equal, differing, unverified } = await replayLog(readLog(path), bytes);
   assert.deepEqual([equal, differing], [true, 0]);
   assert.ok(unverified > 0 && unverified <= 3 * 100, `${unverified}`);
+});
+
+test("replay: what computed the policy then computes it again", async () => {
+  const bytes = await exportPolicy(randomPolicy(3, pendulumSpec, [200, 200]));
+  const { path } = await recordRun("perceptron", bytes, 300, () => {});
+  const { path: old } = await recordRun("runtime", bytes, 300, () => {}, { runner: ortRunner });
+  assert.equal(readLog(path).metadata.get("runner"), perceptronRunner);
+  assert.equal(readLog(old).metadata.has("runner"), false);
+  for (const log of [path, old]) assert.equal((await replayLog(readLog(log), bytes)).equal, true);
+  // The two round otherwise, so one is not taken for the other.
+  const other = Object.assign(readLog(path), { metadata: new Map(readLog(path).metadata) });
+  other.metadata.delete("runner");
+  assert.equal((await replayLog(other, bytes)).equal, false);
+  other.metadata.set("runner", "perceptron 99");
+  await assert.rejects(replayLog(other, bytes), /cannot be run by "perceptron 99" here/);
 });
 
 test("replay: a log from before joints were described is still replayed", async () => {

@@ -85,7 +85,7 @@ test("the robot is driven as the simulator was, bit for bit, at the first step t
     contract: { ...parts.contract, actionHistory: 3 },
   });
   const policy = await loadPolicy(bytes);
-  const driving = deployed(policy);
+  const driving = deployed(policy, policy.contract);
   assert.deepEqual(driving.spec, pendulumSpec);
   assert.deepEqual(deviceSpecOf(policy.contract), pendulumSpec);
   const [sim, robot] = [trained.makeEnv(), withHardware(pendulumTask, hardware).makeEnv()];
@@ -108,7 +108,7 @@ test("the robot is driven as the simulator was, bit for bit, at the first step t
 
 test("a policy without history is deployed as it is", async () => {
   const policy = await loadPolicy(await exportPolicy(randomPolicy(6)));
-  assert.equal(deployed(policy), policy);
+  assert.equal(deployed(policy, policy.contract), policy);
   assert.equal(deviceSpecOf(policy.contract), policy.spec);
   await policy.close();
 });

@@ -60,7 +60,7 @@ function codesOf({ findings }: Pick<Import, "findings">): FindingCode[] {
 /** Runs the steps as a robot would, and gives the largest difference, in shares of the limits. */
 async function differenceFrom(file: Uint8Array, steps: readonly GoldenStep[]): Promise<number> {
   const loaded = await loadPolicy(file);
-  const policy = deployed(loaded);
+  const policy = deployed(loaded, loaded.contract);
   let largest = 0;
   const action = new Float32Array(policy.spec.action.length);
   for (const { observation, action: expected } of steps) {

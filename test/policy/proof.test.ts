@@ -7,6 +7,7 @@ import { decodeModel, encodeModel, type Model } from "../../src/onnx/model.ts";
 import { evaluateActor, shuffled } from "../../src/policy/actor.ts";
 import { contractKey } from "../../src/policy/contract.ts";
 import { describePolicy } from "../../src/policy/description.ts";
+import { openDriver } from "../../src/policy/driver.ts";
 import { exportPolicy, readLayers } from "../../src/policy/export.ts";
 import { loadPolicy } from "../../src/policy/policy.ts";
 import { appendProof, makeProof, parseProof, proofKey } from "../../src/policy/proof.ts";
@@ -23,11 +24,26 @@ function withoutProof(model: Model): Model {
   return { ...model, metadata };
 }
 
-/** The error that loading gives; a test failure where it loads or throws another kind. */
+/**
+ * The error that loading gives, by ONNX Runtime and to drive; a test failure where it loads, throws
+ * another kind or not the same.
+ */
 async function refusal(bytes: Uint8Array): Promise<SinewError> {
-  let policy: Awaited<ReturnType<typeof loadPolicy>>;
+  const [driving, loading] = [
+    await refusalOf(openDriver, bytes),
+    await refusalOf(loadPolicy, bytes),
+  ];
+  assert.equal(driving.code, loading.code);
+  return loading;
+}
+
+async function refusalOf(
+  load: (bytes: Uint8Array) => Promise<{ close(): Promise<void> }>,
+  bytes: Uint8Array,
+): Promise<SinewError> {
+  let policy: Awaited<ReturnType<typeof load>>;
   try {
-    policy = await loadPolicy(bytes);
+    policy = await load(bytes);
   } catch (thrown) {
     assert(thrown instanceof SinewError, String(thrown));
     assert.doesNotMatch(thrown.message, /\n/);

@@ -1,0 +1,73 @@
+import { SinewError } from "../core/errors.ts";
+import type { Actor } from "./actor.ts";
+import { actorOfGraph } from "./actor-graph.ts";
+import type { Contract } from "./contract.ts";
+import { type PolicyFile, readPolicyFile } from "./file.ts";
+import { deployed } from "./history-policy.ts";
+import { Perceptron } from "./perceptron.ts";
+import { loadPolicy, type Policy } from "./policy.ts";
+import { errorOfProof } from "./proof.ts";
+
+/** What computes a policy in the control cycle; its number goes up where its bits change. */
+export const perceptronRunner = "perceptron 1";
+export const ortRunner = "onnxruntime";
+
+/** A proved policy as a robot meets it, with what computes it. Close it after use. */
+export interface Driver {
+  readonly id: string;
+  readonly contract: Contract;
+  readonly policy: Policy;
+  /** `perceptronRunner` or `ortRunner`; a log keeps it. */
+  readonly runner: string;
+  /** The largest absolute error of the proof on this machine, in the unit of its channel. */
+  readonly proofError: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Loads a policy file to drive, by `runner`, as a log names it; where that is left out, a network
+ * that Sinew exported by our own perceptron, and what is none by ONNX Runtime. Throws
+ * `SinewError("policy-file")` for what is no policy file or cannot be run so, and
+ * `SinewError("proof")` for one that was changed or computes something else here.
+ */
+export async function openDriver(bytes: Uint8Array, runner?: string): Promise<Driver> {
+  const file = readPolicyFile(bytes);
+  const actor = runner === ortRunner ? null : plainActorOf(file);
+  if (actor !== null && (runner === undefined || runner === perceptronRunner)) {
+    return perceptronDriver(file, actor);
+  }
+  if (runner !== undefined && runner !== ortRunner) {
+    throw new SinewError("policy-file", `this policy cannot be run by "${runner}" here`);
+  }
+  const loaded = await loadPolicy(bytes);
+  const { id, contract, proofError } = loaded;
+  const policy = deployed(loaded, contract);
+  return { id, contract, policy, runner: ortRunner, proofError, close: () => loaded.close() };
+}
+
+function perceptronDriver({ id, contract, proof }: PolicyFile, actor: Actor): Driver {
+  const perceptron = new Perceptron(id, contract.spec, actor);
+  const { observation, action } = contract.spec;
+  const answer = new Float32Array(action.length);
+  let proofError = 0;
+  for (let point = 0; point < proof.count; point++) {
+    const at = point * observation.length;
+    perceptron.act(proof.inputs.subarray(at, at + observation.length), answer);
+    proofError = Math.max(proofError, errorOfProof(contract.spec, proof, answer, point, 1));
+  }
+  return {
+    ...{ id, contract, proofError, runner: perceptronRunner },
+    policy: deployed(perceptron, contract),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The network of a file that Sinew exported; null for another graph. */
+function plainActorOf({ model, contract }: PolicyFile): Actor | null {
+  try {
+    return actorOfGraph(contract.spec, model.graph);
+  } catch (thrown) {
+    if (thrown instanceof SinewError && thrown.code === "policy-file") return null;
+    throw thrown;
+  }
+}
