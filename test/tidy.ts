@@ -61,7 +61,8 @@ const bans: readonly Ban[] = [
   {
     pattern: /\bprocess\.env\b/,
     reason: "no hidden switches: pass an option",
-    // By the XDG base directory specification a variable says where a user's sockets belong.
+    // By the XDG base directory specification a variable says where a user's sockets belong, and
+    // by sd_notify(3) two more say where a unit reports.
     except: /^src\/cli\/runtime-folder\.ts$/,
   },
 ];

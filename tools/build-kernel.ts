@@ -1,6 +1,6 @@
 // Builds the kernel's addons and its WebAssembly module from src/learn/kernel/core, and the
-// perceptron that drives robots from src/policy/perceptron, with zig's C compiler, for all platforms
-// on this one.
+// perceptron that drives robots from src/policy/perceptron, with zig's C compiler, for all
+// platforms on this one.
 //   node dist/tools/build-kernel.js [--check] [--only NAME]
 // --check builds into a temporary folder and exits 1 where a committed file differs by a byte.
 // Needs Python 3 and npm; installs the compiler and Node-API's headers below build/kernel.

@@ -34,6 +34,10 @@ export function eventsOf({ commands, transitions, why }: RunReport): LogEvent[] 
 function lineOf(event: LogEvent): string {
   if (event.kind === "command") return `${event.command} (${event.source})`;
   if (event.kind === "answer") return `${event.command} (${event.source}): ${event.line}`;
+  if (event.kind === "policy") {
+    const beside = event.beside === null ? "" : `, beside it ${event.beside.slice(0, 8)}`;
+    return `${event.what}: ${event.drives.slice(0, 8)} drives${beside}`;
+  }
   const reason = event.reason === "" ? "" : `: ${event.reason}`;
   return `${event.from} -> ${event.to} (${event.happening}${reason})`;
 }

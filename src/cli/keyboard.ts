@@ -20,7 +20,9 @@ export function typedIn(keys: string): Typed {
 
 /** The line that says which keys there are. */
 export function keysLine(): string {
-  const keys = commands.map((command) => `${nameOfKey(command)} ${command.name}`);
+  const keys = commands
+    .filter(({ key }) => key !== "")
+    .map((command) => `${nameOfKey(command)} ${command.name}`);
   return `keys  ${keys.join("  ")}  Ctrl-C end`;
 }
 

@@ -7,6 +7,7 @@ import { checkEnvCommand } from "./check-env.ts";
 import { contractCommand } from "./contract.ts";
 import { ctlCommand } from "./ctl.ts";
 import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
 import { filmCommand } from "./film.ts";
@@ -48,6 +49,7 @@ for (const command of [
   inspectCommand(),
   contractCommand(),
   calibrateCommand(),
+  doctorCommand(),
   runCommand(),
   ctlCommand(),
   bridgeCommand(),

@@ -4,7 +4,7 @@ import { readPolicyFile } from "./policy-file.ts";
 import { Terminal, table } from "./terminal.ts";
 
 interface Options {
-  readonly policy: string;
+  readonly policy: readonly string[];
   readonly json: boolean;
 }
 
@@ -13,7 +13,10 @@ export function replayCommand(): Command {
   return new Command("replay")
     .description("Put a log through the code that drove the robot and compare it byte for byte.")
     .argument("<log>", "a log of the robot, .mcap")
-    .requiredOption("--policy <path>", "the policy's ONNX file, the one that drove or another")
+    .requiredOption(
+      "--policy <paths...>",
+      "the policy's ONNX file, the one that drove first or another; then those swapped in",
+    )
     .option("--json", "print the result as one JSON object on stdout", false)
     .addHelpText(
       "after",
@@ -32,10 +35,9 @@ async function act(path: string, options: Options): Promise<void> {
   const { replayLog } = await import("../edge/replay.ts");
   const terminal = new Terminal(options);
   const log = readLog(path);
-  const { equal, steps, differing, unverified, first, samePolicy } = await replayLog(
-    log,
-    readPolicyFile(options.policy),
-  );
+  const [driver, ...others] = options.policy.map((one) => readPolicyFile(one));
+  const report = await replayLog(log, driver, others);
+  const { equal, steps, differing, unverified, first, samePolicy } = report;
   const rows = [
     ["steps", String(steps)],
     ["policy", samePolicy ? "the one that drove" : "another than the one that drove"],

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { monotonicClock } from "../core/clock.ts";
 import { nameOfMode } from "../core/step.ts";
 import { commands, nameOfKey } from "../edge/commands.ts";
 import type { Controls } from "../edge/controls.ts";
@@ -11,7 +12,8 @@ import { keysLine, listenToKeys, takesKeys } from "./keyboard.ts";
 import { numberWithin } from "./option.ts";
 import { readPolicyFile } from "./policy-file.ts";
 import { chosenPolicy, readRobotFile } from "./robot-file.ts";
-import { runPlaces } from "./runtime-folder.ts";
+import { runPlaces, serviceTold } from "./runtime-folder.ts";
+import { Service } from "./service.ts";
 import { interrupted } from "./signal.ts";
 import { Terminal, table } from "./terminal.ts";
 
@@ -34,7 +36,9 @@ function warningsOf({ gates, silence }: Protection): string[] {
 
 /** `sinew run`. */
 export function runCommand(): Command {
-  const keys = commands.map((one) => `  ${nameOfKey(one).padEnd(8)}${one.name}: ${one.help}`);
+  const keys = commands
+    .filter(({ key }) => key !== "")
+    .map((one) => `  ${nameOfKey(one).padEnd(8)}${one.name}: ${one.help}`);
   return new Command("run")
     .description("Run a policy on a robot: on time, inside limits, every step logged.")
     .argument("<robot>", "the robot's file, robot.yaml")
@@ -78,7 +82,9 @@ async function act(path: string, options: Options): Promise<void> {
   const startedAt = new Date().toISOString();
   const report = await driveCommanded({ ...options, policy, robot, startedAt }, terminal);
   for (const line of table(reportRows(report))) terminal.line(line);
-  terminal.line(`\nnext  npx sinew replay ${report.logPath} --policy ${file}`);
+  terminal.line(
+    `\nnext  npx sinew replay ${report.logPath} --policy ${report.policyPaths.join(" ")}`,
+  );
   terminal.result(report);
   if (reasonsOfStops(report).length > 0 || !report.deviceAtRest) process.exitCode = 1;
 }
@@ -100,6 +106,8 @@ async function driveCommanded(
   const ctl = await openCtl(runPlaces(), drive.robot.robot, controls);
   const stopKeys = startKeys(controls, terminal);
   const stops = new StopWatch();
+  const clock = monotonicClock();
+  const service = new Service(serviceTold());
   let startUs = Number.NaN;
   try {
     return await runPolicy({
@@ -108,12 +116,14 @@ async function driveCommanded(
       source: "command line",
       signal: abort.signal,
       onLook: (run) => {
+        service.look(run, clock.now());
         if (Number.isNaN(startUs)) startUs = run.status.live().timeUs;
         for (const line of stops.look(run)) terminal.line(line);
         terminal.live(`${nameOfMode(run.status.mode).padEnd(8)}  ${liveLine(run, startUs)}`);
       },
     });
   } finally {
+    service.end();
     stopKeys();
     ctl.close();
   }

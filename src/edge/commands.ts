@@ -1,21 +1,28 @@
 import { SinewError } from "../core/errors.ts";
 import { Mode } from "../core/step.ts";
 import { Happening, modeTable } from "../safety/supervisor.ts";
+import { Second } from "./lineup.ts";
 import type { Run } from "./run.ts";
 import { statusLine, statusOf } from "./run-status.ts";
+import type { Status } from "./status.ts";
+
+/** What decides of which commands are permitted. */
+export type Standing = Pick<Status, "mode" | "secondAs" | "canGoBack">;
 
 /** One thing that a person may ask of a run, whatever the way: a key, `sinew ctl`, a flag. */
 export interface Command {
   readonly name: string;
-  /** The key for it in a terminal. */
+  /** The key for it in a terminal; empty: it has none. */
   readonly key: string;
+  /** What it needs to be told, for people; undefined: nothing. */
+  readonly argument?: string;
   readonly help: string;
   /** It takes its time, and no other of these is begun meanwhile. The others never wait. */
   readonly takesTime: boolean;
-  /** Whether the supervisor's table lets it change something in this mode. */
-  permits(mode: Mode): boolean;
+  /** Whether it can change something as the run stands. */
+  permits(status: Standing): boolean;
   /** Asks it of `run` at once, then awaits the answer. Throws `SinewError` where that is a no. */
-  act(run: Run): Promise<string>;
+  act(run: Run, argument: string): Promise<string>;
 }
 
 /** Every command. A new one is a new row: keys, `sinew ctl` and its help come from here. */
@@ -25,7 +32,7 @@ export const commands: readonly Command[] = [
     key: "a",
     help: "let the policy drive, from home where the robot has one",
     takesTime: true,
-    permits: (mode) => inTable(mode, Happening.arm),
+    permits: ({ mode }) => inTable(mode, Happening.arm),
     act: async (run) => {
       await run.arm();
       return run.status.mode === Mode.homing ? "on the way home; then the policy drives" : "armed";
@@ -36,7 +43,7 @@ export const commands: readonly Command[] = [
     key: " ",
     help: "stop at once; it latches",
     takesTime: false,
-    permits: (mode) => inTable(mode, Happening.stop),
+    permits: ({ mode }) => inTable(mode, Happening.stop),
     act: async (run) => {
       if (await run.stop()) return "stopped";
       throw new SinewError("handshake", "asked to stop, and the device has not said that it did");
@@ -48,11 +55,36 @@ export const commands: readonly Command[] = [
     help: "leave a latched stop; nothing moves before it is armed again",
     takesTime: true,
     // When this side is disarmed, the device may still be stopped from an earlier run.
-    permits: (mode) => mode === Mode.disarmed || inTable(mode, Happening.reset),
+    permits: ({ mode }) => mode === Mode.disarmed || inTable(mode, Happening.reset),
     act: async (run) => {
       await run.reset();
       return "disarmed";
     },
+  },
+  {
+    name: "shadow",
+    key: "",
+    argument: "policy.onnx",
+    help: "ask another policy beside the one that drives, and compare",
+    takesTime: true,
+    permits: ({ secondAs }) => secondAs !== Second.standby,
+    act: (run, path) => run.members.shadow(path),
+  },
+  {
+    name: "swap",
+    key: "w",
+    help: "let the policy in the shadow drive; the other stands by for a while",
+    takesTime: true,
+    permits: ({ secondAs }) => secondAs === Second.shadow,
+    act: (run) => run.members.swap(),
+  },
+  {
+    name: "back",
+    key: "b",
+    help: "let the policy drive that drove before",
+    takesTime: true,
+    permits: ({ canGoBack }) => canGoBack,
+    act: (run) => run.members.back(),
   },
   {
     name: "status",
@@ -72,9 +104,9 @@ export function commandNamed(name: string): Command {
   throw new SinewError("usage", `there is no such command: give one of ${known}`);
 }
 
-/** The names of those that are permitted in `mode`. */
-export function permittedIn(mode: Mode): string[] {
-  return commands.filter((command) => command.permits(mode)).map(({ name }) => name);
+/** The names of those that are permitted as a run stands. */
+export function permittedIn(status: Standing): string[] {
+  return commands.filter((command) => command.permits(status)).map(({ name }) => name);
 }
 
 /** The word for a command's key. */

@@ -1,7 +1,7 @@
-import { Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import type { RealTime } from "./real-time.ts";
-import type { LogDoor, LoopWord, LoopWork } from "./worker.ts";
+import type { Doors, LogDoor, LoopWord, LoopWork, Offer } from "./worker.ts";
 
 /** How the control thread ended. */
 export interface ThreadEnd {
@@ -28,6 +28,7 @@ export class ControlThread {
   /** Settles when the thread is over. */
   readonly ended: Promise<ThreadEnd>;
   readonly #worker: Worker;
+  #offers: MessagePort | null = null;
 
   constructor(work: LoopWork) {
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: work });
@@ -53,7 +54,16 @@ export class ControlThread {
 
   /** Lets the loop begin, with the way to its log. */
   start({ ring, events }: LogDoor): void {
-    this.#worker.postMessage({ ring, events }, [events]);
+    const { port1, port2 } = new MessageChannel();
+    this.#offers = port1;
+    port1.unref();
+    const doors: Doors = { ring, events, offers: port2 };
+    this.#worker.postMessage(doors, [events, port2]);
+  }
+
+  /** Hands a policy over; the loop takes it when it is asked to. */
+  offer(offer: Offer): void {
+    this.#offers?.postMessage(offer);
   }
 
   /** Ends the thread wherever it is. */

@@ -42,20 +42,21 @@ export class Controls {
   }
 
   /**
-   * Does `command`, which came from `source`, and gives its answer. Throws `SinewError`: "command"
-   * where it is not permitted now, else as `Command.act`. A stop is asked for before this returns,
-   * whoever is being waited for.
+   * Does `command`, which came from `source`, with what it needs to be told, and gives its answer.
+   * Throws `SinewError`: "command" where it is not permitted now, else as `Command.act`. A stop is
+   * asked for before this returns, whoever is being waited for.
    */
-  async order(command: Command, source: string): Promise<string> {
+  async order(command: Command, source: string, argument: string = ""): Promise<string> {
     const { name } = command;
-    const asked = { kind: "command", command: name, source } as const;
+    const told = argument === "" ? {} : { argument };
+    const asked = { kind: "command", command: name, source, ...told } as const;
     const event: CommandEvent = { timeUs: this.#clock.now(), ...asked };
     this.#note(event);
     const answer = (ok: boolean, line: string): void => {
       this.#note({ ...event, timeUs: this.#clock.now(), kind: "answer", ok, line });
     };
     try {
-      const line = await this.#act(command, event);
+      const line = await this.#act(command, event, argument);
       answer(true, line);
       return line;
     } catch (error) {
@@ -70,22 +71,25 @@ export class Controls {
     if (this.#run?.moves === true) void this.#run.stop();
   }
 
-  async #act(command: Command, event: CommandEvent): Promise<string> {
+  async #act(command: Command, event: CommandEvent, argument: string): Promise<string> {
     const run = this.#run;
     if (run === null) return this.#actEarly(command);
-    const { mode } = run.status;
-    if (!command.permits(mode)) {
-      const now = `${command.name} is not permitted while ${nameOfMode(mode)}`;
-      throw new SinewError("command", `${now}; permitted: ${permittedIn(mode).join(", ")}`);
+    const { status } = run;
+    if (!command.permits(status)) {
+      const now = `${command.name} is not permitted while ${nameOfMode(status.mode)}`;
+      throw new SinewError("command", `${now}; permitted: ${permittedIn(status).join(", ")}`);
     }
-    if (!command.takesTime) return command.act(run);
+    if (command.argument !== undefined && argument === "") {
+      throw new SinewError("usage", `say which: ${command.name} <${command.argument}>`);
+    }
+    if (!command.takesTime) return command.act(run, argument);
     if (this.#waiting !== null) {
       const { command: name, source } = this.#waiting;
       throw new SinewError("command", `${name} (${source}) is under way: stop it, or wait for it`);
     }
     this.#waiting = event;
     try {
-      return await command.act(run);
+      return await command.act(run, argument);
     } finally {
       this.#waiting = null;
     }

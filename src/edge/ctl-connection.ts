@@ -59,14 +59,14 @@ export class CtlConnection {
   async #obey(line: string): Promise<void> {
     let name = "";
     try {
-      const { command, source } = parseRequest(line);
+      const { command, source, argument } = parseRequest(line);
       name = command.name;
       if (this.#unanswered >= unansweredMax && name !== "stop") {
         throw new SinewError("command", "too many requests at once: wait for the answers");
       }
       this.#unanswered++;
       try {
-        const told = await this.#controls.order(command, source);
+        const told = await this.#controls.order(command, source, argument);
         this.#send({ ok: true, command: name, line: told, robot: this.#robot, status: null });
       } finally {
         this.#unanswered--;
@@ -90,8 +90,7 @@ export class CtlConnection {
   #send(answer: CtlAnswer): void {
     if (!this.#socket.writable) return;
     const { run } = this.#controls;
-    const status =
-      run === null ? null : { ...statusOf(run), permitted: permittedIn(run.status.mode) };
+    const status = run === null ? null : { ...statusOf(run), permitted: permittedIn(run.status) };
     this.#socket.write(`${JSON.stringify({ ...answer, status })}\n`);
     if (this.#socket.writableLength > unreadBytesMax) this.#socket.destroy();
   }

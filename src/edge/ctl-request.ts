@@ -6,11 +6,13 @@ import type { RunStatus } from "./run-status.ts";
 // `sinew ctl` and a run speak JSON, one object a line, each way.
 
 /** A line that is longer is no request. */
-export const lineBytesMax = 1024;
+export const lineBytesMax = 8192;
 
 /** What is asked; who asks is as it says itself. */
 export interface CtlRequest {
   readonly command: string;
+  /** What the command needs to be told; a path is absolute. */
+  readonly argument?: string;
   readonly pid?: number;
   readonly uid?: number;
 }
@@ -30,18 +32,23 @@ export interface CtlAnswer {
 }
 
 const id = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32)));
-const requestSchema = v.object({ command: v.string(), pid: id, uid: id });
+const argument = v.optional(v.string());
+const requestSchema = v.object({ command: v.string(), argument, pid: id, uid: id });
 const answerSchema = v.looseObject({ ok: v.boolean(), command: v.string(), line: v.string() });
 
 /** What `line` asks for, and who asks. Throws `SinewError("usage")` for what is no request. */
-export function parseRequest(line: string): { command: Command; source: string } {
+export function parseRequest(line: string): {
+  command: Command;
+  source: string;
+  argument: string;
+} {
   const result = v.safeParse(requestSchema, jsonOf(line));
   if (!result.success) {
     throw new SinewError("usage", 'no request: send a line such as {"command":"status"}');
   }
-  const { command, pid, uid } = result.output;
+  const { command, argument = "", pid, uid } = result.output;
   const known = [pid === undefined ? "" : ` pid ${pid}`, uid === undefined ? "" : ` uid ${uid}`];
-  return { command: commandNamed(command), source: `ctl${known.join("")}` };
+  return { command: commandNamed(command), source: `ctl${known.join("")}`, argument };
 }
 
 /** The answer in `line`. Throws `SinewError("ctl")` for what is none. */

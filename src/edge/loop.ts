@@ -13,6 +13,7 @@ import type { LogEvent } from "../log/event.ts";
 import { Happening, type Supervisor } from "../safety/supervisor.ts";
 import type { Start } from "./start.ts";
 import { Count, Measure, Request, State, type Status } from "./status.ts";
+import type { Succession } from "./succession.ts";
 import { type Cycle, Stage, tick } from "./tick.ts";
 import { eventOfTransition } from "./transition-event.ts";
 
@@ -22,6 +23,8 @@ export interface Rig extends Omit<Cycle, "meter"> {
   readonly device: RobotDevice;
   readonly supervisor: Supervisor;
   readonly approach: Start;
+  /** Which policy follows which. */
+  readonly succession: Pick<Succession, "obey" | "look">;
   /** Keeps what happens beside the cycles. */
   readonly events: { append(event: LogEvent): void };
 }
@@ -96,7 +99,9 @@ export class Loop {
       dueUs += behind * periodUs;
       this.#meter.start(dueUs);
       await tick(this.#cycle, seq, behind > 0);
-      this.#account(behind, clock.now() > dueUs + periodUs);
+      const overUs = clock.now();
+      this.#rig.succession.look(this.#rig.step, overUs);
+      this.#account(behind, overUs > dueUs + periodUs);
       seq++;
       dueUs += periodUs;
     }
@@ -150,6 +155,7 @@ export class Loop {
   #obey(requests: number, nowUs: number): void {
     const { device, supervisor } = this.#rig;
     if ((requests & Request.end) !== 0) this.#ending = true;
+    this.#rig.succession.obey(requests, nowUs, this.#rig.step);
     // A stop wins over what was asked for with it.
     if ((requests & Request.stop) !== 0) {
       // Who waits for an arm learns that there will be none.

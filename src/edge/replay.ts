@@ -2,11 +2,19 @@ import { SinewError } from "../core/errors.ts";
 import { differenceOfSpecs, type Spec } from "../core/spec.ts";
 import { makeStep, Reason, type Step } from "../core/step.ts";
 import type { Device } from "../link/device.ts";
+import type { PolicyEvent } from "../log/event.ts";
 import type { LogFile } from "../log/reader.ts";
 import { StepRecord } from "../log/record.ts";
-import { openDriver, ortRunner } from "../policy/driver.ts";
+import {
+  openDriver,
+  ortRunner,
+  type PlainPolicy,
+  policyOfPlain,
+  readPlainPolicy,
+} from "../policy/driver.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
+import { Lineup, type SwapChoice } from "./lineup.ts";
 import { Start, type StartChoice } from "./start.ts";
 import { type Cycle, type MissPolicy, tick } from "./tick.ts";
 
@@ -35,10 +43,16 @@ export interface ReplayReport {
 
 /**
  * Feeds a log's inputs through the tick that drove the robot and compares each step, encoded again,
- * with the logged record, byte for byte. Throws `SinewError("contract-mismatch")` where the policy
- * is of another contract, and "log-file" where the log does not say under which limits it was made.
+ * with the logged record, byte for byte. `others` are the files of the policies that were beside
+ * the first or drove after it. Throws `SinewError("contract-mismatch")` where the policy is of
+ * another contract, "policy-file" where one of the others is missing, and "log-file" where the log
+ * does not say under which limits it was made.
  */
-export async function replayLog(log: LogFile, policyBytes: Uint8Array): Promise<ReplayReport> {
+export async function replayLog(
+  log: LogFile,
+  policyBytes: Uint8Array,
+  others: readonly Uint8Array[] = [],
+): Promise<ReplayReport> {
   // A log from before there was a choice was made by ONNX Runtime.
   const driver = await openDriver(policyBytes, log.metadata.get("runner") ?? ortRunner);
   try {
@@ -48,8 +62,11 @@ export async function replayLog(log: LogFile, policyBytes: Uint8Array): Promise<
       throw new SinewError("contract-mismatch", line);
     }
     const samePolicy = log.metadata.get("policyId") === driver.id;
-    const history = driver.contract.actionHistory ?? 0;
-    return { ...(await compare(log, driver.policy, history)), samePolicy };
+    const members = others.map((bytes) => readPlainPolicy(bytes));
+    const past = [driver, ...members].map(({ contract }) => contract.actionHistory ?? 0);
+    const lineup = new Lineup(driver.policy, swapOf(log));
+    const turns = new Turns(log, lineup, members);
+    return { ...(await compare(log, lineup, turns, Math.max(...past))), samePolicy };
   } finally {
     await driver.close();
   }
@@ -57,7 +74,8 @@ export async function replayLog(log: LogFile, policyBytes: Uint8Array): Promise<
 
 async function compare(
   log: LogFile,
-  policy: Cycle["policy"],
+  policy: Lineup,
+  turns: Turns,
   actionHistory: number,
 ): Promise<Omit<ReplayReport, "samePolicy">> {
   const record = new StepRecord(log.spec);
@@ -74,6 +92,7 @@ async function compare(
   for (const bytes of log.records()) {
     record.decode(bytes, 0, logged);
     inputs.begin();
+    turns.take(logged.seq);
     approach.skip(gaps.before(logged, step));
     await tick(cycle, logged.seq, (logged.reasons & Reason.lateCycle) !== 0);
     record.encode(step, again, 0);
@@ -88,7 +107,7 @@ async function compare(
       guard.recall(logged.action);
       step.action.set(logged.action);
       approach.recall(logged.proposed);
-      policy.recall?.(logged.proposed);
+      policy.recall(logged.proposed);
     }
     steps++;
   }
@@ -119,6 +138,40 @@ function cycleOf(
     onMiss: (log.metadata.get("onMiss") ?? "coast") as MissPolicy,
     step: makeStep(log.spec),
   };
+}
+
+/** Which policy followed which, as the log's events tell. */
+class Turns {
+  readonly #left: PolicyEvent[];
+  readonly #lineup: Lineup;
+  readonly #members: readonly PlainPolicy[];
+
+  constructor(log: LogFile, lineup: Lineup, members: readonly PlainPolicy[]) {
+    this.#left = log.events().filter((event) => event.kind === "policy");
+    this.#lineup = lineup;
+    this.#members = members;
+    for (const { what, beside } of this.#left) {
+      if (what !== "shadow" || members.some(({ id }) => id === beside)) continue;
+      const line = `the policy ${beside} was beside the first one: give its file, too`;
+      throw new SinewError("policy-file", line);
+    }
+  }
+
+  /** Does what was done before the cycle `seq`. */
+  take(seq: number): void {
+    while (this.#left.length > 0 && this.#left[0].fromSeq <= seq) this.#do(this.#left.shift()!);
+  }
+
+  #do({ what, beside }: PolicyEvent): void {
+    const lineup = this.#lineup;
+    if (what === "swap") lineup.swap();
+    else if (what === "keep") lineup.keep();
+    else if (what !== "shadow") lineup.back();
+    else {
+      const index = this.#members.findIndex(({ id }) => id === beside);
+      lineup.shadow({ index: index + 1, policy: policyOfPlain(this.#members[index]) });
+    }
+  }
 }
 
 /**
@@ -207,6 +260,13 @@ class LoggedInputs implements Device {
   stop(): void {}
 
   lap(): void {}
+}
+
+/** A log from before policies could be swapped swapped none. */
+function swapOf(log: LogFile): SwapChoice {
+  const text = log.metadata.get("swap");
+  const none = { blendCycles: 0, watchCycles: 0, limitedMax: 1 };
+  return text === undefined ? none : (JSON.parse(text) as SwapChoice);
 }
 
 /** A log from before there was a start, and one without, say none. */

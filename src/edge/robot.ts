@@ -9,6 +9,7 @@ import type { LinkChoice } from "../link/link.ts";
 import type { DynamixelLine, ServoLine } from "../link/servo-joints.ts";
 import type { JointChoice } from "../safety/joint.ts";
 import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
+import type { SwapChoice } from "./lineup.ts";
 import type { RealTimeChoice } from "./real-time.ts";
 import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
@@ -107,6 +108,12 @@ const startSchema = v.strictObject({
   softSeconds: v.optional(v.pipe(number, v.minValue(0), v.maxValue(60)), 1),
 });
 
+const swapSchema = v.strictObject({
+  blendSeconds: v.optional(v.pipe(number, v.minValue(0), v.maxValue(60)), 0.5),
+  watchSeconds: v.optional(v.pipe(number, v.minValue(0), v.maxValue(3600)), 10),
+  limitedMax: v.optional(v.pipe(number, v.minValue(0), v.maxValue(1)), 0.25),
+});
+
 const linkSchema = v.strictObject({
   serial: v.optional(serialSchema),
   mqtt: v.optional(mqttSchema),
@@ -128,6 +135,7 @@ const robotSchema = v.strictObject({
   commandTtlMs: v.optional(milliseconds),
   observationAgeMs: v.optional(milliseconds),
   onMiss: v.optional(v.picklist(["coast", "hold", "stop"], "give coast, hold or stop"), "coast"),
+  swap: v.optional(swapSchema, {}),
   realTime: v.optional(
     v.picklist(["auto", "off", "required"], "give auto, off or required"),
     "auto",
@@ -158,6 +166,13 @@ export interface Robot {
   readonly observationAgeMs: number | undefined;
   /** What to do in the first cycle after some that were skipped. */
   readonly onMiss: MissPolicy;
+  /** How one policy takes over from another while the robot runs. */
+  readonly swap: {
+    readonly blendSeconds: number;
+    readonly watchSeconds: number;
+    /** Share of the watched cycles that the gate may bound. */
+    readonly limitedMax: number;
+  };
   /** Whether the control thread asks to go before other programs. */
   readonly realTime: RealTimeChoice;
   readonly log: { readonly directory: string };
@@ -200,7 +215,7 @@ function robotOf(
   fail: (keys: readonly (string | number)[], line: string) => void,
 ): Robot {
   const { robot, link, policy, limits, joints, stops, setpoints, log } = output;
-  const { commandTtlMs, observationAgeMs, onMiss, realTime } = output;
+  const { commandTtlMs, observationAgeMs, onMiss, realTime, swap } = output;
   const line = link.feetech ?? link.dynamixel;
   if (line !== undefined && stops !== undefined) {
     fail(["stops"], "stops: servos hold their place on a stop: leave it out");
@@ -216,7 +231,7 @@ function robotOf(
   }
   const choice = choiceOf(link, robot);
   const start = startOf(output.start, choice, fail);
-  const times = { commandTtlMs, observationAgeMs, onMiss, realTime };
+  const times = { commandTtlMs, observationAgeMs, onMiss, realTime, swap };
   return {
     ...{ path, robot, link: choice, policy, limits: choices, joints, stops },
     ...{ setpoints, start, ...times, log },
@@ -337,6 +352,16 @@ function speedsOf({ link, limits, joints = {} }: Robot): Robot["limits"] {
 export function hasRateMax(link: LinkChoice, action: string): boolean {
   if ("feetech" in link || "dynamixel" in link) return false;
   return !(("odrive" in link || "moteus" in link) && action.endsWith("_position"));
+}
+
+/** How one policy takes over from another, in cycles. */
+export function swapOfRobot({ swap }: Robot, { periodUs }: Spec): SwapChoice {
+  const cycles = (seconds: number): number => Math.round((seconds * 1e6) / periodUs);
+  return {
+    blendCycles: cycles(swap.blendSeconds),
+    watchCycles: cycles(swap.watchSeconds),
+    limitedMax: swap.limitedMax,
+  };
 }
 
 /** How long the device may act on one command, in microseconds. */

@@ -1,6 +1,8 @@
 import { nameOfMode, namesOfReasons } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
+import { nameOfSecond } from "./lineup.ts";
 import type { Run } from "./run.ts";
+import type { ShadowCounts } from "./shadow.ts";
 import { Count } from "./status.ts";
 
 /** How a run stands, in words and numbers that can be sent as JSON. */
@@ -18,13 +20,20 @@ export interface RunStatus {
   readonly skipped: number;
   readonly limited: number;
   readonly refused: number;
+  /** Of the one that drives. */
   readonly policyId: string;
+  /** Of the one that is asked beside it; null: there is none. */
+  readonly second: string | null;
+  /** `none`, `shadow` or `standby`. */
+  readonly secondAs: string;
+  /** How that one does. */
+  readonly shadow: ShadowCounts;
   readonly logPath: string;
 }
 
 /** How `run` stands now. */
 export function statusOf(run: Run): RunStatus {
-  const { status, policyId, logPath } = run;
+  const { status, members, logPath } = run;
   return {
     mode: nameOfMode(status.mode),
     device: nameOfDeviceMode(status.deviceMode),
@@ -36,7 +45,10 @@ export function statusOf(run: Run): RunStatus {
     skipped: status.count(Count.skipped),
     limited: status.count(Count.limited),
     refused: status.count(Count.refused),
-    policyId,
+    policyId: members.driver.id,
+    second: members.second?.id ?? null,
+    secondAs: nameOfSecond(status.secondAs),
+    shadow: status.shadow(),
     logPath,
   };
 }
@@ -45,6 +57,24 @@ export function statusOf(run: Run): RunStatus {
 export function statusLine(status: RunStatus): string {
   const { mode, device, reasons, cycles, missed, skipped, limited, refused } = status;
   const why = reasons.length === 0 ? "" : ` (${reasons.join(", ")})`;
+  const beside = besideOf(status);
   const loop = `${cycles} cycles, missed ${missed}, skipped ${skipped}`;
-  return `${mode}${why}, the device is ${device}; ${loop}; limited ${limited}, refused ${refused}`;
+  const gate = `limited ${limited}, refused ${refused}`;
+  return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${beside}`;
+}
+
+function besideOf({ second, secondAs, shadow }: RunStatus): string {
+  if (second === null) return "";
+  const as = secondAs === "shadow" ? "in the shadow" : "standing by";
+  return `; ${as} ${second.slice(0, 8)}: ${shadowLine(shadow)}`;
+}
+
+/** How a second policy does, in words. */
+export function shadowLine(counts: ShadowCounts): string {
+  const { cycles, limited, refused, distanceSum, distanceMax } = counts;
+  if (cycles === 0) return "not compared yet";
+  const share = (value: number): string => `${(100 * value).toFixed(1)} %`;
+  const apart = `${share(distanceSum / cycles)} of the range apart, at most ${share(distanceMax)}`;
+  const gate = `the gate would limit ${share(limited / cycles)}, refuse ${share(refused / cycles)}`;
+  return `${cycles} cycles, ${apart}; ${gate}`;
 }

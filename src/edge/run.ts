@@ -14,9 +14,10 @@ import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
 import { armWithinUs } from "./loop.ts";
+import { Members } from "./members.ts";
 import type { RealTime } from "./real-time.ts";
-import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot } from "./robot.ts";
-import { Setpoints } from "./setpoints.ts";
+import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } from "./robot.ts";
+import { Setpoints, specOfDevice } from "./setpoints.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status } from "./status.ts";
 
@@ -29,7 +30,7 @@ export interface RunOptions {
 
 /** What is known of a run as it begins. */
 export interface RunFacts {
-  readonly policyId: string;
+  readonly members: Members;
   readonly spec: Spec;
   readonly limits: Limits;
   /** What the machine granted the control thread. */
@@ -38,7 +39,10 @@ export interface RunFacts {
 
 /** What a run did. */
 export interface RunReport {
+  /** Of the one that drove last. */
   readonly policyId: string;
+  /** Of all that the run was given, in their order. */
+  readonly policyPaths: readonly string[];
   /** What the machine granted the control thread. */
   readonly realTime: RealTime;
   /** When the run began, microseconds of the host's monotonic clock. */
@@ -92,7 +96,7 @@ const commandsKept = 64;
 /** A policy that is running in its control thread. Disarmed until `arm` is called. */
 export class Run {
   readonly spec: Spec;
-  readonly policyId: string;
+  readonly members: Members;
   /** The file while it is being written. */
   readonly logPath: string;
   /** What the machine granted the control thread. */
@@ -108,7 +112,7 @@ export class Run {
 
   constructor(facts: RunFacts, status: Status, link: Link, log: Log, thread: ControlThread) {
     this.spec = facts.spec;
-    this.policyId = facts.policyId;
+    this.members = facts.members;
     this.#limits = facts.limits;
     this.realTime = facts.realTime;
     this.status = status;
@@ -201,7 +205,8 @@ export class Run {
       times[name] = this.status.percentiles(Measure[name]);
     }
     return {
-      policyId: this.policyId,
+      policyId: this.members.driver.id,
+      policyPaths: this.members.paths,
       realTime: this.realTime,
       startUs: this.#startUs,
       cycles: this.status.count(Count.cycles),
@@ -291,6 +296,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     new Start(spec, limits, start);
     return limits;
   });
+  const swap = swapOfRobot(robot, spec);
   const status = new Status(spec);
   const link = await openLink(robot.link);
   const { bytes } = options.policy;
@@ -306,6 +312,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     ttlUs,
     onMiss: robot.onMiss,
     realTime: robot.realTime,
+    swap,
     status: status.shared,
   });
   try {
@@ -322,6 +329,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
         limits: JSON.stringify(limits),
         commandTtlUs: JSON.stringify(ttlUs),
         onMiss: robot.onMiss,
+        swap: JSON.stringify(swap),
         realTime: realTime.line,
         ...(start !== undefined && { start: JSON.stringify(start) }),
         ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),
@@ -330,7 +338,9 @@ export async function startRun(options: RunOptions): Promise<Run> {
     });
     thread.start(log);
     status.setState(State.running);
-    return new Run({ policyId: policy.id, spec, limits, realTime }, status, link, log, thread);
+    const first = { id: policy.id, path: options.policy.path };
+    const members = new Members(first, specOfDevice(spec, setpoints), status, thread);
+    return new Run({ members, spec, limits, realTime }, status, link, log, thread);
   } catch (error) {
     await thread.kill();
     await link.close();

@@ -2,6 +2,8 @@ import type { Spec } from "../core/spec.ts";
 import type { Mode, Step } from "../core/step.ts";
 import { type Transition, transitionsKept } from "../safety/supervisor.ts";
 import { Histogram, histogramBytes, type Percentiles } from "./histogram.ts";
+import type { Second } from "./lineup.ts";
+import type { ShadowCounts } from "./shadow.ts";
 
 /** What is measured of each cycle, in microseconds. */
 export const Measure = {
@@ -23,7 +25,18 @@ export type Measure = (typeof Measure)[keyof typeof Measure];
 const measureCount = Object.keys(Measure).length;
 
 /** What the main thread may ask of the loop: bits. */
-export const Request = { arm: 1, stop: 2, reset: 4, end: 8 } as const;
+export const Request = {
+  arm: 1,
+  stop: 2,
+  reset: 4,
+  end: 8,
+  /** Ask the policy that was offered beside the one that drives. */
+  shadow: 16,
+  /** Let that one drive. */
+  swap: 32,
+  /** Let the one drive that drove before. */
+  back: 64,
+} as const;
 
 /** How far the loop has come. */
 export const State = { starting: 0, running: 1, ended: 2 } as const;
@@ -63,7 +76,11 @@ const deviceReason = 5;
 const transitionCount = 6;
 const version = 7;
 const whyLength = 8;
-const countsAt = 10;
+const driver = 9;
+const second = 10;
+const secondAs = 11;
+const canGoBack = 12;
+const countsAt = 14;
 // An even number of words, for doubles follow; room for every counter.
 const headerWords: number = countsAt + 2 * Object.keys(Count).length;
 const transitionNumbers = 5;
@@ -72,8 +89,9 @@ const whyBytes = 256;
 /** Until the device has told its mode. */
 const unknownMode = -1;
 
-/** Numbers of the newest cycle, and of the newest complaint of the start. */
-const timeNumbers = 4;
+/** Numbers of the newest cycle, of the newest complaint of the start, and of the shadow. */
+const timeNumbers = 9;
+const shadowAt = 4;
 
 /** The newest cycle, for display. */
 export interface Live {
@@ -197,6 +215,35 @@ export class Status {
     }
   }
 
+  /** Which of the run's policies drives, by its place. */
+  get driver(): number {
+    return Atomics.load(this.#words, driver);
+  }
+
+  /** Which is asked beside it; -1: none. */
+  get second(): number {
+    return Atomics.load(this.#words, second);
+  }
+
+  get secondAs(): Second {
+    return Atomics.load(this.#words, secondAs) as Second;
+  }
+
+  /** Whether some other policy drove before. */
+  get canGoBack(): boolean {
+    return Atomics.load(this.#words, canGoBack) === 1;
+  }
+
+  /** How the second policy did, since who drives or who is asked changed last. */
+  shadow(): ShadowCounts {
+    for (;;) {
+      const before = Atomics.load(this.#words, version);
+      const [cycles, limited, refused, distanceSum, distanceMax] = this.#times.subarray(shadowAt);
+      if (before % 2 !== 0 || Atomics.load(this.#words, version) !== before) continue;
+      return { cycles, limited, refused, distanceSum, distanceMax };
+    }
+  }
+
   // The control thread's side.
 
   /** The requests since the last call, which are then forgotten. */
@@ -250,6 +297,23 @@ export class Status {
     this.#times[1] = step.timeUs;
     this.#observation.set(step.observation);
     this.#action.set(step.action);
+    Atomics.add(this.#words, version, 1);
+  }
+
+  setLineup(drives: number, beside: number, as: Second, back: boolean): void {
+    Atomics.store(this.#words, canGoBack, back ? 1 : 0);
+    Atomics.store(this.#words, second, beside);
+    Atomics.store(this.#words, secondAs, as);
+    Atomics.store(this.#words, driver, drives);
+  }
+
+  showShadow({ cycles, limited, refused, distanceSum, distanceMax }: ShadowCounts): void {
+    Atomics.add(this.#words, version, 1);
+    this.#times[shadowAt] = cycles;
+    this.#times[shadowAt + 1] = limited;
+    this.#times[shadowAt + 2] = refused;
+    this.#times[shadowAt + 3] = distanceSum;
+    this.#times[shadowAt + 4] = distanceMax;
     Atomics.add(this.#words, version, 1);
   }
 

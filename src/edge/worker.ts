@@ -1,5 +1,10 @@
 // The control thread. It is started by run.ts and spends its life in the loop.
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import {
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+} from "node:worker_threads";
 import { monotonicClock } from "../core/clock.ts";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { makeStep } from "../core/step.ts";
@@ -7,15 +12,18 @@ import type { RobotDevice, StopChoice } from "../link/device.ts";
 import { type Door, openDevice, silenceAdviceOf } from "../link/link.ts";
 import type { LogEvent } from "../log/event.ts";
 import { RingProducer } from "../log/ring.ts";
-import { openDriver } from "../policy/driver.ts";
+import { openDriver, type PlainPolicy, policyOfPlain } from "../policy/driver.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
 import { Supervisor } from "../safety/supervisor.ts";
+import { Lineup, type Member, type SwapChoice } from "./lineup.ts";
 import { Loop, shakeHands } from "./loop.ts";
 import { askRealTime, type RealTime, type RealTimeChoice } from "./real-time.ts";
 import { type Setpoint, Setpoints, specOfDevice } from "./setpoints.ts";
+import { Shadow } from "./shadow.ts";
 import { Start, type StartChoice } from "./start.ts";
 import { Status } from "./status.ts";
+import { Succession } from "./succession.ts";
 import type { MissPolicy } from "./tick.ts";
 
 /** What the control thread is given. */
@@ -31,6 +39,7 @@ export interface LoopWork {
   readonly stops: Readonly<Record<string, StopChoice>> | undefined;
   readonly ttlUs: number;
   readonly onMiss: MissPolicy;
+  readonly swap: SwapChoice;
   readonly realTime: RealTimeChoice;
   readonly status: SharedArrayBuffer;
 }
@@ -41,7 +50,18 @@ export interface LogDoor {
   readonly events: MessagePort;
 }
 
-/** What it says: `ready`, upon which it is sent the log's door, then `ended`; or `failed`. */
+/** What the thread is given to begin: where the log is, and where policies are handed over. */
+export interface Doors extends LogDoor {
+  readonly offers: MessagePort;
+}
+
+/** A policy that is handed over, and its place among those of the run. */
+export interface Offer {
+  readonly index: number;
+  readonly plain: PlainPolicy;
+}
+
+/** What it says: `ready`, upon which it is sent its doors, then `ended`; or `failed`. */
 export type LoopWord =
   | { readonly word: "ready"; readonly runner: string; readonly realTime: RealTime }
   | { readonly word: "ended"; readonly linkLost: boolean }
@@ -53,7 +73,7 @@ async function work(given: LoopWork): Promise<void> {
   const { policy, door, name, limits, setpoints, start, stops, ttlUs, onMiss, status } = given;
   const port = parentPort!;
   const say = (word: LoopWord): void => port.postMessage(word);
-  const logDoor = new Promise<LogDoor>((resolve) => {
+  const doors = new Promise<Doors>((resolve) => {
     port.once("message", resolve);
   });
   const driver = await openDriver(policy);
@@ -64,27 +84,43 @@ async function work(given: LoopWork): Promise<void> {
   try {
     if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name, door);
     say({ word: "ready", runner: driver.runner, realTime });
-    const { ring, events } = await logDoor;
+    const { ring, events, offers } = await doors;
+    const own = new Status(spec, status);
+    const lineup = new Lineup(driver.policy, given.swap);
+    const kept = { append: (event: LogEvent) => events.postMessage(event) };
+    const shadow = new Shadow(spec, limits);
     const rig = {
       clock,
       device,
-      policy: driver.policy,
+      policy: lineup,
+      succession: new Succession(lineup, shadow, own, kept, () => takeOffer(offers)),
       setpoints: new Setpoints(spec, setpoints),
       approach: new Start(spec, limits, start),
       guard: new Guard(spec, limits),
       supervisor: new Supervisor(),
       log: new RingProducer(ring, spec),
-      events: { append: (event: LogEvent) => events.postMessage(event) },
+      events: kept,
       step: makeStep(spec),
       ttlUs,
       onMiss,
     };
-    await new Loop(rig, new Status(spec, status)).run();
+    await new Loop(rig, own).run();
     say({ word: "ended", linkLost: device.lost });
   } finally {
     device.close();
     await driver.close();
   }
+}
+
+/** The newest policy that was handed over; null: none is left. Needs no event loop. */
+function takeOffer(offers: MessagePort): Member | null {
+  let newest: Offer | null = null;
+  for (;;) {
+    const received = receiveMessageOnPort(offers) as { message: Offer } | undefined;
+    if (received === undefined) break;
+    newest = received.message;
+  }
+  return newest === null ? null : { index: newest.index, policy: policyOfPlain(newest.plain) };
 }
 
 async function realTimeFor({ realTime: choice, name }: LoopWork): Promise<RealTime> {

@@ -1,5 +1,5 @@
 /** Something that happened beside the cycles, as a log keeps it: one JSON object on `/event`. */
-export type LogEvent = CommandEvent | AnswerEvent | TransitionEvent;
+export type LogEvent = CommandEvent | AnswerEvent | TransitionEvent | PolicyEvent;
 
 /** Somebody asked something of the run. Kept before it is done. */
 export interface CommandEvent {
@@ -9,6 +9,8 @@ export interface CommandEvent {
   readonly command: string;
   /** Where it came from, such as `keyboard` or `ctl pid 4711 uid 1000`. */
   readonly source: string;
+  /** What it was told with it, such as a path; absent where it needs nothing. */
+  readonly argument?: string;
 }
 
 /** What came of it. */
@@ -30,6 +32,23 @@ export interface TransitionEvent {
   readonly reason: string;
 }
 
+/** Another policy drives, or is asked beside the one that does. */
+export interface PolicyEvent {
+  readonly timeUs: number;
+  readonly kind: "policy";
+  /**
+   * `shadow`: one is asked beside it. `swap`: that one drives, and the other stands by. `keep`: it
+   * does no longer. `back`: the one before drives again, as asked; `rollback`: by itself.
+   */
+  readonly what: "shadow" | "swap" | "keep" | "back" | "rollback";
+  /** From the cycle of this number on. */
+  readonly fromSeq: number;
+  /** SHA-256 of the file of the policy that drives from then on. */
+  readonly drives: string;
+  /** And of the one beside it; null: there is none. */
+  readonly beside: string | null;
+}
+
 /** The JSON schema of an event, for other tools. */
 export const eventSchema: string = JSON.stringify({
   title: "sinew.Event",
@@ -38,14 +57,19 @@ export const eventSchema: string = JSON.stringify({
   required: ["timeUs", "kind"],
   properties: {
     timeUs: { type: "number" },
-    kind: { enum: ["command", "answer", "transition"] },
+    kind: { enum: ["command", "answer", "transition", "policy"] },
     command: { type: "string" },
     source: { type: "string" },
+    argument: { type: "string" },
     ok: { type: "boolean" },
     line: { type: "string" },
     from: { type: "string" },
     happening: { type: "string" },
     to: { type: "string" },
     reason: { type: "string" },
+    what: { enum: ["shadow", "swap", "keep", "back", "rollback"] },
+    fromSeq: { type: "integer" },
+    drives: { type: "string" },
+    beside: { type: ["string", "null"] },
   },
 });

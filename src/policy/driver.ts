@@ -45,6 +45,35 @@ export async function openDriver(bytes: Uint8Array, runner?: string): Promise<Dr
   return { id, contract, policy, runner: ortRunner, proofError, close: () => loaded.close() };
 }
 
+/** A network that Sinew exported, which any thread can be given. */
+export interface PlainPolicy {
+  readonly id: string;
+  readonly contract: Contract;
+  readonly actor: Actor;
+}
+
+/**
+ * Reads and proves a policy file whose network is to be handed to another thread. Throws as
+ * `openDriver`, and `SinewError("policy-file")` for one that our perceptron does not run.
+ */
+export function readPlainPolicy(bytes: Uint8Array): PlainPolicy {
+  const file = readPolicyFile(bytes);
+  const actor = plainActorOf(file);
+  if (actor === null) {
+    throw new SinewError(
+      "policy-file",
+      "this policy is no plain network that Sinew exported: it can drive a run from its start only",
+    );
+  }
+  perceptronDriver(file, actor);
+  return { id: file.id, contract: file.contract, actor };
+}
+
+/** What `readPlainPolicy` read, as a robot meets it. */
+export function policyOfPlain({ id, contract, actor }: PlainPolicy): Policy {
+  return deployed(new Perceptron(id, contract.spec, actor), contract);
+}
+
 function perceptronDriver({ id, contract, proof }: PolicyFile, actor: Actor): Driver {
   const perceptron = new Perceptron(id, contract.spec, actor);
   const { observation, action } = contract.spec;

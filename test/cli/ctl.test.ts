@@ -99,7 +99,10 @@ test("ctl: a run starts disarmed, is armed and stopped from elsewhere, and goes 
   assert.deepEqual([ok, line, status.mode], [true, "armed", "armed"]);
   const again = await ctl("arm", "bench");
   assert.deepEqual([again.code, again.err], [1, ""]);
-  assert.match(again.out, /^bench {2}arm is not permitted while armed; permitted: stop, status\n$/);
+  assert.match(
+    again.out,
+    /^bench {2}arm is not permitted while armed; permitted: stop, shadow, status\n$/,
+  );
   assert.equal((await ctl("stop", robot)).out, "bench  stopped\n");
   assert.equal((await ctl("reset")).code, 0);
   await answersWith(/^bench {2}disarmed/);
@@ -120,9 +123,11 @@ test("ctl: what cannot be asked is one clear line and exit code 2", async () => 
   const bad: [words: string[], told: RegExp][] = [
     [["stop"], /no run is alive: start one with npx sinew run \[ctl\]/],
     [["stop", "bench"], /no run of bench is alive here/],
-    [["fly", "bench"], /no such command: give one of arm, stop, reset, status \[usage\]/],
+    [["fly", "bench"], /no such command: give one of arm, .*, status \[usage\]/],
     [["stop", join(folder, "none.yaml")], /none\.yaml cannot be read: give the robot's name/],
     [["stop", policy], /policy\.onnx/],
+    [["stop", "bench", "arm-1"], /arm-1: one word too many/],
+    [["shadow"], /say which: shadow <policy\.onnx>/],
     [[], /missing required argument 'command'/],
   ];
   for (const [words, told] of bad) {

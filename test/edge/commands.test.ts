@@ -1,25 +1,40 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Mode, nameOfMode } from "../../src/core/step.ts";
-import { commandNamed, commands, nameOfKey, permittedIn } from "../../src/edge/commands.ts";
+import {
+  commandNamed,
+  commands,
+  nameOfKey,
+  permittedIn,
+  type Standing,
+} from "../../src/edge/commands.ts";
+import { Second } from "../../src/edge/lineup.ts";
 import { Happening, modeTable } from "../../src/safety/supervisor.ts";
 
 const modes = Object.values(Mode);
 
+function standing(
+  mode: Mode,
+  secondAs: Second = Second.none,
+  canGoBack: boolean = false,
+): Standing {
+  return { mode, secondAs, canGoBack };
+}
+
 test("commands: what is permitted is what the supervisor's table permits", () => {
   for (const mode of modes) {
-    const arm = commandNamed("arm").permits(mode);
+    const arm = commandNamed("arm").permits(standing(mode));
     assert.equal(arm, modeTable[mode][Happening.arm] >= 0, nameOfMode(mode));
     // Who asks to arm a robot with a home has it brought there first.
     assert.equal(arm, modeTable[mode][Happening.home] >= 0, nameOfMode(mode));
     const reset = modeTable[mode][Happening.reset] >= 0 || mode === Mode.disarmed;
-    assert.equal(commandNamed("reset").permits(mode), reset, nameOfMode(mode));
+    assert.equal(commandNamed("reset").permits(standing(mode)), reset, nameOfMode(mode));
   }
 });
 
 test("commands: a stop is permitted in every mode, and waits for nothing", () => {
   const stop = commandNamed("stop");
-  assert.ok(modes.every((mode) => stop.permits(mode)));
+  assert.ok(modes.every((mode) => stop.permits(standing(mode))));
   assert.equal(stop.takesTime, false);
   assert.equal(nameOfKey(stop), "space");
 });
@@ -28,10 +43,22 @@ test("commands: each has a name, a key and a line of its own", () => {
   for (const key of ["name", "key", "help"] as const) {
     assert.equal(new Set(commands.map((command) => command[key])).size, commands.length);
   }
-  for (const { key, help } of commands) {
-    assert.match(key, /^[ a-z]$/);
+  for (const { key, help, argument } of commands) {
+    // A key can tell nothing with it.
+    assert.match(key, argument === undefined ? /^[ a-z]$/ : /^$/);
     assert.match(help, /^[^\n]{5,70}$/);
   }
-  assert.throws(() => commandNamed("fly"), /give one of arm, stop, reset, status/);
-  assert.deepEqual(permittedIn(Mode.armed), ["stop", "status"]);
+  assert.throws(() => commandNamed("fly"), /give one of arm, stop, reset, shadow, swap, back, st/);
+  assert.deepEqual(permittedIn(standing(Mode.armed)), ["stop", "shadow", "status"]);
+});
+
+test("commands: a policy is swapped for the one in the shadow, and for none", () => {
+  for (const mode of modes) {
+    const swap = (as: Second, back: boolean): string[] => {
+      return permittedIn(standing(mode, as, back)).filter((name) => /shadow|swap|back/.test(name));
+    };
+    assert.deepEqual(swap(Second.shadow, false), ["shadow", "swap"], nameOfMode(mode));
+    assert.deepEqual(swap(Second.standby, true), ["back"], nameOfMode(mode));
+    assert.deepEqual(swap(Second.none, true), ["shadow", "back"], nameOfMode(mode));
+  }
 });

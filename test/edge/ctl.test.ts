@@ -217,7 +217,7 @@ test("ctl: garbage is answered line by line, and the line behind it counts", asy
     ['{"command":3}', /no request/],
     ['{"command":"status","pid":"x"}', /no request/],
     ['{"command":"status","pid":-1}', /no request/],
-    ['{"command":"fly"}', /no such command: give one of arm, stop, reset, status/],
+    ['{"command":"fly"}', /no such command: give one of arm, stop, reset, shadow, swap/],
     ['{"command":"__proto__"}', /no such command/],
     ['{"command":"constructor"}', /no such command/],
     ['{"command":"sta', /no request/],
@@ -247,10 +247,10 @@ test("ctl: half a request, and one that is too long, get an answer and an end", 
   assert.deepEqual([answer.ok, answer.code], [false, "usage"]);
   assert.match(answer.line, /half a request: end it with a new line/);
   await until("its end", () => half.closed);
-  for (const text of ["x".repeat(1025), `${"x".repeat(1025)}\n{"command":"stop"}\n`]) {
+  for (const text of ["x".repeat(8193), `${"x".repeat(8193)}\n{"command":"stop"}\n`]) {
     const long = new RawClient(server.path);
     long.socket.write(text);
-    assert.match((await long.answered(1))[0].line, /longer than 1024 bytes/);
+    assert.match((await long.answered(1))[0].line, /longer than 8192 bytes/);
     await until("its end", () => long.closed);
     assert.equal(long.answers.length, 1);
   }

@@ -82,6 +82,7 @@ export class LoopStage {
       device: this.device,
       policy: { act: (observation, action) => this.act(observation, action) },
       setpoints: new Setpoints(spec, setpoints),
+      succession: { obey: () => {}, look: () => {} },
       approach: new Start(spec, limits, start),
       guard: new Guard(spec, limits),
       supervisor: this.supervisor,

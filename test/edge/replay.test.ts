@@ -1,129 +1,29 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 import { specWithHistory } from "../../src/core/history.ts";
-import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { Mode, makeStep, Reason, type Step } from "../../src/core/step.ts";
+import { Mode, Reason, type Step } from "../../src/core/step.ts";
+import { Lineup } from "../../src/edge/lineup.ts";
 import { replayLog } from "../../src/edge/replay.ts";
-import { Start, type StartChoice } from "../../src/edge/start.ts";
-import { type Cycle, type MissPolicy, tick } from "../../src/edge/tick.ts";
-import type { Device } from "../../src/link/device.ts";
-import { type ClosedLog, openLog } from "../../src/log/log.ts";
+import type { StartChoice } from "../../src/edge/start.ts";
+import type { Cycle } from "../../src/edge/tick.ts";
+import type { PolicyEvent } from "../../src/log/event.ts";
+import { type Log, openLog } from "../../src/log/log.ts";
 import { readLog } from "../../src/log/reader.ts";
-import { RingProducer } from "../../src/log/ring.ts";
-import { openDriver, ortRunner, perceptronRunner } from "../../src/policy/driver.ts";
+import {
+  ortRunner,
+  perceptronRunner,
+  policyOfPlain,
+  readPlainPolicy,
+} from "../../src/policy/driver.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
-import { Guard } from "../../src/safety/guard.ts";
+import type { Policy } from "../../src/policy/policy.ts";
 import type { EndedJoint } from "../../src/safety/joint.ts";
-import { type LimitChoices, limitsOf } from "../../src/safety/limits.ts";
+import type { LimitChoices } from "../../src/safety/limits.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "sinew-replay-"));
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-
-/** A device that tells good numbers and bad ones. */
-function randomDevice(spec: Spec, rng: Rng): Device {
-  return {
-    spec,
-    lost: false,
-    read: (observation) => {
-      for (let at = 0; at < 3; at++) observation[at] = rng.uniform(-1, 1);
-      if (rng.below(20) === 0) observation[rng.below(3)] = Number.NaN;
-      return rng.below(20) === 0 ? 150_000 : rng.uniform(0, 5000);
-    },
-    write: () => true,
-    stop: () => {},
-  };
-}
-
-/** What a recorded run has beside its policy. */
-interface Recorded {
-  readonly start?: StartChoice;
-  readonly spec?: Spec;
-  readonly onMiss?: MissPolicy;
-  readonly choices?: LimitChoices;
-  readonly runner?: string;
-  /** Stands between the policy and the cycle. */
-  readonly between?: (policy: Cycle["policy"]) => Cycle["policy"];
-}
-
-/**
- * A run of random inputs, good and bad, in every mode, with `change` made to each logged step; one
- * of which it says "lost" is not logged.
- */
-async function recordRun(
-  name: string,
-  bytes: Uint8Array,
-  count: number,
-  change: (step: Step) => unknown,
-  recorded: Recorded = {},
-): Promise<ClosedLog> {
-  const { start, spec = pendulumSpec, onMiss, choices, runner } = recorded;
-  const { between = (policy) => policy } = recorded;
-  const driver = await openDriver(bytes, runner);
-  const [{ name: driven }] = spec.action;
-  const limits = limitsOf(spec, choices ?? { action: { [driven]: { high: 1, rateMax: 12 } } });
-  const metadata = {
-    limits: JSON.stringify(limits),
-    commandTtlUs: "70000",
-    policyId: "x",
-    // As a log from before there was a choice.
-    ...(runner !== ortRunner && { runner: driver.runner }),
-    ...(start !== undefined && { start: JSON.stringify(start) }),
-    ...(onMiss !== undefined && { onMiss }),
-  };
-  const log = await openLog({
-    directory: folder,
-    name,
-    spec,
-    metadata,
-    slots: count,
-  });
-  const ring = new RingProducer(log.ring, spec);
-  const policy = between(driver.policy);
-  const rng = new Rng(7);
-  let nowUs = 1e9;
-  let mode: Mode = Mode.disarmed;
-  let lost = false;
-  const modes = Object.values(Mode);
-  const cycle: Cycle = {
-    clock: { now: () => (nowUs = nowUs + rng.uniform(10, 300)) },
-    device: randomDevice(spec, rng),
-    policy,
-    setpoints: { fill: () => {} },
-    approach: new Start(spec, limits, start),
-    guard: new Guard(spec, limits),
-    supervisor: {
-      get mode() {
-        return mode;
-      },
-      tell: () => true,
-    },
-    log: {
-      append: (step) => {
-        const copy = structuredClone(step);
-        lost = change(copy) === "lost";
-        return lost || ring.append(copy);
-      },
-    },
-    meter: { lap: () => {} },
-    ttlUs: 70_000,
-    onMiss: onMiss ?? "coast",
-    step: makeStep(spec),
-  };
-  for (let seq = 0; seq < count; seq++) {
-    if (rng.below(10) === 0) mode = modes[rng.below(modes.length)];
-    if (rng.below(4) === 0) mode = Mode.armed;
-    // A gap for a late cycle is another thing than one for a step that was lost.
-    await tick(cycle, seq, rng.below(15) === 0 && !lost);
-  }
-  await driver.close();
-  return log.close();
-}
+import { ownFolder } from "./board-run.ts";
+import { recordRun } from "./recorded-run.ts";
 
 test("replay: a run in every mode, with faults, comes out byte for byte", async () => {
   const bytes = await exportPolicy(randomPolicy(3));
@@ -227,7 +127,7 @@ test("replay: a policy that answered otherwise at times makes no held action dif
   const bytes = await exportPolicy(randomPolicy(3));
   let calls = 0;
   let otherwise = Number.NaN;
-  const between = (policy: Cycle["policy"]): Cycle["policy"] => ({
+  const between = (policy: Policy): Cycle["policy"] => ({
     act: async (observation, action) => {
       await policy.act(observation, action);
       otherwise = Number.NaN;
@@ -310,6 +210,39 @@ test("replay: what computed the policy then computes it again", async () => {
   await assert.rejects(replayLog(other, bytes), /cannot be run by "perceptron 99" here/);
 });
 
+test("replay: which policy followed which is done again, with all of their files", async () => {
+  const first = await exportPolicy(randomPolicy(3));
+  // It observes its past actions, of which the device knows nothing.
+  const parts = randomPolicy(4, specWithHistory(pendulumSpec, 2));
+  const next = await exportPolicy({ ...parts, contract: { ...parts.contract, actionHistory: 2 } });
+  const plain = readPlainPolicy(next);
+  const swap = { blendCycles: 30, watchCycles: 50, limitedMax: 1 };
+  let lineup: Lineup;
+  const between = (policy: Policy): Lineup => (lineup = new Lineup(policy, swap));
+  const script: Record<number, PolicyEvent["what"]> = {
+    ...{ 100: "shadow", 300: "swap", 500: "keep", 700: "back", 750: "swap", 800: "rollback" },
+  };
+  const before = (seq: number, log: Log): void => {
+    const what = script[seq];
+    if (what === undefined) return;
+    if (what === "shadow") lineup.shadow({ index: 1, policy: policyOfPlain(plain) });
+    else if (what === "swap" || what === "keep") lineup[what]();
+    else lineup.back();
+    const { driver, second } = lineup;
+    const ids = { drives: driver.policy.id, beside: second?.policy.id ?? null };
+    log.append({ timeUs: seq, kind: "policy", what, fromSeq: seq, ...ids });
+  };
+  const { path } = await recordRun("swapped", first, 1000, () => {}, { between, before, swap });
+  const { equal, steps } = await replayLog(readLog(path), first, [next]);
+  assert.deepEqual({ equal, steps }, { equal: true, steps: 1000 });
+  await assert.rejects(replayLog(readLog(path), first), {
+    code: "policy-file",
+    message: /was beside the first one: give its file, too/,
+  });
+  const other = await exportPolicy(randomPolicy(5));
+  assert.ok((await replayLog(readLog(path), other, [next])).differing > 100);
+});
+
 test("replay: a log from before joints were described is still replayed", async () => {
   const bytes = await exportPolicy(randomPolicy(3));
   const { path } = await recordRun("old", bytes, 100, () => {});
@@ -385,7 +318,12 @@ test("replay: another contract is refused, and so is a log that no loop wrote", 
   const { path } = await recordRun("short", bytes, 3, () => {});
   const other = await exportPolicy(randomPolicy(3, spec));
   await assert.rejects(replayLog(readLog(path), other), /does not fit the log: period/);
-  const log = await openLog({ directory: folder, name: "bare", spec: pendulumSpec, metadata: {} });
+  const log = await openLog({
+    directory: ownFolder("replay-other"),
+    name: "bare",
+    spec: pendulumSpec,
+    metadata: {},
+  });
   const bare = await log.close();
   await assert.rejects(replayLog(readLog(bare.path), bytes), /does not say its limits/);
 });

@@ -17,6 +17,7 @@ export function refused(code: string, line: RegExp): (error: unknown) => boolean
 export function wordsOf(events: readonly LogEvent[]): string[] {
   return events.map((event) => {
     if (event.kind === "transition") return `${event.from} ${event.happening} ${event.to}`;
+    if (event.kind === "policy") return `${event.what}: ${event.drives.slice(0, 4)}`;
     const { command, source } = event;
     return event.kind === "command" ? `${command} by ${source}` : `${command}: ${event.line}`;
   });

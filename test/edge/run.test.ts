@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -10,6 +10,8 @@ import type { Spec } from "../../src/core/spec.ts";
 import { Mode, makeStep, Reason } from "../../src/core/step.ts";
 import type { ControlThread } from "../../src/edge/control-thread.ts";
 import { runPolicy } from "../../src/edge/drive.ts";
+import { Second } from "../../src/edge/lineup.ts";
+import { Members } from "../../src/edge/members.ts";
 import { replayLog } from "../../src/edge/replay.ts";
 import { parseRobot, type Robot } from "../../src/edge/robot.ts";
 import { Run, type RunOptions, startRun } from "../../src/edge/run.ts";
@@ -24,7 +26,7 @@ import { exportPolicy } from "../../src/policy/export.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
-import { randomPolicy } from "../policy/random-policy.ts";
+import { randomPolicy, unevenSpec } from "../policy/random-policy.ts";
 
 const image = "firmware-bridge/images/rp2040-pendulum.bin";
 const folder = mkdtempSync(join(tmpdir(), "sinew-run-"));
@@ -128,7 +130,9 @@ test("run: who stands beyond its limits is named where arming is refused", async
   const log = { path: "x.mcap" } as Log;
   const run = new Run(
     {
-      policyId: "x",
+      members: new Members({ id: "x", path: "x.onnx" }, pendulumSpec, status, {
+        offer: () => {},
+      }),
       spec: pendulumSpec,
       limits: limitsOf(pendulumSpec),
       realTime: { granted: false, line: "no" },
@@ -190,6 +194,50 @@ test("run: a policy that observes its past actions drives a board that has none"
   const replay = await replayLog(log, options.policy.bytes);
   const sound = { differing: 0, unverified: 0, first: null, samePolicy: true };
   assert.deepEqual(replay, { equal: true, steps, ...sound });
+});
+
+test("run: a policy is looked at, swapped in, kept, and gone back from, on a board", async () => {
+  const board = await theBoard();
+  const swap = { blendSeconds: 0.2, watchSeconds: 0.5, limitedMax: 1 };
+  const options = await optionsFor({ ...patient(robotOn(board)), swap });
+  const parts = randomPolicy(2, specWithHistory(pendulumSpec, 1));
+  const other = await exportPolicy({ ...parts, contract: { ...parts.contract, actionHistory: 1 } });
+  const path = join(folder, "other.onnx");
+  writeFileSync(path, other);
+  const wrong = await exportPolicy(randomPolicy(2, unevenSpec));
+  writeFileSync(join(folder, "wrong.onnx"), wrong);
+  const run = await startRun(options);
+  const { members, status } = run;
+  await refuses(
+    members.shadow(join(folder, "wrong.onnx")),
+    "contract-mismatch",
+    /for what is driven: period/,
+  );
+  await refuses(members.shadow(join(folder, "none.onnx")), "policy-file", /cannot be read/);
+  await refuses(members.swap(), "command", /no policy is in the shadow/);
+  await refuses(members.back(), "command", /no policy drove before/);
+  await run.reset();
+  await run.arm();
+  assert.match(await members.shadow(path), /other\.onnx \(.{8}\) is asked beside policy\.onnx/);
+  await until(() => status.shadow().cycles >= 5);
+  assert.match(
+    await members.swap(),
+    /other\.onnx .* drives, .* stands by; in the shadow: \d+ cycl/,
+  );
+  assert.equal(members.driver.path, path);
+  await refuses(members.shadow(path), "command", /another policy stands by/);
+  await until(() => status.secondAs === Second.none);
+  assert.match(await members.back(), /policy\.onnx .* drives again; .*other\.onnx .* its shadow/);
+  const report = await run.close();
+  assert.deepEqual([report.refused, report.deviceAtRest], [0, true]);
+  const log = readLog(report.logPath);
+  const told = log.events().filter((event) => event.kind === "policy");
+  assert.deepEqual(
+    told.map(({ what }) => what),
+    ["shadow", "swap", "keep", "back"],
+  );
+  const { equal, steps } = await replayLog(log, options.policy.bytes, [other]);
+  assert.deepEqual([equal, steps], [true, report.steps]);
 });
 
 test("run: a latched stop of an earlier run is not left unasked", async () => {

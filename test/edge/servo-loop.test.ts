@@ -39,6 +39,7 @@ async function run(
     },
     ttlUs: 2 * periodUs,
     onMiss: "coast" as const,
+    succession: { obey: () => {}, look: () => {} },
     events: { append: () => {} },
     step: makeStep(spec),
   };

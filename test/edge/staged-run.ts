@@ -1,6 +1,7 @@
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ControlThread } from "../../src/edge/control-thread.ts";
+import { Members } from "../../src/edge/members.ts";
 import { Run } from "../../src/edge/run.ts";
 import { Request, State } from "../../src/edge/status.ts";
 import type { LogEvent } from "../../src/log/event.ts";
@@ -41,7 +42,9 @@ export class StagedRun {
     stage.status.setState(State.running);
     this.run = new Run(
       {
-        policyId: "x",
+        members: new Members({ id: "x", path: "x.onnx" }, pendulumSpec, stage.status, {
+          offer: () => {},
+        }),
         spec: pendulumSpec,
         limits: limitsOf(pendulumSpec),
         realTime: { granted: false, line: "no" },

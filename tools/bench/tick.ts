@@ -8,8 +8,8 @@ import { BridgeDevice } from "../../src/link/device.ts";
 import { memoryPorts } from "../../src/link/memory.ts";
 import { StepRecord } from "../../src/log/record.ts";
 import { makeRing, RingProducer } from "../../src/log/ring.ts";
+import { openDriver, ortRunner } from "../../src/policy/driver.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
-import { loadPolicy } from "../../src/policy/policy.ts";
 import { Guard } from "../../src/safety/guard.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
 import { Happening, Supervisor } from "../../src/safety/supervisor.ts";
@@ -25,7 +25,7 @@ const ticksBefore = 500;
 
 export const bench: Bench = {
   title:
-    "One control cycle, us: read a state frame, infer (ONNX), gate, write a command frame, " +
+    "One control cycle, us: read a state frame, infer, gate, write a command frame, " +
     "append to the log's ring, over a link in memory, without a pause between cycles. " +
     "command: from its start to the command being written.",
   rounds: 5,
@@ -55,14 +55,20 @@ async function* casesOf(
   hidden: readonly number[],
   rounds: number,
 ): AsyncGenerator<BenchResult> {
-  const policy = await loadPolicy(await exportPolicy(randomPolicy(1, spec, hidden)));
-  const found: Times[] = [];
-  for (let round = 0; round < rounds; round++) found.push(await oneRound(spec, policy));
-  await policy.close();
+  const bytes = await exportPolicy(randomPolicy(1, spec, hidden));
+  const drivers = [await openDriver(bytes), await openDriver(bytes, ortRunner)];
+  const found: Times[][] = [[], []];
+  for (let round = 0; round < rounds; round++) {
+    for (const [at, { policy }] of drivers.entries()) found[at].push(await oneRound(spec, policy));
+  }
+  for (const driver of drivers) await driver.close();
   for (const what of ["cycle", "command"] as const) {
     for (const [share, value] of Object.entries(shares)) {
-      const ours = found.map((times) => times[what][Math.ceil(ticksPerRound * value) - 1]);
-      yield { case: `${name}, ${what} ${share}`, unit: "us", ours, peers: {} };
+      const [ours, byRuntime] = found.map((rounds) =>
+        rounds.map((times) => times[what][Math.ceil(ticksPerRound * value) - 1]),
+      );
+      const peers = { "ours by ONNX Runtime": byRuntime };
+      yield { case: `${name}, ${what} ${share}`, unit: "us", ours, peers };
     }
   }
 }

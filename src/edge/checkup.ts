@@ -1,0 +1,190 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { monotonicClock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
+import { nameOfDeviceMode } from "../link/device.ts";
+import { slowAdapterOf } from "../link/serial.ts";
+import { type Driver, openDriver } from "../policy/driver.ts";
+import type { Pulse, PulseWork } from "./pulse.ts";
+import type { Robot } from "./robot.ts";
+import { type RunOptions, startRun } from "./run.ts";
+
+/** What was looked at, how it is, and where it is not well what to do. */
+export interface Finding {
+  readonly name: string;
+  /** `bad`: a robot should not be driven so. */
+  readonly state: "good" | "poor" | "bad";
+  readonly line: string;
+}
+
+const pulseSeconds = 3;
+const tries = 2000;
+/** So long the device is listened to. */
+const lookMs = 1000;
+const napMs = 20;
+/** Less of the cycles may be missed than this, and by less be late. */
+const missedMax = 0.005;
+const latenessShareMax = 0.1;
+/** What deciding may take of a period. */
+const decideShareMax = 0.5;
+
+/** The clock, the scheduler, the processor's speed and the swap of this machine, below `root`. */
+export async function checkMachine(periodUs: number, root: string = "/"): Promise<Finding[]> {
+  const pulse = await pulseOf({ periodUs, seconds: pulseSeconds, realTime: "auto" });
+  const { granted, line } = pulse.realTime;
+  return [
+    { name: "real time", state: granted ? "good" : "poor", line },
+    onTime(pulse, periodUs),
+    clockIn(root),
+    ...governorIn(root),
+    swapIn(root),
+  ];
+}
+
+function pulseOf(work: PulseWork): Promise<Pulse> {
+  const worker = new Worker(new URL("./pulse.js", import.meta.url), { workerData: work });
+  return new Promise((resolve, reject) => {
+    worker.once("message", resolve);
+    worker.once("error", reject);
+  });
+}
+
+function onTime({ lateness, due, missed }: Pulse, periodUs: number): Finding {
+  const late = lateness.p99 > latenessShareMax * periodUs;
+  const bad = missed > missedMax * due;
+  const times = `p99 ${lateness.p99.toFixed(0)} us late, at most ${lateness.max.toFixed(0)} us`;
+  const line = `an empty loop of ${periodUs} us: ${times}, missed ${missed} of ${due}`;
+  const advice = bad || late ? "; end what else runs here, or permit real time" : "";
+  return { name: "schedule", state: bad ? "bad" : late ? "poor" : "good", line: line + advice };
+}
+
+/** Reading some clocks takes a microsecond, and some of those jump. */
+function clockIn(root: string): Finding {
+  const path = "sys/devices/system/clocksource/clocksource0/current_clocksource";
+  const source = textOf(join(root, path)) ?? "unknown";
+  const clock = monotonicClock();
+  let back = 0;
+  let beforeUs = clock.now();
+  const startUs = beforeUs;
+  for (let at = 0; at < 100_000; at++) {
+    const nowUs = clock.now();
+    if (nowUs < beforeUs) back++;
+    beforeUs = nowUs;
+  }
+  const readNs = ((beforeUs - startUs) / 100_000) * 1000;
+  const line = `${source}, read in ${readNs.toFixed(0)} ns`;
+  if (back > 0) return { name: "clock", state: "bad", line: `${line}; it went back ${back} times` };
+  const slow = /hpet|acpi_pm|jiffies/.test(source);
+  const advice = slow
+    ? "; a slow source: boot with clocksource=tsc if the machine's is stable"
+    : "";
+  return { name: "clock", state: slow ? "poor" : "good", line: line + advice };
+}
+
+/** A processor that has to speed up first is late. Nothing where the machine does not tell. */
+function governorIn(root: string): Finding[] {
+  const folder = join(root, "sys/devices/system/cpu");
+  const names = new Set<string>();
+  for (const cpu of namesIn(folder)) {
+    if (!/^cpu\d+$/.test(cpu)) continue;
+    const name = textOf(join(folder, cpu, "cpufreq/scaling_governor"));
+    if (name !== null) names.add(name);
+  }
+  if (names.size === 0) return [];
+  const line = [...names].join(", ");
+  const fast = [...names].every((name) => name === "performance");
+  const advice = fast ? "" : "; sudo cpupower frequency-set -g performance";
+  return [{ name: "governor", state: fast ? "good" : "poor", line: line + advice }];
+}
+
+/** What was swapped out comes back late. */
+function swapIn(root: string): Finding {
+  const rows = (textOf(join(root, "proc/swaps")) ?? "").split("\n").slice(1);
+  const some = rows.some((row) => row.trim() !== "");
+  const line = some ? "there is swap: sudo swapoff -a, or MemorySwapMax=0 in the unit" : "none";
+  return { name: "swap", state: some ? "poor" : "good", line };
+}
+
+/** The policy's proof on this machine, and how long it takes to decide. */
+export async function checkPolicy(bytes: Uint8Array): Promise<Finding[]> {
+  let driver: Driver;
+  try {
+    driver = await openDriver(bytes);
+  } catch (error) {
+    return [{ name: "proof", state: "bad", line: messageOf(error) }];
+  }
+  const { policy, proofError, runner } = driver;
+  const { spec } = policy;
+  const observation = new Float32Array(spec.observation.length);
+  const action = new Float32Array(spec.action.length);
+  const times = new Float64Array(tries);
+  const clock = monotonicClock();
+  for (let at = 0; at < tries; at++) {
+    const startUs = clock.now();
+    await policy.act(observation, action);
+    times[at] = clock.now() - startUs;
+  }
+  await driver.close();
+  times.sort();
+  const [middle, late] = [times[tries >> 1], times[tries - 1 - Math.floor(tries / 100)]];
+  const slow = late > decideShareMax * spec.periodUs;
+  const line = `p50 ${middle.toFixed(0)} us, p99 ${late.toFixed(0)} us of ${spec.periodUs} us`;
+  const advice = slow
+    ? "; too slow for its period here: a smaller network, or a faster machine"
+    : "";
+  return [
+    {
+      name: "proof",
+      state: "good",
+      line: `${runner}, at most ${proofError.toExponential(1)} from what was proved`,
+    },
+    { name: "decide", state: slow ? "bad" : "good", line: line + advice },
+  ];
+}
+
+/**
+ * The link: a USB adapter that holds answers back, then a handshake with the device, which is not
+ * armed: nothing moves. What reads of the device takes is in the last one.
+ */
+export async function checkLink(options: RunOptions): Promise<Finding[]> {
+  const found = adapterOf(options.robot);
+  try {
+    const run = await startRun(options);
+    for (let ms = 0; ms < lookMs && run.running; ms += napMs) await delay(napMs);
+    const { times, deviceAtRest, linkLost } = await run.close();
+    const { p50, max } = times.age;
+    const mode = nameOfDeviceMode(run.status.deviceMode);
+    const ages = `${p50.toFixed(0)} us old, at most ${max.toFixed(0)} us`;
+    const line = `it shook hands and is ${mode}; observations are ${ages}`;
+    found.push({ name: "device", state: linkLost || !deviceAtRest ? "bad" : "good", line });
+  } catch (error) {
+    found.push({ name: "device", state: "bad", line: messageOf(error) });
+  }
+  return found;
+}
+
+function adapterOf({ link }: Robot): Finding[] {
+  const [choice] = Object.values(link) as { readonly path?: string }[];
+  if (choice.path === undefined) return [];
+  const slow = slowAdapterOf(choice.path);
+  if (slow === "") return [];
+  return [{ name: "adapter", state: "poor", line: slow }];
+}
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return null;
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

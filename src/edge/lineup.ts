@@ -1,0 +1,196 @@
+import { isDriving, type Step, Verdict } from "../core/step.ts";
+import type { Policy } from "../policy/policy.ts";
+
+/** How one policy takes over from another. */
+export interface SwapChoice {
+  /** Over so many cycles what is asked for goes from the one to the other; 0: at once. */
+  readonly blendCycles: number;
+  /** For so many cycles that drive the one before stands by. */
+  readonly watchCycles: number;
+  /** Where the gate has bounded more of those cycles than this, it drives again. */
+  readonly limitedMax: number;
+}
+
+/** How a second policy stands: there is none, it is looked at, or it drove until it was swapped. */
+export const Second = { none: 0, shadow: 1, standby: 2 } as const;
+export type Second = (typeof Second)[keyof typeof Second];
+
+/** The word for it. */
+export function nameOfSecond(second: Second): string {
+  return Object.keys(Second)[second]!;
+}
+
+/** A policy of a run, and its place in the order in which the run was given them. */
+export interface Member {
+  readonly index: number;
+  readonly policy: Policy;
+}
+
+/**
+ * The policies of a run as one: who drives, and who is asked beside it. A second one sees all that
+ * the first sees and remembers what was asked for in its place. After a swap the one that drove
+ * stands by: an answer that is no number or a failure is replaced by its answer in the same cycle,
+ * and then it drives again. One call at a time; nothing here allocates.
+ */
+export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
+  readonly #choice: SwapChoice;
+  #driver: Member;
+  #second: Member | null = null;
+  #as: Second = Second.none;
+  /** Who drove before, and no longer stands by. */
+  #before: Member | null = null;
+  readonly #answer: Float32Array;
+  /** Cycles of the blend that are over. */
+  #blended: number;
+  #watched = 0;
+  #limited = 0;
+  #rescued = false;
+
+  constructor(policy: Policy, choice: SwapChoice) {
+    this.#driver = { index: 0, policy };
+    this.#choice = choice;
+    this.#answer = new Float32Array(policy.spec.action.length);
+    this.#blended = choice.blendCycles;
+  }
+
+  get driver(): Member {
+    return this.#driver;
+  }
+
+  get second(): Member | null {
+    return this.#second;
+  }
+
+  /** Whether some other one drove before. */
+  get canGoBack(): boolean {
+    return this.#as === Second.standby || this.#before !== null;
+  }
+
+  get secondAs(): Second {
+    return this.#as;
+  }
+
+  /** What the second one answered in the newest cycle, NaN where it failed; [action channels]. */
+  get answer(): Float32Array {
+    return this.#answer;
+  }
+
+  /** Asks `member` beside the one that drives. False while another stands by. */
+  shadow(member: Member): boolean {
+    if (this.#as === Second.standby) return false;
+    this.#second = member;
+    this.#as = Second.shadow;
+    // It was not asked before, so there is nothing to blend with.
+    this.#blended = this.#choice.blendCycles;
+    return true;
+  }
+
+  /** Lets the one in the shadow drive; the other stands by. False where there is none. */
+  swap(): boolean {
+    if (this.#as !== Second.shadow) return false;
+    this.#exchange(Second.standby);
+    this.#watched = 0;
+    this.#limited = 0;
+    this.#rescued = false;
+    return true;
+  }
+
+  /** Lets the one drive that drove before; the other is in its shadow then. False without one. */
+  back(): boolean {
+    if (this.#as !== Second.standby) {
+      if (this.#before === null) return false;
+      this.#second = this.#before;
+    }
+    this.#exchange(Second.shadow);
+    this.#before = null;
+    return true;
+  }
+
+  /** What drives stays, and nobody stands by any more. */
+  keep(): void {
+    this.#before = this.#second;
+    this.#second = null;
+    this.#as = Second.none;
+  }
+
+  /** Whether, after a cycle that is over, it is time to go `back`, to `keep` or for neither. */
+  judge(step: Step): "back" | "keep" | null {
+    if (this.#as !== Second.standby || !isDriving(step.mode)) return null;
+    const { limitedMax, watchCycles } = this.#choice;
+    if (step.verdict === Verdict.limited) this.#limited++;
+    const wrong = this.#rescued || step.verdict === Verdict.refused;
+    if (wrong || this.#limited > limitedMax * watchCycles) return "back";
+    return ++this.#watched >= watchCycles ? "keep" : null;
+  }
+
+  async act(observation: Float32Array, action: Float32Array): Promise<void> {
+    if (this.#second === null) {
+      const done = this.#driver.policy.act(observation, action);
+      if (done !== undefined) await done;
+      return;
+    }
+    try {
+      const done = this.#driver.policy.act(observation, action);
+      if (done !== undefined) await done;
+    } catch (thrown) {
+      if (this.#as === Second.shadow) throw thrown;
+      action.fill(Number.NaN);
+    }
+    try {
+      const done = this.#second.policy.act(observation, this.#answer);
+      if (done !== undefined) await done;
+    } catch {
+      this.#answer.fill(Number.NaN);
+    }
+    this.#join(action);
+    this.#second.policy.recall?.(action);
+  }
+
+  /** While nothing drives there is nothing to blend with. */
+  rest(): void {
+    this.#blended = this.#choice.blendCycles;
+    this.#driver.policy.rest?.();
+    this.#second?.policy.rest?.();
+  }
+
+  recall(action: Float32Array): void {
+    this.#driver.policy.recall?.(action);
+    this.#second?.policy.recall?.(action);
+  }
+
+  /** Makes one of two answers, of which the first is in `action`. */
+  #join(action: Float32Array): void {
+    const { blendCycles } = this.#choice;
+    const share = this.#blended < blendCycles ? ++this.#blended / blendCycles : 1;
+    if (!allFinite(this.#answer)) return;
+    if (!allFinite(action)) {
+      // In the shadow stands who failed before: it is not asked to help.
+      if (this.#as === Second.standby) this.#rescue(action);
+      return;
+    }
+    if (share === 1) return;
+    for (let at = 0; at < action.length; at++) {
+      action[at] = this.#answer[at]! + share * (action[at]! - this.#answer[at]!);
+    }
+    this.#driver.policy.recall?.(action);
+  }
+
+  #rescue(action: Float32Array): void {
+    action.set(this.#answer);
+    this.#rescued = true;
+    this.#driver.policy.recall?.(action);
+  }
+
+  #exchange(as: Second): void {
+    [this.#driver, this.#second] = [this.#second!, this.#driver];
+    this.#as = as;
+    this.#blended = 0;
+  }
+}
+
+function allFinite(values: Float32Array): boolean {
+  for (let at = 0; at < values.length; at++) {
+    if (!Number.isFinite(values[at]!)) return false;
+  }
+  return true;
+}

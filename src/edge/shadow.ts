@@ -1,0 +1,74 @@
+import type { Spec } from "../core/spec.ts";
+import { isDriving, makeStep, type Step, Verdict } from "../core/step.ts";
+import { Guard } from "../safety/guard.ts";
+import type { Limits } from "../safety/limits.ts";
+
+/** What became of a policy that was asked beside the one that drove, over cycles that drove. */
+export interface ShadowCounts {
+  cycles: number;
+  /** Those whose answer the gate would have bounded, had it followed what was permitted last. */
+  limited: number;
+  /** Those whose answer it would have refused. */
+  refused: number;
+  /** The sum of how far its answers were from what was asked for, as shares of the range. */
+  distanceSum: number;
+  /** The largest, of any action. */
+  distanceMax: number;
+}
+
+/**
+ * Judges what a second policy answers: by its distance from what was asked for, and by a gate of
+ * its own. It drives nothing, throws nothing and allocates nothing.
+ */
+export class Shadow {
+  readonly counts: ShadowCounts = {
+    ...{ cycles: 0, limited: 0, refused: 0 },
+    ...{ distanceSum: 0, distanceMax: 0 },
+  };
+  readonly #guard: Guard;
+  readonly #step: Step;
+  readonly #ranges: Float64Array;
+
+  constructor(spec: Spec, limits: Limits) {
+    this.#guard = new Guard(spec, limits);
+    this.#step = makeStep(spec);
+    this.#ranges = Float64Array.from(spec.action, ({ low, high }) => high - low);
+  }
+
+  /** Forgets what it has counted. */
+  begin(): void {
+    Object.assign(this.counts, { cycles: 0, limited: 0, refused: 0 });
+    Object.assign(this.counts, { distanceSum: 0, distanceMax: 0 });
+  }
+
+  /** Looks at a cycle that is over, in which the second policy answered `answer`. */
+  look(step: Step, answer: Float32Array): void {
+    if (isDriving(step.mode)) this.#judge(step, answer);
+    // The next answer, too, would follow what was permitted.
+    if (isDriving(step.mode)) this.#guard.recall(step.action);
+    else this.#guard.reset(step.action);
+  }
+
+  #judge(step: Step, answer: Float32Array): void {
+    const own = this.#step;
+    const { counts } = this;
+    own.timeUs = step.timeUs;
+    own.ageUs = step.ageUs;
+    own.decidedUs = step.decidedUs;
+    own.mode = step.mode;
+    own.reasons = 0;
+    own.observation.set(step.observation);
+    own.proposed.set(answer);
+    const verdict = this.#guard.filter(own);
+    counts.cycles++;
+    if (verdict === Verdict.limited) counts.limited++;
+    if (verdict === Verdict.refused) counts.refused++;
+    let most = 0;
+    for (let at = 0; at < answer.length; at++) {
+      const share = Math.abs(answer[at]! - step.proposed[at]!) / this.#ranges[at]!;
+      if (share > most) most = share;
+    }
+    counts.distanceSum += most;
+    if (most > counts.distanceMax) counts.distanceMax = most;
+  }
+}

@@ -1,0 +1,71 @@
+import type { Step } from "../core/step.ts";
+import type { LogEvent, PolicyEvent } from "../log/event.ts";
+import { type Lineup, type Member, Second } from "./lineup.ts";
+import type { Shadow } from "./shadow.ts";
+import { Request, type Status } from "./status.ts";
+
+/** Which policy follows which in a running loop: what is asked of it, done between two cycles. */
+export class Succession {
+  readonly #lineup: Lineup;
+  readonly #shadow: Shadow;
+  readonly #status: Status;
+  readonly #events: { append(event: LogEvent): void };
+  readonly #offered: () => Member | null;
+
+  /** `offered` gives the newest policy that was handed over, once. */
+  constructor(
+    lineup: Lineup,
+    shadow: Shadow,
+    status: Status,
+    events: { append(event: LogEvent): void },
+    offered: () => Member | null,
+  ) {
+    this.#lineup = lineup;
+    this.#shadow = shadow;
+    this.#status = status;
+    this.#events = events;
+    this.#offered = offered;
+    this.#show();
+  }
+
+  /** Does what `requests` ask for, before the cycle behind `step`. */
+  obey(requests: number, nowUs: number, { seq }: Pick<Step, "seq">): void {
+    const lineup = this.#lineup;
+    // Whoever offers one takes what is in the shadow away, so this comes before a swap.
+    if ((requests & Request.shadow) !== 0) {
+      const member = this.#offered();
+      if (member !== null && lineup.shadow(member)) this.#tell("shadow", nowUs, seq);
+    }
+    if ((requests & Request.swap) !== 0 && lineup.swap()) this.#tell("swap", nowUs, seq);
+    if ((requests & Request.back) !== 0 && lineup.back()) this.#tell("back", nowUs, seq);
+  }
+
+  /** Looks at a cycle that is over. */
+  look(step: Step, nowUs: number): void {
+    const lineup = this.#lineup;
+    if (lineup.secondAs === Second.none) return;
+    this.#shadow.look(step, lineup.answer);
+    this.#status.showShadow(this.#shadow.counts);
+    const judgement = lineup.judge(step);
+    if (judgement === null) return;
+    if (judgement === "back") lineup.back();
+    else lineup.keep();
+    this.#tell(judgement === "back" ? "rollback" : "keep", nowUs, step.seq);
+  }
+
+  #tell(what: PolicyEvent["what"], timeUs: number, seq: number): void {
+    const { driver, second } = this.#lineup;
+    // What was counted was of another.
+    this.#shadow.begin();
+    this.#status.showShadow(this.#shadow.counts);
+    this.#show();
+    const drives = driver.policy.id;
+    const beside = second?.policy.id ?? null;
+    this.#events.append({ timeUs, kind: "policy", what, fromSeq: seq + 1, drives, beside });
+  }
+
+  #show(): void {
+    const { driver, second, secondAs, canGoBack } = this.#lineup;
+    this.#status.setLineup(driver.index, second?.index ?? -1, secondAs, canGoBack);
+  }
+}

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { checkLink, checkMachine, checkPolicy, type Finding } from "../../src/edge/checkup.ts";
+import { parseRobot } from "../../src/edge/robot.ts";
+import { startEmulated } from "../../src/hil/emulated-board.ts";
+import { exportPolicy } from "../../src/policy/export.ts";
+import { randomPolicy, unevenSpec } from "../policy/random-policy.ts";
+import { ownFolder, patientRobot, patientRun, pendulumImage } from "./board-run.ts";
+
+const folder = ownFolder("checkup");
+
+function named(findings: readonly Finding[], name: string): Finding | undefined {
+  return findings.find((finding) => finding.name === name);
+}
+
+/** A machine's files, below a folder. */
+function machine(files: Readonly<Record<string, string>>): string {
+  const root = join(folder, "root");
+  rmSync(root, { recursive: true, force: true });
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  return root;
+}
+
+test("doctor: a machine that slows down, swaps and has a slow clock is told so", async () => {
+  const root = machine({
+    "sys/devices/system/clocksource/clocksource0/current_clocksource": "hpet\n",
+    "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "powersave\n",
+    "sys/devices/system/cpu/cpufreq/policy0": "",
+    "proc/swaps": "Filename Type Size Used Priority\n/swapfile file 1 0 -2\n",
+  });
+  const findings = await checkMachine(10_000, root);
+  for (const [name, line] of [
+    ["clock", /^hpet, read in \d+ ns; a slow source/],
+    ["governor", /^powersave; sudo cpupower/],
+    ["swap", /there is swap: sudo swapoff -a/],
+  ] as const) {
+    assert.equal(named(findings, name)!.state, "poor", name);
+    assert.match(named(findings, name)!.line, line);
+  }
+  assert.match(named(findings, "schedule")!.line, /^an empty loop of 10000 us: p99 \d+ us late/);
+  assert.match(named(findings, "real time")!.line, /^(SCHED_FIFO 50|no, .+)$/);
+});
+
+test("doctor: a machine in order has nothing to do, nor one that tells nothing", async () => {
+  const root = machine({
+    "sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc\n",
+    "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "performance\n",
+    "proc/swaps": "Filename Type Size Used Priority\n",
+  });
+  const findings = await checkMachine(100_000, root);
+  for (const name of ["clock", "governor", "swap"]) {
+    assert.equal(named(findings, name)!.state, "good", named(findings, name)!.line);
+  }
+  const silent = await checkMachine(100_000, machine({}));
+  assert.equal(named(silent, "governor"), undefined);
+  assert.equal(named(silent, "swap")!.state, "good");
+});
+
+test("doctor: a policy is proved and timed; a damaged one is bad", async () => {
+  const bytes = await exportPolicy(randomPolicy(1));
+  const found = await checkPolicy(bytes);
+  assert.match(named(found, "proof")!.line, /^perceptron 1, at most \d\.\de-\d from what was prov/);
+  assert.match(named(found, "decide")!.line, /^p50 \d+ us, p99 \d+ us of 50000 us/);
+  bytes[bytes.length >> 1] ^= 1;
+  const [damaged, ...others] = await checkPolicy(bytes);
+  assert.deepEqual([damaged.name, damaged.state, others.length], ["proof", "bad", 0]);
+});
+
+test("doctor: a board is greeted and left at rest; one that does not fit is bad", async () => {
+  const board = await startEmulated({ image: pendulumImage });
+  try {
+    const options = await patientRun(board, folder);
+    const found = await checkLink(options);
+    assert.equal(named(found, "device")!.state, "good", named(found, "device")!.line);
+    assert.match(named(found, "device")!.line, /^it shook hands and is (disarmed|stopped); obs/);
+    const bytes = await exportPolicy(randomPolicy(1, unevenSpec));
+    const other = await checkLink({ ...options, policy: { bytes, path: "other.onnx" } });
+    assert.equal(named(other, "device")!.state, "bad");
+    assert.match(named(other, "device")!.line, /does not fit this policy/);
+    const text = patientRobot({ ...board, path: "/dev/no-such-port" }, folder);
+    const none = await checkLink({ ...options, robot: parseRobot(text, "robot.yaml") });
+    assert.match(named(none, "device")!.line, /there is no such port/);
+  } finally {
+    await board.close();
+  }
+});
