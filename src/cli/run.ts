@@ -101,6 +101,7 @@ async function driveCommanded(
   const stopKeys = startKeys(controls, terminal);
   const stops = new StopWatch();
   let startUs = Number.NaN;
+  let told = 0;
   try {
     return await runPolicy({
       ...drive,
@@ -110,6 +111,7 @@ async function driveCommanded(
       onLook: (run) => {
         if (Number.isNaN(startUs)) startUs = run.status.live().timeUs;
         for (const line of stops.look(run)) terminal.line(line);
+        while (told < run.notices.length) terminal.line(run.notices[told++]);
         terminal.live(`${nameOfMode(run.status.mode).padEnd(8)}  ${liveLine(run, startUs)}`);
       },
     });

@@ -58,7 +58,7 @@ test("stale: 50 commands held for 2 s at the broker do not reach an armed motor"
   const board = await startEmulated({ image });
   const broker = await startBroker();
   const gate = await startGate(broker.url);
-  const place = { prefix: "sinew", robot: "bench" };
+  const place = { prefix: "sinew", robot: "bench", protocolVersion: 4 as const };
   const bridge = await startBridge(board.path, 1_000_000, { ...place, url: broker.url });
   const late = await hostAt({ ...place, url: gate.url });
   const good = await hostAt({ ...place, url: broker.url });
