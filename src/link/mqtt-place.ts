@@ -9,14 +9,16 @@ export interface TlsFiles {
   readonly key?: string | undefined;
 }
 
+/** MQTT 5, or 4, which is MQTT 3.1.1. */
+export type MqttVersion = 5 | 4;
+
 /** Where a robot is found: on `<prefix>/<robot>/cmd`, `/state` and `/presence` of one broker. */
 export interface MqttPlace {
   /** `mqtt://host:port` or `mqtts://host:port`, see `isBrokerUrl`. */
   readonly url: string;
   readonly prefix: string;
   readonly robot: string;
-  /** MQTT 5, or 4, which is MQTT 3.1.1. */
-  readonly protocolVersion: 5 | 4;
+  readonly protocolVersion: MqttVersion;
   /** Only with `mqtts:`. */
   readonly tls?: TlsFiles | undefined;
   /** Path of a file of two lines: the user's name and the password. */

@@ -1,8 +1,8 @@
-import { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { readBrokerFiles } from "./broker-files.ts";
+import { openBrokerSocket } from "./broker-socket.ts";
 import { brokerClosed, brokerTroubleOf } from "./broker-trouble.ts";
 import { ByteRing, pumpRing, type RingCarrier, type RingPair } from "./byte-ring.ts";
 import type { MqttPlace } from "./mqtt-place.ts";
@@ -13,6 +13,7 @@ import {
   type Presence,
   PresenceTeller,
 } from "./presence.ts";
+import { PublishWriter } from "./publish-packet.ts";
 
 /** A connection that carries frames one way each, and rather loses them than lets them grow old. */
 export interface MqttPipe {
@@ -26,7 +27,7 @@ export interface MqttPipe {
 
 /** What a pipe brings. */
 export interface PipeEvents {
-  /** Frames that were published just now. */
+  /** Frames that were published just now; the bytes are there during the call only. */
   onBytes(bytes: Uint8Array): void;
   /** What is worth telling a person, in one line. */
   onNotice(line: string): void;
@@ -60,35 +61,36 @@ export async function openMqttPipe(
   const presenceTopic = `${topic}/presence`;
   const [publishTo, listenTo] =
     side === "host" ? [`${topic}/cmd`, `${topic}/state`] : [`${topic}/state`, `${topic}/cmd`];
-  const client = await connect(place, side === "host" ? {} : { will: willOn(presenceTopic) });
+  const will = side === "host" ? {} : { will: willOn(presenceTopic) };
+  const client = await connect(place, will, listenTo, events.onBytes);
   let word: Presence | null = null;
   const leaveWord = (): void => {
     if (word === null || !client.connected) return;
     client.publish(presenceTopic, encodePresence(word), { qos: 0, retain: true }, dropped);
   };
   let tellRetained = true;
-  client.on("message", (from, payload, { retain }) => {
+  client.on("message", (from, payload) => {
     if (from === presenceTopic) {
       const presence = decodePresence(payload);
       if (presence !== null) events.onPresence?.(presence);
       return;
     }
-    // The broker kept it: nobody knows since when.
-    if (!retain) return events.onBytes(payload);
+    // What is live has gone to `onBytes`. This the broker kept: nobody knows since when.
     if (tellRetained) events.onNotice(`refused what ${place.url} retains on ${from}: clear it`);
     tellRetained = false;
   });
   tellOfBreaks(client, place, events.onNotice, leaveWord);
   await listen(client, place, listenTo, side === "host" ? presenceTopic : null);
-  const properties = { messageExpiryInterval: messageExpirySeconds };
-  const options = { qos: 0 as const, ...(place.protocolVersion === 5 && { properties }) };
+  const writer = new PublishWriter(publishTo, place.protocolVersion, messageExpirySeconds);
   return {
     get connected() {
       return client.connected;
     },
     send(bytes) {
-      if (!client.connected || unsentBytes(client) > unsentBytesMax) return false;
-      client.publish(publishTo, Buffer.from(bytes), options, dropped);
+      // What waited for the broker's return would arrive late and look new.
+      if (!client.connected || client.disconnecting) return false;
+      if (client.stream.writableLength > unsentBytesMax) return false;
+      client.stream.write(writer.packet(bytes));
       return true;
     },
     leaveWord(presence) {
@@ -99,19 +101,25 @@ export async function openMqttPipe(
   };
 }
 
-/** A publish that fails when the connection breaks under it is one more frame lost. */
+/** What fails because the connection breaks is told by `tellOfBreaks`. */
 function dropped(): void {}
 
 function willOn(topic: string): NonNullable<IClientOptions["will"]> {
   return { topic, payload: Buffer.from(encodePresence(lastWill)), qos: 0, retain: true };
 }
 
-async function connect(place: MqttPlace, more: IClientOptions): Promise<MqttClient> {
+async function connect(
+  place: MqttPlace,
+  more: IClientOptions,
+  topic: string,
+  onPayload: (payload: Uint8Array) => void,
+): Promise<MqttClient> {
   const secrets = readBrokerFiles(place);
-  const { connect: open } = await import("mqtt");
-  const client = open(place.url, {
-    ...secrets,
+  const { username, password } = secrets;
+  const { MqttClient } = await import("mqtt");
+  const client = new MqttClient(() => openBrokerSocket(place, secrets, topic, onPayload), {
     ...more,
+    ...(username !== undefined && { username, password }),
     protocolVersion: place.protocolVersion,
     // No session: what was meant for a connection that broke shall not come to the next one.
     clean: true,
@@ -120,12 +128,8 @@ async function connect(place: MqttPlace, more: IClientOptions): Promise<MqttClie
     reconnectPeriod: reconnectPeriodMs,
     // A broker that is just starting may say no for a while.
     reconnectOnConnackError: true,
-    // A command that waited for the broker's return would arrive late and look new.
-    queueQoSZero: false,
   });
-  client.on("connect", () => {
-    if (client.stream instanceof Socket) client.stream.setNoDelay(true);
-  });
+  client.on("error", dropped);
   try {
     await new Promise<void>((resolve, reject) => {
       client.once("connect", () => resolve());
@@ -188,10 +192,6 @@ async function close(client: MqttClient): Promise<void> {
   const over = client.endAsync().catch(dropped);
   await Promise.race([over, delay(farewellMs, undefined, { ref: false })]);
   client.stream.destroy();
-}
-
-function unsentBytes(client: MqttClient): number {
-  return client.stream.writableLength;
 }
 
 // A broker that comes and goes for hours shall not fill the memory.
