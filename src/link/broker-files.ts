@@ -12,6 +12,14 @@ export interface BrokerSecrets {
   readonly password?: string;
 }
 
+/** Something wrong with a file that a place names. */
+export interface BrokerFileFault {
+  /** Where the place names it, such as `tls`, `ca`. */
+  readonly keys: readonly string[];
+  /** One line, which names the file. */
+  readonly line: string;
+}
+
 /**
  * Reads what the place names. Throws `SinewError("broker")`, which names the file, for one that
  * cannot be read, is none of its kind, or is a secret that everyone can read, and for a key that
@@ -22,12 +30,7 @@ export function readBrokerFiles(place: MqttPlace): BrokerSecrets {
   const { tls = {}, credentials } = place;
   const { ca, cert, key } = tls;
   if (ca !== undefined) certificatesIn("ca", ca);
-  if (cert !== undefined && key !== undefined) {
-    const [certificate] = certificatesIn("cert", cert);
-    if (!certificate.checkPrivateKey(keyIn(key))) {
-      refuse("key", key, `it does not belong to the certificate ${cert}`);
-    }
-  }
+  if (cert !== undefined && key !== undefined) checkPair(cert, key);
   return {
     ...(ca !== undefined && { ca: textOf("ca", ca) }),
     ...(cert !== undefined && { cert: textOf("cert", cert) }),
@@ -37,18 +40,49 @@ export function readBrokerFiles(place: MqttPlace): BrokerSecrets {
 }
 
 /**
- * As `readBrokerFiles`, and each certificate must be valid at `at`, for a look before anything is
- * opened. Throws `SinewError("broker")`.
+ * For a look before anything is opened, at the moment `at`: what `readBrokerFiles` would say of
+ * each file by itself, and which certificate is not valid then.
  */
+export function faultsOfBrokerFiles(place: MqttPlace, at: Date): BrokerFileFault[] {
+  const { tls = {}, credentials } = place;
+  const { ca, cert, key } = tls;
+  const faults: BrokerFileFault[] = [];
+  const isGood = (keys: readonly string[], check: () => void): boolean => {
+    try {
+      check();
+      return true;
+    } catch (error) {
+      if (!(error instanceof SinewError)) throw error;
+      faults.push({ keys, line: error.message });
+      return false;
+    }
+  };
+  if (ca !== undefined) isGood(["tls", "ca"], () => checkTime("ca", ca, at));
+  const known = cert !== undefined && isGood(["tls", "cert"], () => checkTime("cert", cert, at));
+  if (key !== undefined) isGood(["tls", "key"], () => (known ? checkPair(cert, key) : keyIn(key)));
+  if (credentials !== undefined) isGood(["credentials"], () => credentialsIn(credentials));
+  return faults;
+}
+
+/** As `readBrokerFiles` throws, and for a certificate that is not valid at `at`. */
 export function checkBrokerFiles(place: MqttPlace, at: Date): void {
-  readBrokerFiles(place);
-  const { ca, cert } = place.tls ?? {};
-  if (ca !== undefined && certificatesIn("ca", ca).every((one) => wrongTimeOf(one, at) !== "")) {
-    refuse("ca", ca, wrongTimeOf(certificatesIn("ca", ca)[0], at));
+  checkPlace(place);
+  const [fault] = faultsOfBrokerFiles(place, at);
+  if (fault !== undefined) throw new SinewError("broker", fault.line);
+}
+
+function checkPair(cert: string, key: string): void {
+  const [certificate] = certificatesIn("cert", cert);
+  if (!certificate.checkPrivateKey(keyIn(key))) {
+    refuse("key", key, `it does not belong to the certificate ${cert}`);
   }
-  if (cert === undefined) return;
-  const why = wrongTimeOf(certificatesIn("cert", cert)[0], at);
-  if (why !== "") refuse("cert", cert, why);
+}
+
+/** One CA of several that is valid is enough; of a chain the first is the one that is shown. */
+function checkTime(what: "ca" | "cert", path: string, at: Date): void {
+  const all = certificatesIn(what, path);
+  const reasons = (what === "ca" ? all : all.slice(0, 1)).map((one) => wrongTimeOf(one, at));
+  if (reasons.every((why) => why !== "")) refuse(what, path, reasons[0]);
 }
 
 function wrongTimeOf({ validFrom, validTo }: X509Certificate, at: Date): string {

@@ -3,7 +3,7 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { Session } from "../wire/session.ts";
 import { type StopChoice, stopRulesOf } from "../wire/stop-choice.ts";
-import { checkBrokerFiles } from "./broker-files.ts";
+import { faultsOfBrokerFiles } from "./broker-files.ts";
 import type { RingPair } from "./byte-ring.ts";
 import { makeRingPair } from "./byte-ring.ts";
 import { BridgeDevice, type RobotDevice } from "./device.ts";
@@ -91,12 +91,23 @@ export function protectionOf(link: LinkChoice | Door): Protection {
   return { gates, silence: "the device stops by itself when commands stay away" };
 }
 
-/**
- * What can be known of a link's files before anything is opened, at the moment `at`. Throws
- * `SinewError("broker")`, see `checkBrokerFiles`.
- */
+/** Something wrong with a link as it is chosen: where, and one line. */
+export interface LinkFault {
+  readonly keys: readonly string[];
+  readonly line: string;
+}
+
+/** What is wrong with the files that a link names, at the moment `at`. Opens nothing else. */
+export function faultsOfLink(choice: LinkChoice, at: Date): LinkFault[] {
+  if (!("mqtt" in choice)) return [];
+  const faults = faultsOfBrokerFiles(choice.mqtt, at);
+  return faults.map(({ keys, line }) => ({ keys: ["mqtt", ...keys], line }));
+}
+
+/** Throws `SinewError("broker")` for the first of `faultsOfLink`. */
 export function checkLink(choice: LinkChoice, at: Date): void {
-  if ("mqtt" in choice) checkBrokerFiles(choice.mqtt, at);
+  const [fault] = faultsOfLink(choice, at);
+  if (fault !== undefined) throw new SinewError("broker", fault.line);
 }
 
 /** Opens a link on the main thread. Throws `SinewError` "port" or "broker". */

@@ -30,9 +30,9 @@ export interface MqttPlace {
  */
 export function isBrokerUrl(url: string): boolean {
   if (!URL.canParse(url)) return false;
-  const { protocol, hostname, username, password, pathname, search, hash } = new URL(url);
+  const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(url);
   const more = username + password + pathname.replace(/^\/$/, "") + search + hash;
-  return /^mqtts?:$/.test(protocol) && hostname !== "" && more === "";
+  return /^mqtts?:$/.test(protocol) && hostname !== "" && port !== "0" && more === "";
 }
 
 /** Throws `SinewError("broker")` where the place makes no sense by itself. */
