@@ -12,8 +12,8 @@ interface Options {
 
 /**
  * Checks all of the robot file at `path`, with the files that its link names and the policy that is
- * to drive it, and prints it as it would be used. Opens no port and no connection. Each mistake is a
- * line on stderr, and the exit code then is 2. Throws `SinewError` where the robot file or the
+ * to drive it, and prints it as it would be used. Opens no port and no connection. Each mistake is
+ * a line on stderr, and the exit code then is 2. Throws `SinewError` where the robot file or the
  * policy cannot be read, or the policy is none.
  */
 export async function dryRun(path: string, options: Options): Promise<void> {

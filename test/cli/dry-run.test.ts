@@ -118,7 +118,7 @@ function placeAll(): { readonly key: string } {
   return { key };
 }
 
-test("dry run: the files of a broker are looked at, and what they hold is not printed", async () => {
+test("dry run: a broker's files are looked at, and what they hold is not printed", async () => {
   const { key } = placeAll();
   const first = await dryRun(overMqtt);
   assert.deepEqual([first.code, first.err], [0, ""]);
@@ -154,8 +154,8 @@ test("dry run: every broken file of a broker is a line with its place", async ()
   const again = await dryRun(overMqtt);
   assert.equal(again.code, 2);
   const [cert, noKey, open, ...more] = again.err.trim().split("\n");
-  assert.match(cert, /^robot\.yaml:8:13: cert arm\.pem: it cannot be read: there is no such file$/);
+  assert.match(cert, /^robot\.yaml:8:13: cert arm\.pem: it cannot be read: there is no such/);
   assert.match(noKey, /^robot\.yaml:9:12: key arm\.key: there is no PEM private key in it$/);
-  assert.match(open, /^robot\.yaml:10:18: credentials user: everyone can read or change it: chmod/);
+  assert.match(open, /^robot\.yaml:10:18: credentials user: everyone can read or change it: /);
   assert.deepEqual(more, []);
 });

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { startBridge } from "../../src/link/bridge.ts";
 import { startBroker } from "../../src/link/broker.ts";
-import { StopReason } from "../../src/link/device.ts";
+import { nameOfDeviceReason, StopReason } from "../../src/link/device.ts";
 import { openSerialPort } from "../../src/link/serial.ts";
 import { Session } from "../../src/wire/session.ts";
 import { clock, gentle, Host, hostAt } from "../link/host.ts";
@@ -87,6 +87,42 @@ test("stale: 50 commands held for 2 s at the broker do not reach an armed motor"
   await bridge.close();
   await broker.close();
   await board.close();
+});
+
+test("stale: a broker dies: the firmware stops by itself, the return moves nothing", async (t) => {
+  const board = await startEmulated({ image });
+  t.after(() => board.close());
+  let broker = await startBroker();
+  t.after(() => broker.close());
+  const place = { ...broker, prefix: "sinew", robot: "bench" };
+  const bridge = await startBridge(board.path, 1_000_000, place);
+  t.after(() => bridge.close());
+  const { host, close } = await hostAt(place);
+  t.after(close);
+  const { device } = host;
+  await host.ready();
+  await host.arm();
+  await host.drive(100);
+  await broker.close();
+  // This host has no gate and notices nothing: it goes on for longer than its commands are good for.
+  await host.drive(1500);
+  broker = await startBroker(Number(new URL(place.url).port));
+  await host.until("word of the device", () => device.stopped);
+  assert.equal(nameOfDeviceReason(device.reason), "expired", "nobody told it to stop");
+  const before = await host.stats();
+  await host.drive(300);
+  device.reset();
+  await host.until("the reset", () => device.disarmed);
+  await host.drive(300);
+  const after = await host.stats();
+  assert.equal(after.commands, before.commands, "neither what is old nor what is fresh moves it");
+  assert.ok(after.notArmed > before.notArmed, "though it comes");
+  assert.ok(device.disarmed);
+  assert.equal(device.applied[0], 0);
+  await host.arm();
+  await host.drive(100);
+  assert.ok((await host.stats()).commands > after.commands, "and armed it is driven");
+  assert.equal(host.appliedMax, gentle);
 });
 
 test("stale: 50 commands held for 2 s in the pty do not reach the motor", async () => {

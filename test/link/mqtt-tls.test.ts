@@ -42,7 +42,7 @@ const files = {
 async function startTls(
   shown: Issued,
   asks: boolean,
-): Promise<{ url: string; close(): Promise<void> }> {
+): Promise<{ url: string; heardBytes(): number; close(): Promise<void> }> {
   const aedes = await Aedes.createBroker({
     authenticate: (_client, username, password, done) => {
       const good = username === undefined || `${username} ${password}` === "arm-1 s3cret";
@@ -52,7 +52,13 @@ async function startTls(
   });
   const { cert, key } = shown;
   const options = { cert, key, ca: lab.cert, requestCert: asks, rejectUnauthorized: asks };
-  const server = createServer(options, (socket) => aedes.handle(socket));
+  let heard = 0;
+  const server = createServer(options, (socket) => {
+    socket.on("data", (bytes) => {
+      heard += bytes.length;
+    });
+    aedes.handle(socket);
+  });
   const sockets: Socket[] = [];
   server.on("connection", (socket: Socket) => sockets.push(socket));
   const url = `mqtts://127.0.0.1:${await listen(server)}`;
@@ -61,7 +67,7 @@ async function startTls(
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   };
-  return { url, close };
+  return { url, heardBytes: () => heard, close };
 }
 
 async function listen(server: Server): Promise<number> {
@@ -75,8 +81,10 @@ function placeAt(url: string, tls: MqttPlace["tls"], more: Partial<MqttPlace> = 
 
 async function refusedBy(shown: Issued, tls: MqttPlace["tls"], line: RegExp): Promise<void> {
   const broker = await startTls(shown, tls?.cert !== undefined || /wants/.test(line.source));
-  await refuses(earAt(placeAt(broker.url, tls), "host"), line);
+  const credentials = fileOf("told-to-nobody", "arm-1\ns3cret\n");
+  await refuses(earAt(placeAt(broker.url, tls, { credentials }), "host"), line);
   await broker.close();
+  assert.equal(broker.heardBytes(), 0, "nobody was told the password");
 }
 
 test("mqtt tls: who shows what the broker asks for is let in, and frames pass", async () => {
