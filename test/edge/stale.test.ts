@@ -104,7 +104,7 @@ test("stale: a broker dies: the firmware stops by itself, the return moves nothi
   await host.arm();
   await host.drive(100);
   await broker.close();
-  // This host has no gate and notices nothing: it goes on for longer than its commands are good for.
+  // This host has no gate and notices nothing: it goes on for longer than a command is good for.
   await host.drive(1500);
   broker = await startBroker(Number(new URL(place.url).port));
   await host.until("word of the device", () => device.stopped);
