@@ -1,8 +1,8 @@
 import * as v from "valibot";
-import { isBrokerUrl, type MqttPlace } from "../link/mqtt-place.ts";
+import { isBrokerUrl, isTopic, type MqttPlace } from "../link/mqtt-place.ts";
 
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
-const topicPart = v.pipe(text, v.regex(/^[^+#\s]+$/, "give a topic without +, # or spaces"));
+const topic = v.pipe(text, v.check(isTopic, "give a topic without +, # or spaces"));
 
 const brokerAdvice =
   "give mqtt://host:port or mqtts://host:port, and a user's name and password in credentials:";
@@ -19,7 +19,7 @@ const tlsSchema = v.pipe(
 export const mqttSchema: v.GenericSchema<unknown, Omit<MqttPlace, "robot">> = v.pipe(
   v.strictObject({
     url: v.pipe(text, v.check(isBrokerUrl, brokerAdvice)),
-    prefix: v.optional(topicPart, "sinew"),
+    prefix: v.optional(topic, "sinew"),
     protocolVersion: v.optional(v.picklist([5, 4], "give 5, or 4 for MQTT 3.1.1"), 5),
     tls: v.optional(tlsSchema),
     credentials: v.optional(text),

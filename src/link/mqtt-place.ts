@@ -35,12 +35,21 @@ export function isBrokerUrl(url: string): boolean {
   return /^mqtts?:$/.test(protocol) && hostname !== "" && port !== "0" && more === "";
 }
 
+/** Whether `text` names one topic, or the beginning of one: it has no wildcard and no space. */
+export function isTopic(text: string): boolean {
+  return /^[^+#\s\0]+$/.test(text);
+}
+
 /** Throws `SinewError("broker")` where the place makes no sense by itself. */
-export function checkPlace({ url, tls }: MqttPlace): void {
+export function checkPlace({ url, prefix, robot, tls }: MqttPlace): void {
   if (!isBrokerUrl(url)) {
     const shown = url.replace(/\/\/.*@/, "//...@");
     const advice = "give mqtt://host:port or mqtts://host:port, and names and passwords in a file";
     throw new SinewError("broker", `"${shown}" is no broker: ${advice}`);
+  }
+  for (const part of [prefix, robot]) {
+    if (isTopic(part)) continue;
+    throw new SinewError("broker", `"${part}" is no topic: give one without +, # or spaces`);
   }
   if (tls === undefined) return;
   if (!url.startsWith("mqtts:")) {

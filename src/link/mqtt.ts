@@ -62,7 +62,7 @@ export async function openMqttPipe(
   const [publishTo, listenTo] =
     side === "host" ? [`${topic}/cmd`, `${topic}/state`] : [`${topic}/state`, `${topic}/cmd`];
   const will = side === "host" ? {} : { will: willOn(presenceTopic) };
-  const client = await connect(place, will, listenTo, events.onBytes);
+  const client = await connect(place, will, listenTo, (bytes) => events.onBytes(bytes));
   let word: Presence | null = null;
   const leaveWord = (): void => {
     if (word === null || !client.connected) return;

@@ -1,19 +1,19 @@
 // The links that npm alone brings. Those over Mosquitto: test/mosquitto.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, before, test } from "node:test";
 import type { Board } from "../../src/hil/board.ts";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { startBridge } from "../../src/link/bridge.ts";
-import { startBroker } from "../../src/link/broker.ts";
 import { type LinkChoice, openLink, openPort } from "../../src/link/link.ts";
 import { memoryPorts } from "../../src/link/memory.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { DeskDevice } from "./desk-device.ts";
 import { clock, Host } from "./host.ts";
 import { keepsTheContract } from "./link-contract.ts";
-import { refuses } from "./mqtt-stage.ts";
+import { brokerHere, closeAfter, refuses } from "./mqtt-stage.ts";
 
 const baud = 1_000_000;
+const image = "firmware-bridge/images/rp2040-pendulum.bin";
 
 test("link: memory", async () => {
   const [near, far] = memoryPorts();
@@ -34,9 +34,14 @@ test("link: memory", async () => {
 
 /** One board for the links of this file, because it takes a second to start. */
 let board: Board;
+before(async () => {
+  board = await startEmulated({ image });
+});
+after(() => board.close());
 
 async function keepsOver(choice: LinkChoice, name: RegExp, seed: number): Promise<void> {
   const link = await openLink(choice);
+  closeAfter(() => link.close());
   assert.match(link.name, name);
   const port = openPort(link.door);
   await keepsTheContract(port, seed);
@@ -47,7 +52,6 @@ async function keepsOver(choice: LinkChoice, name: RegExp, seed: number): Promis
 }
 
 test("link: serial, by a descriptor of the control thread's own", async () => {
-  board = await startEmulated({ image: "firmware-bridge/images/rp2040-pendulum.bin" });
   await keepsOver({ serial: { path: board.path, baud } }, /^serial \/dev/, 2);
 });
 
@@ -56,19 +60,20 @@ test("link: serial, plain, through the package's stream", async () => {
 });
 
 test("link: MQTT 3.1.1 and a bridge", async () => {
-  const broker = await startBroker();
+  const broker = await brokerHere();
   const place = { ...broker, prefix: "sinew", robot: "bench" };
   const bridge = await startBridge(board.path, baud, place);
+  closeAfter(() => bridge.close());
   await keepsOver({ mqtt: place }, /^mqtt mqtt:.* sinew\/bench$/, 4);
   assert.equal(bridge.device?.name, "rp2040-pendulum");
   await bridge.close();
   assert.equal(await bridge.ended, null);
-  await broker.close();
 });
 
 test("link: a port that is held is not taken twice", async () => {
   for (const plain of [false, true]) {
     const link = await openLink({ serial: { path: board.path, baud, plain } });
+    closeAfter(() => link.close());
     for (const other of [false, true]) {
       const again = openLink({ serial: { path: board.path, baud, plain: other } });
       await refuses(again, /another program holds it/, "port");
@@ -81,9 +86,10 @@ test("link: a port that is held is not taken twice", async () => {
 
 test("link: a plain port that does not keep up is not fed without end", async () => {
   const link = await openLink({ serial: { path: board.path, baud, plain: true } });
+  closeAfter(() => link.close());
   const host = new Host(openPort(link.door));
   await host.ready();
-  const before = await host.stats();
+  const earlier = await host.stats();
   board.pause();
   // A hung board's pty takes some thousands; what comes after them is not kept.
   for (let sent = 0; sent < 20_000; sent++) {
@@ -91,32 +97,29 @@ test("link: a plain port that does not keep up is not fed without end", async ()
     if (sent % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   board.resume();
-  const after = await host.stats();
-  const came = after.notArmed + after.expired - before.notArmed - before.expired;
+  const later = await host.stats();
+  const came = later.notArmed + later.expired - earlier.notArmed - earlier.expired;
   assert.ok(came > 50 && came < 5000, `${came} came`);
-  assert.equal(after.broken, before.broken, "and no frame was cut");
-  await link.close();
+  assert.equal(later.broken, earlier.broken, "and no frame was cut");
 });
 
 test("link: a bridge, and a plain port, that lose their line say so", async () => {
-  const broker = await startBroker();
+  const broker = await brokerHere();
   const place = { ...broker, prefix: "sinew", robot: "bench" };
   const bridge = await startBridge(board.path, baud, place);
+  closeAfter(() => bridge.close());
   const next = new Host(openPort({ serialPath: board.path }));
   board.kill();
   assert.match((await bridge.ended)!, /serial port .*(unplugged|EIO|failed)/);
   await next.until("the loss", () => next.device.lost);
   next.device.close();
-  await bridge.close();
-  await broker.close();
-  await board.close();
-  const second = await startEmulated({ image: "firmware-bridge/images/rp2040-pendulum.bin" });
+  const second = await startEmulated({ image });
+  closeAfter(() => second.close());
   const link = await openLink({ serial: { path: second.path, baud, plain: true } });
+  closeAfter(() => link.close());
   const host = new Host(openPort(link.door));
   await host.ready();
   second.kill();
   await host.until("the loss", () => host.device.lost);
   assert.match(link.notices[0], /^the serial port \/dev.* was lost/);
-  await link.close();
-  await second.close();
 });

@@ -16,7 +16,7 @@ import { SinewError } from "../../src/core/errors.ts";
 import { checkBrokerFiles } from "../../src/link/broker-files.ts";
 import type { MqttPlace } from "../../src/link/mqtt-place.ts";
 import { type Issued, issue, type Wanted } from "./certificate.ts";
-import { earAt, refuses, until } from "./mqtt-stage.ts";
+import { closeAfter, earAt, refuses, until } from "./mqtt-stage.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sinew-tls-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -42,7 +42,7 @@ const files = {
 async function startTls(
   shown: Issued,
   asks: boolean,
-): Promise<{ url: string; heardBytes(): number; close(): Promise<void> }> {
+): Promise<{ url: string; heardBytes(): number }> {
   const aedes = await Aedes.createBroker({
     authenticate: (_client, username, password, done) => {
       const good = username === undefined || `${username} ${password}` === "arm-1 s3cret";
@@ -62,12 +62,12 @@ async function startTls(
   const sockets: Socket[] = [];
   server.on("connection", (socket: Socket) => sockets.push(socket));
   const url = `mqtts://127.0.0.1:${await listen(server)}`;
-  const close = async (): Promise<void> => {
+  closeAfter(async () => {
     await new Promise<void>((resolve) => aedes.close(resolve));
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
-  };
-  return { url, heardBytes: () => heard, close };
+  });
+  return { url, heardBytes: () => heard };
 }
 
 async function listen(server: Server): Promise<number> {
@@ -83,7 +83,6 @@ async function refusedBy(shown: Issued, tls: MqttPlace["tls"], line: RegExp): Pr
   const broker = await startTls(shown, tls?.cert !== undefined || /wants/.test(line.source));
   const credentials = fileOf("told-to-nobody", "arm-1\ns3cret\n");
   await refuses(earAt(placeAt(broker.url, tls, { credentials }), "host"), line);
-  await broker.close();
   assert.equal(broker.heardBytes(), 0, "nobody was told the password");
 }
 
@@ -97,9 +96,6 @@ test("mqtt tls: who shows what the broker asks for is let in, and frames pass", 
   assert.ok(host.pipe.send(Uint8Array.of(1, 2, 0)));
   await until(() => far.bytes.length === 1);
   assert.deepEqual(far.bytes, [Uint8Array.of(1, 2, 0)]);
-  await host.pipe.close();
-  await far.pipe.close();
-  await broker.close();
 });
 
 test("mqtt tls: a broker that is not who it must be is not spoken to", async () => {
@@ -125,7 +121,6 @@ test("mqtt tls: a broker says no, and a person is told why", async () => {
   const credentials = fileOf("wrong", "arm-1\nnot-this\n");
   const place = placeAt(broker.url, files, { credentials });
   await refuses(earAt(place, "host"), /it refuses the user of .*wrong: wrong name or password$/);
-  await broker.close();
 });
 
 test("mqtt tls: what is no TLS, or TLS unasked, is told", async () => {
@@ -137,7 +132,6 @@ test("mqtt tls: what is no TLS, or TLS unasked, is told", async () => {
   const broker = await startTls(at({}), false);
   const bare = placeAt(broker.url.replace("mqtts", "mqtt"), undefined);
   await refuses(earAt(bare, "host"), /it closed the connection: is its port for mqtts:\/\/\?/);
-  await broker.close();
 });
 
 test("mqtt tls: files are looked at before anything is opened", () => {

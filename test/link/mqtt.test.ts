@@ -2,24 +2,32 @@ import assert from "node:assert/strict";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { Aedes } from "aedes";
-import { connectAsync } from "mqtt";
+import { Aedes, type AedesOptions } from "aedes";
 import { startBroker } from "../../src/link/broker.ts";
 import { makeRingPair } from "../../src/link/byte-ring.ts";
 import { RingPort } from "../../src/link/memory.ts";
 import { carryRings } from "../../src/link/mqtt.ts";
 import type { MqttPlace } from "../../src/link/mqtt-place.ts";
 import { lastWill } from "../../src/link/presence.ts";
-import { earAt, refuses, startProxy, until } from "./mqtt-stage.ts";
+import {
+  anyoneAt,
+  brokerHere,
+  closeAfter,
+  earAt,
+  refuses,
+  startProxy,
+  until,
+} from "./mqtt-stage.ts";
 
 const protocolVersion = 4;
 
 test("mqtt: frames cross the broker unchanged, each way on its own topic", async () => {
-  const broker = await startBroker();
+  const broker = await brokerHere();
   const place = { ...broker, prefix: "lab", robot: "arm-1" };
   const robot = await earAt(place, "robot");
   const rings = makeRingPair();
   const carrier = await carryRings(place, rings);
+  closeAfter(carrier.close);
   const control = new RingPort(rings.toDevice, rings.fromDevice);
   const frame = Uint8Array.of(3, 255, 1, 0);
   assert.ok(control.write(frame, frame.length));
@@ -36,12 +44,10 @@ test("mqtt: frames cross the broker unchanged, each way on its own topic", async
   await carrier.close();
   assert.deepEqual(carrier.notices, [], "all was as it should be");
   assert.equal(control.read(into), -1, "the control thread sees the end of the link");
-  await robot.pipe.close();
-  await broker.close();
 });
 
 test("mqtt: nothing is kept while the broker is away, and the connection comes back", async () => {
-  const first = await startBroker();
+  const first = await brokerHere();
   const port = Number(new URL(first.url).port);
   const place = { ...first, prefix: "sinew", robot: "a" };
   const host = await earAt(place, "host");
@@ -50,7 +56,7 @@ test("mqtt: nothing is kept while the broker is away, and the connection comes b
   await until(() => !host.pipe.connected && !robot.pipe.connected);
   for (let sent = 0; sent < 50; sent++) assert.equal(host.pipe.send(Uint8Array.of(1, 0)), false);
   await until(() => host.notices.length > 1);
-  const second = await startBroker(port);
+  await brokerHere(port);
   await until(() => host.pipe.connected && robot.pipe.connected);
   const fresh = Uint8Array.of(2, 0);
   // The subscription is made again a moment after the connection.
@@ -64,17 +70,14 @@ test("mqtt: nothing is kept while the broker is away, and the connection comes b
   assert.match(host.notices[1], /^cannot reach the broker .*ECONNREFUSED/);
   assert.match(host.notices.at(-1)!, /^the broker mqtt:.* is there again$/);
   assert.equal(host.notices.length, 3, "each is said once");
-  await host.pipe.close();
-  await robot.pipe.close();
-  await second.close();
 });
 
 test("mqtt: a broker that takes nothing in is not fed without end", async () => {
-  const broker = await startBroker();
+  const broker = await brokerHere();
   const proxy = await startProxy(broker.url);
   const place = { url: proxy.url, prefix: "s", robot: "a", protocolVersion } as const;
   const host = await earAt(place, "host");
-  proxy.clog();
+  proxy.hold();
   const large = new Uint8Array(65_536);
   let taken = 0;
   for (let sent = 0; sent < 2000; sent++) {
@@ -84,14 +87,12 @@ test("mqtt: a broker that takes nothing in is not fed without end", async () => 
   assert.ok(taken < 1000, `${taken} taken`);
   // To say farewell is tried, and not for ever.
   await host.pipe.close();
-  await proxy.close();
-  await broker.close();
 });
 
 test("mqtt: what the broker retained is refused on either side, and told once", async () => {
-  const broker = await startBroker();
+  const broker = await brokerHere();
   const place = { ...broker, prefix: "s", robot: "a" };
-  const anyone = await connectAsync(broker.url, { protocolVersion });
+  const anyone = await anyoneAt(place);
   for (const topic of ["s/a/cmd", "s/a/state"]) {
     await anyone.publishAsync(topic, Buffer.of(7, 0), { qos: 1, retain: true });
   }
@@ -102,14 +103,10 @@ test("mqtt: what the broker retained is refused on either side, and told once", 
   assert.deepEqual([robot.bytes, host.bytes], [[Uint8Array.of(1, 0)], [Uint8Array.of(1, 0)]]);
   assert.deepEqual(robot.notices, [`refused what ${broker.url} retains on s/a/cmd: clear it`]);
   assert.deepEqual(host.notices, [`refused what ${broker.url} retains on s/a/state: clear it`]);
-  await anyone.endAsync();
-  await robot.pipe.close();
-  await host.pipe.close();
-  await broker.close();
 });
 
 test("mqtt: a birth is kept, and a death is told, with or without a farewell", async () => {
-  const broker = await startBroker();
+  const broker = await brokerHere();
   const proxy = await startProxy(broker.url);
   const place = { ...broker, prefix: "s", robot: "a" };
   const device = { name: "desk", bootId: 5, contractHash: 6, protocolHash: 7 };
@@ -132,18 +129,16 @@ test("mqtt: a birth is kept, and a death is told, with or without a farewell", a
   // A farewell is no will: the broker tells none.
   assert.deepEqual(host.presences, [birth, lastWill, birth, farewell]);
   assert.deepEqual(late.presences, [farewell]);
-  for (const { pipe } of [host, late]) await pipe.close();
-  await proxy.close();
-  await broker.close();
 });
 
 test("mqtt: what a run is told of its bridge, and that is all that comes of it", async () => {
-  const broker = await startBroker();
+  const broker = await brokerHere();
   const place = { ...broker, prefix: "s", robot: "arm" };
   const rings = makeRingPair();
   const carrier = await carryRings(place, rings);
+  closeAfter(carrier.close);
   const control = new RingPort(rings.toDevice, rings.fromDevice);
-  const anyone = await connectAsync(broker.url, { protocolVersion });
+  const anyone = await anyoneAt(place);
   const says = (text: string): Promise<unknown> => anyone.publishAsync("s/arm/presence", text);
   await says("no JSON");
   await says('{"alive":"no"}');
@@ -158,15 +153,26 @@ test("mqtt: what a run is told of its bridge, and that is all that comes of it",
   );
   await until(() => carrier.notices.length === 2);
   assert.equal(carrier.notices[1], "arm: its bridge is there again, with desk");
-  await anyone.endAsync();
-  await carrier.close();
-  await broker.close();
 });
+
+/** A broker with rules of its own, and who is connected to it. */
+async function strictBroker(rules: AedesOptions): Promise<{ place: MqttPlace; sockets: Socket[] }> {
+  const aedes = await Aedes.createBroker(rules);
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    aedes.handle(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  closeAfter(() => new Promise((resolve) => aedes.close(() => server.close(resolve))));
+  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { place: { url, prefix: "s", robot: "a", protocolVersion }, sockets };
+}
 
 test("mqtt: a broker that says no for a while after its start is asked again", async () => {
   let saysNo = false;
   let refusals = 0;
-  const aedes = await Aedes.createBroker({
+  const { place, sockets } = await strictBroker({
     authenticate: (_client, _username, _password, done) => {
       if (!saysNo) return done(null, true);
       refusals++;
@@ -174,22 +180,24 @@ test("mqtt: a broker that says no for a while after its start is asked again", a
       done(Object.assign(new Error("not yet"), { returnCode: 3 }), false);
     },
   });
-  const server = createServer((socket) => {
-    sockets.push(socket);
-    aedes.handle(socket);
-  });
-  const sockets: Socket[] = [];
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const host = await earAt({ url, prefix: "s", robot: "a", protocolVersion }, "host");
+  const host = await earAt(place, "host");
   saysNo = true;
   sockets[0].destroy();
   await until(() => refusals > 2);
   saysNo = false;
   await until(() => host.pipe.connected);
   assert.match(host.notices[1], /^cannot reach the broker .*: .*Server unavailable/);
-  await host.pipe.close();
-  await new Promise<void>((resolve) => aedes.close(() => server.close(() => resolve())));
+});
+
+test("mqtt: a broker that lets nobody hear the robot is one clear line", async () => {
+  let hidden = "s/a/state";
+  const { place } = await strictBroker({
+    authorizeSubscribe: (_client, wish, done) => done(null, wish.topic === hidden ? null : wish),
+  });
+  await refuses(earAt(place, "host"), /^the broker mqtt:.* does not let us hear s\/a\/state: /);
+  hidden = "s/a/presence";
+  const host = await earAt(place, "host");
+  assert.ok(host.pipe.connected);
 });
 
 test("mqtt: a wrong or silent address is one clear line", async () => {
@@ -198,6 +206,10 @@ test("mqtt: a wrong or silent address is one clear line", async () => {
   await refuses(open("http://localhost"), /"http:\/\/localhost" is no broker: give mqtt:/);
   await refuses(open("mqtt://"), /"mqtt:\/\/" is no broker/);
   await refuses(open("mqtt://host/a/topic"), /is no broker/);
+  for (const part of ["+", "#", "a b", "a/+"]) {
+    await refuses(open("mqtt://host", { robot: part }), /" is no topic: give one without \+, # or/);
+    await refuses(open("mqtt://host", { prefix: part }), /" is no topic/);
+  }
   // A password is not said again.
   await refuses(
     open("mqtt://me:secret@host"),
@@ -214,8 +226,7 @@ test("mqtt: a wrong or silent address is one clear line", async () => {
   await refuses(startBroker(busy), /cannot listen on 127.0.0.1.*EADDRINUSE/);
   await refuses(open(`mqtt://127.0.0.1:${busy}`), /cannot reach the broker .*: it does not answer/);
   await new Promise((resolve) => taken.close(resolve));
-  const broker = await startBroker();
+  const broker = await brokerHere();
   const five = open(broker.url, { protocolVersion: 5 });
   await refuses(five, /it does not speak MQTT 5: give protocolVersion 4/);
-  await broker.close();
 });

@@ -38,7 +38,6 @@ async function keepsOver(host: MqttPlace, robot: MqttPlace, seed: number): Promi
   assert.deepEqual(late.presences[1], { alive: false, device: null, why: "it was ended" });
   assert.deepEqual(told, []);
   assert.equal(link.notices.length, 1, "the end of the bridge, and nothing else");
-  await late.pipe.close();
   await link.close();
 }
 

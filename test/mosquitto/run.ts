@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { connectAsync } from "mqtt";
 import { startBridgeProcess } from "../../src/cli/bridge-process.ts";
 import { Mode } from "../../src/core/step.ts";
 import { parseRobot } from "../../src/edge/robot.ts";
@@ -17,7 +16,7 @@ import { startBridge } from "../../src/link/bridge.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../../src/link/device.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
-import { refuses, until } from "../link/mqtt-stage.ts";
+import { anyoneAt, refuses, until } from "../link/mqtt-stage.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
 import { Mosquitto } from "./mosquitto.ts";
 
@@ -94,7 +93,7 @@ test("mosquitto: killed amid a run, which goes on only by reset and arm", async 
 test("mosquitto: a false last will stops nothing, and is told", async () => {
   const bridge = await startBridge(board.path, 1_000_000, mosquitto.place(5));
   const run = await driving();
-  const anyone = await connectAsync(mosquitto.place(5).url, { protocolVersion: 5 });
+  const anyone = await anyoneAt(mosquitto.place(5));
   const lie = JSON.stringify({ alive: false, device: null, why: "I say so" });
   await anyone.publishAsync("sinew/bench/presence", lie, { qos: 1, retain: true });
   await until(() => run.notices.length > 0, "the lie");
@@ -106,7 +105,6 @@ test("mosquitto: a false last will stops nothing, and is told", async () => {
   const report = await run.close();
   assert.equal(report.notices.length, 1);
   assert.ok(report.deviceAtRest);
-  await anyone.endAsync();
   await bridge.close();
 });
 

@@ -6,7 +6,7 @@ import { connect, connectAsync, type IClientOptions } from "mqtt";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { startBridge } from "../../src/link/bridge.ts";
 import { clock, gentle, hostAt } from "../link/host.ts";
-import { type Ear, earAt, startProxy, until } from "../link/mqtt-stage.ts";
+import { anyoneAt, closeAfter, type Ear, earAt, startProxy, until } from "../link/mqtt-stage.ts";
 import { Mosquitto } from "./mosquitto.ts";
 
 let mosquitto: Mosquitto;
@@ -41,8 +41,6 @@ for (const version of [5, 4] as const) {
     await until(() => robot.bytes.length === 500 && host.bytes.length === 500, "500 frames");
     assert.deepEqual(robot.bytes, sent);
     assert.deepEqual(host.bytes, sent);
-    await host.pipe.close();
-    await robot.pipe.close();
   });
 
   test(`mosquitto: 50 commands while it is away never arrive, MQTT ${version}`, async () => {
@@ -54,8 +52,6 @@ for (const version of [5, 4] as const) {
     await delay(1000);
     await mosquitto.start();
     await hearsOnlyFresh(host, robot);
-    await host.pipe.close();
-    await robot.pipe.close();
   });
 
   test(`mosquitto: what came while the robot was away never arrives, MQTT ${version}`, async () => {
@@ -63,7 +59,7 @@ for (const version of [5, 4] as const) {
     const proxy = await startProxy(place.url);
     const host = await earAt(place, "host");
     const robot = await earAt({ ...place, url: proxy.url }, "robot");
-    const anyone = await connectAsync(place.url, { protocolVersion: version });
+    const anyone = await anyoneAt(place);
     proxy.cut();
     await until(() => !robot.pipe.connected, "the robot to notice");
     for (let sent = 0; sent < 50; sent++) {
@@ -71,10 +67,6 @@ for (const version of [5, 4] as const) {
       await anyone.publishAsync("sinew/bench/cmd", Buffer.from(old), { qos: 1 });
     }
     await hearsOnlyFresh(host, robot);
-    await anyone.endAsync();
-    await host.pipe.close();
-    await robot.pipe.close();
-    await proxy.close();
   });
 }
 
@@ -90,50 +82,45 @@ test("mosquitto: a command that MQTT 5 held for a session expires at the broker,
   await first.subscribeAsync("sinew/bench/cmd", { qos: 1 });
   await first.endAsync();
   const host = await earAt(mosquitto.place(5), "host");
-  const anyone = await connectAsync(url, { protocolVersion: 5 });
+  const anyone = await anyoneAt(mosquitto.place(5));
   for (let sent = 0; sent < 5; sent++) assert.ok(host.pipe.send(old));
   // Of another's making, without an expiry: it shows that the broker does keep them.
   await anyone.publishAsync("sinew/bench/cmd", Buffer.from(fresh), { qos: 1 });
   await delay(2500);
   const second = connect(url, { ...options, manualConnect: true });
+  closeAfter(() => second.endAsync());
   const kept: Uint8Array[] = [];
   second.on("message", (_topic, payload) => kept.push(new Uint8Array(payload)));
   second.connect();
   await until(() => kept.length > 0, "what the broker kept");
   await delay(200);
   assert.deepEqual(kept, [fresh]);
-  await second.endAsync();
-  await anyone.endAsync();
-  await host.pipe.close();
 });
 
 test("mosquitto: MQTT 5 tells what is live and to be retained: it is refused", async () => {
   const place = mosquitto.place(5);
   const robot = await earAt(place, "robot");
-  const anyone = await connectAsync(place.url, { protocolVersion: 5 });
+  const anyone = await anyoneAt(place);
   await anyone.publishAsync("sinew/bench/cmd", Buffer.from(old), { qos: 1, retain: true });
   await anyone.publishAsync("sinew/bench/cmd", Buffer.from(fresh), { qos: 1 });
   await until(() => robot.bytes.length > 0, "the fresh one");
   assert.deepEqual(robot.bytes, [fresh]);
   assert.match(robot.notices[0], /^refused what .* retains on sinew\/bench\/cmd: clear it$/);
   await anyone.publishAsync("sinew/bench/cmd", Buffer.alloc(0), { qos: 1, retain: true });
-  await anyone.endAsync();
-  await robot.pipe.close();
 });
 
-test("mosquitto: each command that comes twice is refused by its sequence", async (t) => {
+test("mosquitto: each command that comes twice is refused by its sequence", async () => {
   const board = await startEmulated({ image: "firmware-bridge/images/rp2040-pendulum.bin" });
-  t.after(() => board.close());
+  closeAfter(() => board.close());
   const place = mosquitto.place(5);
   const bridge = await startBridge(board.path, 1_000_000, place);
-  t.after(() => bridge.close());
+  closeAfter(() => bridge.close());
   const { host, close } = await hostAt(place);
-  t.after(close);
+  closeAfter(close);
   await host.ready();
   await host.arm();
   const before = await host.stats();
-  const echo = await connectAsync(place.url, { protocolVersion: 5 });
-  t.after(() => echo.endAsync());
+  const echo = await anyoneAt(place);
   let repeated = 0;
   const seen = new Set<string>();
   echo.on("message", (topic, payload) => {
