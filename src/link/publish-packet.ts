@@ -7,19 +7,19 @@ const lengthBytesMax = 4;
 /** What is longer carries no frames of ours. */
 const packetBytesMax = 65_536;
 
-/** Makes the packets that publish on one topic, at QoS 0. */
+/** Makes the packets that publish on one topic, at QoS 0 (section 3.3 of MQTT 3.1.1 and of 5.0). */
 export class PublishWriter {
   /** The topic and what MQTT 5 adds to it. */
   readonly #head: Uint8Array;
 
-  /** `expirySeconds` counts for MQTT 5 only. */
+  /** `expirySeconds`, 0 to 2^32 - 1, counts for MQTT 5 only. */
   constructor(topic: string, version: MqttVersion, expirySeconds: number) {
     const properties = Buffer.of(5, messageExpiryInterval, 0, 0, 0, 0);
     properties.writeUInt32BE(expirySeconds, 2);
     this.#head = Buffer.concat([textOf(topic), ...(version === 5 ? [properties] : [])]);
   }
 
-  /** A packet of its own memory. */
+  /** The packet that carries `payload`, in memory of its own. */
   packet(payload: Uint8Array): Uint8Array {
     const head = this.#head;
     const bodyLength = head.length + payload.length;
