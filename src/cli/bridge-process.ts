@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { SinewError } from "../core/errors.ts";
+import type { MqttPlace } from "../link/mqtt-place.ts";
 
 /** `sinew bridge` as a process of its own. */
 export interface BridgeProcess {
@@ -17,11 +18,12 @@ export interface BridgeProcess {
  */
 export async function startBridgeProcess(
   port: string,
-  url: string,
+  broker: Pick<MqttPlace, "url" | "protocolVersion">,
   robot: string,
 ): Promise<BridgeProcess> {
   const main = fileURLToPath(new URL("./main.js", import.meta.url));
-  const flags = ["bridge", "--port", port, "--url", url, "--robot", robot];
+  const at = ["--url", broker.url, "--protocol-version", String(broker.protocolVersion)];
+  const flags = ["bridge", "--port", port, ...at, "--robot", robot];
   const child = fork(main, flags, { stdio: ["ignore", "pipe", "pipe", "ipc"] });
   const exited = once(child, "exit");
   const words: string[] = [];

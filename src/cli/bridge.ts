@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { wholeNumber } from "./option.ts";
 import { interrupted } from "./signal.ts";
 import { Terminal } from "./terminal.ts";
@@ -9,6 +9,11 @@ interface Options {
   readonly url: string;
   readonly prefix: string;
   readonly robot: string;
+  readonly protocolVersion: "5" | "4";
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly credentials?: string;
 }
 
 /** `sinew bridge`. */
@@ -19,9 +24,18 @@ export function bridgeCommand(): Command {
     )
     .requiredOption("--port <path>", "serial port of the device, such as /dev/ttyACM0")
     .option("--baud <bits/s>", "rate of the serial line", wholeNumber(300, 4_000_000), 1_000_000)
-    .option("--url <url>", "the broker", "mqtt://127.0.0.1:1883")
+    .option("--url <url>", "the broker: mqtt://host:port or mqtts://...", "mqtt://127.0.0.1:1883")
     .option("--prefix <topic>", "first part of the topics", "sinew")
-    .option("--robot <name>", "second part: <prefix>/<robot>/cmd and /state", "robot")
+    .option("--robot <name>", "second part: <prefix>/<robot>/cmd, /state, /presence", "robot")
+    .addOption(
+      new Option("--protocol-version <n>", "5, or 4 for MQTT 3.1.1")
+        .choices(["5", "4"])
+        .default("5"),
+    )
+    .option("--ca <path>", "PEM: who signed the broker's (default: whom Node.js trusts)")
+    .option("--cert <path>", "PEM: certificate to show to the broker (default: none)")
+    .option("--key <path>", "PEM: its key, not for everyone to read (default: none)")
+    .option("--credentials <path>", "two lines: the user's name, the password (default: none)")
     .addHelpText(
       "after",
       `
@@ -35,9 +49,16 @@ Example:
 
 async function act(options: Options): Promise<void> {
   const { startBridge } = await import("../link/bridge.ts");
+  const { checkBrokerFiles } = await import("../link/broker-files.ts");
   const terminal = new Terminal({ json: false });
-  const { url, prefix, robot } = options;
-  const bridge = await startBridge(options.port, options.baud, { url, prefix, robot });
+  const { url, prefix, robot, ca, cert, key, credentials } = options;
+  const secured = ca !== undefined || cert !== undefined || key !== undefined;
+  const protocolVersion = options.protocolVersion === "4" ? 4 : 5;
+  const tls = secured ? { ca, cert, key } : undefined;
+  const place = { url, prefix, robot, protocolVersion, tls, credentials } as const;
+  checkBrokerFiles(place, new Date());
+  const say = (line: string): void => terminal.line(line);
+  const bridge = await startBridge(options.port, options.baud, place, say);
   terminal.line(`bridge ready: ${options.port} <-> ${url} ${prefix}/${robot}`);
   const why = await Promise.race([bridge.ended, interrupted().then(() => null)]);
   await bridge.close();

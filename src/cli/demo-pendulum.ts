@@ -93,10 +93,14 @@ async function driveOverMqtt(stage: Stage): Promise<RunReport> {
   let board: Board | null = null;
   try {
     board = await startEmulated({ image });
-    const bridge = await startBridgeProcess(board.path, broker.url, "demo-mqtt");
+    const bridge = await startBridgeProcess(board.path, broker, "demo-mqtt");
     terminal.line(`bridge    process ${bridge.pid}: ${broker.url} <-> ${board.path}`);
     try {
-      return await drive(stage, "mqtt", `mqtt: { url: "${broker.url}" }`);
+      return await drive(
+        stage,
+        "mqtt",
+        `mqtt: { url: "${broker.url}", protocolVersion: ${broker.protocolVersion} }`,
+      );
     } finally {
       await bridge.close();
     }

@@ -71,6 +71,7 @@ export function reportRows(report: RunReport): string[][] {
   rows.push(["protection", gates.length === 1 ? "one layer" : "two layers"]);
   for (const what of [...gates, silence]) rows.push(["", what]);
   if (report.logFailure !== null) rows.push(["log ended early", report.logFailure]);
+  for (const line of report.notices) rows.push(["link", line]);
   for (const why of reasonsOfStops(report)) rows.push(["stopped", why]);
   rows.push(...historyRows(eventsOf(report), report.startUs));
   rows.push(["device at rest", report.deviceAtRest ? "yes" : "NOT CONFIRMED"]);

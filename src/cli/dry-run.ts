@@ -11,15 +11,19 @@ interface Options {
 }
 
 /**
- * Checks all of the robot file at `path`, with the policy that is to drive it, and prints it as it
- * would be used. Opens no port. Each mistake is a line on stderr, and the exit code then is 2.
- * Throws `SinewError` where a file cannot be read, or the policy is none.
+ * Checks all of the robot file at `path`, with the files that its link names and the policy that is
+ * to drive it, and prints it as it would be used. Opens no port and no connection. Each mistake is
+ * a line on stderr, and the exit code then is 2. Throws `SinewError` where the robot file or the
+ * policy cannot be read, or the policy is none.
  */
 export async function dryRun(path: string, options: Options): Promise<void> {
   const { checkRobot } = await import("../edge/robot.ts");
   const { checkWithPolicy } = await import("../edge/robot-policy.ts");
   const { effectiveRobot, fileOf, printRobot } = await import("../edge/robot-print.ts");
+  const { faultsOfLink } = await import("../link/link.ts");
   const { robot, mistakes } = checkRobot(readYaml(robotText(path), path), path);
+  const faults = robot === null ? [] : faultsOfLink(robot.link, new Date());
+  for (const { keys, line } of faults) mistakes.add(["link", ...keys], line);
   const policy = options.policy ?? robot?.policy;
   if (robot === null || policy === undefined) {
     if (robot !== null) mistakes.add([], 'no policy: give --policy <path>, or "policy" here');

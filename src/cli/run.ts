@@ -109,6 +109,7 @@ async function driveCommanded(
   const clock = monotonicClock();
   const service = new Service(serviceTold());
   let startUs = Number.NaN;
+  let told = 0;
   try {
     return await runPolicy({
       ...drive,
@@ -119,6 +120,7 @@ async function driveCommanded(
         service.look(run, clock.now());
         if (Number.isNaN(startUs)) startUs = run.status.live().timeUs;
         for (const line of stops.look(run)) terminal.line(line);
+        while (told < run.notices.length) terminal.line(run.notices[told++]);
         terminal.live(`${nameOfMode(run.status.mode).padEnd(8)}  ${liveLine(run, startUs)}`);
       },
     });

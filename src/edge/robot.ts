@@ -14,6 +14,7 @@ import type { RealTimeChoice } from "./real-time.ts";
 import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
+import { mqttSchema } from "./robot-mqtt.ts";
 import { type Setpoint, specOfDevice } from "./setpoints.ts";
 import type { StartChoice } from "./start.ts";
 import type { MissPolicy } from "./tick.ts";
@@ -21,7 +22,6 @@ import type { MissPolicy } from "./tick.ts";
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
 const milliseconds = v.pipe(number, v.minValue(1), v.maxValue(1000));
-const topicPart = v.pipe(text, v.regex(/^[^+#\s]+$/, "give a topic without +, # or spaces"));
 
 /** No STS3215 goes faster than 3400 counts/s, in rad/s. */
 const feetechSpeedMost = 5.2;
@@ -42,6 +42,7 @@ const serialSchema = v.strictObject({
   baud: v.optional(v.pipe(number, v.integer("give a whole number"), v.minValue(300)), 1_000_000),
 });
 
+const flag = v.boolean("give true or false");
 const whole = v.pipe(number, v.integer("give a whole number"));
 const jointSchema = v.strictObject({
   joint: v.pipe(text, v.regex(/^[a-z][a-z0-9_]{0,13}$/, "give a name like elbow: a-z 0-9 _")),
@@ -82,11 +83,6 @@ const dynamixelSchema = v.strictObject({
   ),
 });
 
-const mqttSchema = v.strictObject({
-  url: v.pipe(text, v.regex(/^mqtts?:\/\/[^/]/, "give mqtt://host:port or mqtts://host:port")),
-  prefix: v.optional(topicPart, "sinew"),
-});
-
 const stopSchema = v.union(
   [v.literal("ramp_to_zero"), v.literal("off"), v.strictObject({ hold: text })],
   "give ramp_to_zero, off or { hold: <observation> }",
@@ -115,7 +111,7 @@ const swapSchema = v.strictObject({
 });
 
 const linkSchema = v.strictObject({
-  serial: v.optional(serialSchema),
+  serial: v.optional(v.strictObject({ ...serialSchema.entries, plain: v.optional(flag) })),
   mqtt: v.optional(mqttSchema),
   feetech: v.optional(feetechSchema),
   dynamixel: v.optional(dynamixelSchema),

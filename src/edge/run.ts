@@ -4,7 +4,7 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { isDriving, Mode, nameOfMode, namesOfReasons, reasonsOfOneChannel } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
-import { type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
+import { checkLink, type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
 import type { LogEvent } from "../log/event.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { readPolicyFile } from "../policy/file.ts";
@@ -75,6 +75,8 @@ export interface RunReport {
    */
   readonly furthest: string | null;
   readonly linkLost: boolean;
+  /** What the link had to tell, oldest first: a broker that was away, a bridge's last will. */
+  readonly notices: readonly string[];
   /** What broke the control thread, on one line; null where nothing did. */
   readonly failure: string | null;
   /** Whether the device itself reported at the end that it does not move. */
@@ -122,6 +124,11 @@ export class Run {
     this.#thread = thread;
     // Also where the thread broke and could not say so itself.
     void thread.ended.then(() => status.setState(State.ended));
+  }
+
+  /** What the link has to tell a person, oldest first; it grows. Nothing is done about it. */
+  get notices(): readonly string[] {
+    return this.#link.notices;
   }
 
   /** The loop runs; false once it ended, as it does when the link is lost. */
@@ -230,6 +237,7 @@ export class Run {
       why: this.status.why,
       furthest: this.#furthest(),
       linkLost,
+      notices: this.notices,
       failure,
       deviceAtRest: !linkLost && failure === null && this.#rests,
       logPath: closed.path,
@@ -297,6 +305,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     return limits;
   });
   const swap = swapOfRobot(robot, spec);
+  checkLink(robot.link, new Date(startedAt));
   const status = new Status(spec);
   const link = await openLink(robot.link);
   const { bytes } = options.policy;
@@ -344,6 +353,12 @@ export async function startRun(options: RunOptions): Promise<Run> {
   } catch (error) {
     await thread.kill();
     await link.close();
-    throw error;
+    throw withNotices(error, link.notices);
   }
+}
+
+/** A device that does not answer is easier to find where the link has said something of it. */
+function withNotices(error: unknown, notices: readonly string[]): unknown {
+  if (!(error instanceof SinewError) || notices.length === 0) return error;
+  return new SinewError(error.code, [error.message, ...notices].join("; "), { cause: error });
 }

@@ -23,10 +23,10 @@ export class Medium {
   static async open(kind: "serial" | "mqtt", rig: Rig): Promise<Medium> {
     if (kind === "serial") return new Medium({ serial: { path: rig.hostPath } }, null, null);
     const broker = await startBroker();
-    const { url } = broker;
+    const at = { url: broker.url, protocolVersion: broker.protocolVersion };
     try {
-      const place = { url, prefix: "sinew", robot: "hil" };
-      return new Medium({ mqtt: { url } }, broker, await startBridge(rig.hostPath, baud, place));
+      const place = { ...at, prefix: "sinew", robot: "hil" };
+      return new Medium({ mqtt: at }, broker, await startBridge(rig.hostPath, baud, place));
     } catch (error) {
       await broker.close();
       throw error;

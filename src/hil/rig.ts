@@ -9,7 +9,7 @@ import { wireBytesMax } from "../wire/frame.ts";
 import { Requests } from "../wire/requests.ts";
 import type { Board } from "./board.ts";
 import { DeviceRecord } from "./device-record.ts";
-import { FaultyLine } from "./line-fault.ts";
+import { FaultyLine } from "./faulty-line.ts";
 import { openPty } from "./pty.ts";
 
 const baud = 1_000_000;

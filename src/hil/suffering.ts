@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { Rng } from "../core/rng.ts";
-import type { Host } from "./host.ts";
 import {
-  altering,
   delaying,
   dropping,
   duplicating,
@@ -12,7 +10,9 @@ import {
   reordering,
   sound,
   truncating,
-} from "./line-fault.ts";
+} from "../link/line-fault.ts";
+import { altering } from "./faulty-line.ts";
+import type { Host } from "./host.ts";
 import type { Medium } from "./medium.ts";
 import type { Rig } from "./rig.ts";
 import type { Fault } from "./scenario.ts";
@@ -100,7 +100,7 @@ function lineFault({ kind, share, ms, on }: Fault, rng: Rng): LineFault {
     case "reorder":
       return reordering(rng, share);
     case "delay":
-      return delaying(ms);
+      return delaying(ms * 1000);
     case "flip":
       return flipping(rng, share);
     case "truncate":

@@ -1,5 +1,5 @@
 import { Layout, MessageType } from "../wire/messages.ts";
-import type { Change } from "./line-fault.ts";
+import type { Change } from "./faulty-line.ts";
 
 /** Every value of every command becomes this one: a host whose gate has failed. */
 export function commandsBecome(value: number): Change {

@@ -1,5 +1,8 @@
+import { type DeviceIdentity, IdentityWatch, identityQuestion } from "./device-identity.ts";
 import { FrameRuns } from "./frames.ts";
-import { type MqttPlace, openMqttPipe } from "./mqtt.ts";
+import { type MqttPipe, openMqttPipe } from "./mqtt.ts";
+import type { MqttPlace } from "./mqtt-place.ts";
+import type { Port } from "./port.ts";
 import { listenToSerial, lockSerialLine, openSerialPort } from "./serial.ts";
 
 /** What a bridge moved and lost, in runs of whole frames. */
@@ -15,6 +18,8 @@ export interface BridgeCounts {
 /** A running bridge. */
 export interface Bridge {
   readonly counts: Readonly<BridgeCounts>;
+  /** Who the device behind it is; null until it has said so. */
+  readonly device: DeviceIdentity | null;
   /**
    * Why it ended by itself: the serial port was lost. Settles only then, or at `close` with null.
    */
@@ -22,23 +27,33 @@ export interface Bridge {
   close(): Promise<void>;
 }
 
+/** A device that has not said who it is, is asked again after so many runs of frames. */
+const askAgainRuns = 100;
+
 /**
  * Moves unchanged frames between the serial port at `path` and `<prefix>/<robot>/cmd` and `/state`
- * of a broker. It looks at nothing but the 0x00 that ends a frame, and holds nothing for later:
- * what one side cannot take at once is dropped. Throws `SinewError` "port" or "broker".
+ * of a broker. It holds nothing for later: what one side cannot take at once is dropped. Beside
+ * that it asks the device who it is, and leaves word of it at `/presence`. `onNotice` is told what
+ * a person may want to know, a line at a time. Throws `SinewError` "port" or "broker".
  */
-export async function startBridge(path: string, baud: number, place: MqttPlace): Promise<Bridge> {
+export async function startBridge(
+  path: string,
+  baud: number,
+  place: MqttPlace,
+  onNotice: (line: string) => void = () => {},
+): Promise<Bridge> {
   const counts = { toDevice: 0, fromDevice: 0, droppedToDevice: 0, droppedFromDevice: 0 };
   const line = await lockSerialLine(path, baud, false);
   const port = openSerialPort(path);
   const commands = new FrameRuns();
   const states = new FrameRuns();
-  const pipe = await openMqttPipe(place, "robot", (bytes) => {
+  const onBytes = (bytes: Uint8Array): void => {
     const run = commands.push(bytes);
     if (run === null) return;
     if (port.write(run, run.length)) counts.toDevice++;
     else counts.droppedToDevice++;
-  }).catch(async (error: unknown) => {
+  };
+  const pipe = await openMqttPipe(place, "robot", { onBytes, onNotice }).catch(async (error) => {
     port.close();
     await line.close();
     throw error;
@@ -47,22 +62,69 @@ export async function startBridge(path: string, baud: number, place: MqttPlace):
   const ended = new Promise<string | null>((resolve) => {
     settle = resolve;
   });
+  const herald = new Herald(pipe, port);
   const forward = (bytes: Uint8Array): void => {
     const run = states.push(bytes);
     if (run === null) return;
     if (pipe.send(run)) counts.fromDevice++;
     else counts.droppedFromDevice++;
+    herald.look(run);
   };
-  const mute = listenToSerial(path, forward, settle);
+  const mute = listenToSerial(path, forward, (why) => {
+    herald.tellDeath(why);
+    settle(why);
+  });
+  herald.tellBirth();
   return {
     counts,
+    get device() {
+      return herald.device;
+    },
     ended,
     close: async () => {
       mute();
+      herald.tellDeath("it was ended");
       await pipe.close();
       port.close();
       await line.close();
       settle(null);
     },
   };
+}
+
+/** Keeps the word that is left of a robot true to what its device says. */
+class Herald {
+  readonly #pipe: Pick<MqttPipe, "leaveWord">;
+  readonly #port: Pick<Port, "write">;
+  readonly #watch = new IdentityWatch();
+  readonly #question = identityQuestion();
+  #runs = 0;
+  #dead = false;
+
+  constructor(pipe: Pick<MqttPipe, "leaveWord">, port: Pick<Port, "write">) {
+    this.#pipe = pipe;
+    this.#port = port;
+  }
+
+  get device(): DeviceIdentity | null {
+    return this.#watch.identity;
+  }
+
+  tellBirth(): void {
+    this.#pipe.leaveWord({ alive: true, device: this.device });
+    if (this.device === null) this.#port.write(this.#question, this.#question.length);
+  }
+
+  /** Looks at frames of the device, which are not changed. */
+  look(run: Uint8Array): void {
+    const news = this.#watch.push(run);
+    const silent = this.device === null && ++this.#runs % askAgainRuns === 0;
+    if (news || silent) this.tellBirth();
+  }
+
+  /** The first death counts. */
+  tellDeath(why: string): void {
+    if (!this.#dead) this.#pipe.leaveWord({ alive: false, device: null, why });
+    this.#dead = true;
+  }
 }

@@ -4,6 +4,8 @@ import { messageOf, SinewError } from "../core/errors.ts";
 /** An MQTT 3.1.1 broker inside this process, for demos, tests and robots without a network. */
 export interface Broker {
   readonly url: string;
+  /** MQTT 3.1.1. */
+  readonly protocolVersion: 4;
   close(): Promise<void>;
 }
 
@@ -33,6 +35,7 @@ export async function startBroker(port: number = 0, host: string = "127.0.0.1"):
   const address = server.address() as AddressInfo;
   return {
     url: `mqtt://${host}:${address.port}`,
+    protocolVersion: 4,
     close: async () => {
       await shut();
       for (const socket of sockets) socket.destroy();

@@ -95,3 +95,22 @@ const capacity = 4096;
 export function makeRingPair(): RingPair {
   return { toDevice: makeByteRing(capacity), fromDevice: makeByteRing(capacity) };
 }
+
+/** What moves the bytes of a ring pair to and from a device. */
+export interface RingCarrier {
+  /** What it had to tell a person, oldest first; grows while it carries. */
+  readonly notices: readonly string[];
+  /** Ends it, and then the rings. */
+  close(): Promise<void>;
+}
+
+/** Gives `take` what is put into `ring`, as soon as it is there, until the ring is closed. */
+export async function pumpRing(ring: ByteRing, take: (bytes: Uint8Array) => void): Promise<void> {
+  const chunk = new Uint8Array(capacity);
+  for (;;) {
+    await ring.waitAsync();
+    const length = ring.read(chunk);
+    if (length < 0) return;
+    if (length > 0) take(chunk.subarray(0, length));
+  }
+}

@@ -3,6 +3,7 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { Session } from "../wire/session.ts";
 import { type StopChoice, stopRulesOf } from "../wire/stop-choice.ts";
+import { faultsOfBrokerFiles } from "./broker-files.ts";
 import type { RingPair } from "./byte-ring.ts";
 import { makeRingPair } from "./byte-ring.ts";
 import { BridgeDevice, type RobotDevice } from "./device.ts";
@@ -10,19 +11,28 @@ import { dynamixel } from "./dynamixel-family.ts";
 import { feetech } from "./feetech-family.ts";
 import { memoryPorts, RingPort } from "./memory.ts";
 import type { MotorChoice } from "./motor-joints.ts";
-import { carryRings, type MqttPlace } from "./mqtt.ts";
+import { carryRings } from "./mqtt.ts";
+import type { MqttPlace } from "./mqtt-place.ts";
 import { type MoteusChoice, openMoteus } from "./open-moteus.ts";
 import { openOdrive } from "./open-odrive.ts";
 import type { Port } from "./port.ts";
-import { lockSerialLine, openSerialPort, slowAdapterOf } from "./serial.ts";
+import { carrySerial, lockSerialLine, openSerialPort, slowAdapterOf } from "./serial.ts";
 import { aheadMax, ServoBus, syncReadUs } from "./servo-bus.ts";
 import { ServoDevice } from "./servo-device.ts";
 import type { ServoFamily } from "./servo-family.ts";
 import { type DynamixelLine, type ServoLine, servoJoints } from "./servo-joints.ts";
 
+/** A serial port with a device of the bridge protocol behind it. */
+export interface SerialChoice {
+  readonly path: string;
+  readonly baud: number;
+  /** Through the package's stream; without it, by a descriptor of the control thread's own. */
+  readonly plain?: boolean | undefined;
+}
+
 /** How to reach a robot. */
 export type LinkChoice =
-  | { readonly serial: { readonly path: string; readonly baud: number } }
+  | { readonly serial: SerialChoice }
   | { readonly mqtt: MqttPlace }
   | { readonly feetech: ServoLine }
   | { readonly dynamixel: DynamixelLine }
@@ -43,6 +53,8 @@ export interface Link {
   /** For messages, such as `serial /dev/ttyACM0`. */
   readonly name: string;
   readonly door: Door;
+  /** What it had to tell a person since it is open, oldest first; it grows. */
+  readonly notices: readonly string[];
   close(): Promise<void>;
 }
 
@@ -79,35 +91,59 @@ export function protectionOf(link: LinkChoice | Door): Protection {
   return { gates, silence: "the device stops by itself when commands stay away" };
 }
 
+/** Something wrong with a link as it is chosen: where, and one line. */
+export interface LinkFault {
+  readonly keys: readonly string[];
+  readonly line: string;
+}
+
+/** What is wrong with the files that a link names, at the moment `at`. Opens nothing else. */
+export function faultsOfLink(choice: LinkChoice, at: Date): LinkFault[] {
+  if (!("mqtt" in choice)) return [];
+  const faults = faultsOfBrokerFiles(choice.mqtt, at);
+  return faults.map(({ keys, line }) => ({ keys: ["mqtt", ...keys], line }));
+}
+
+/** Throws `SinewError("broker")` for the first of `faultsOfLink`. */
+export function checkLink(choice: LinkChoice, at: Date): void {
+  const [fault] = faultsOfLink(choice, at);
+  if (fault !== undefined) throw new SinewError("broker", fault.line);
+}
+
 /** Opens a link on the main thread. Throws `SinewError` "port" or "broker". */
 export async function openLink(choice: LinkChoice): Promise<Link> {
-  if ("serial" in choice) {
-    const line = await lockSerialLine(choice.serial.path, choice.serial.baud, true);
-    return {
-      name: `serial ${line.path}`,
-      door: { serialPath: line.path },
-      close: () => line.close(),
-    };
-  }
+  if ("serial" in choice) return openSerialLink(choice.serial);
   if ("feetech" in choice || "dynamixel" in choice) {
-    const { family, line: servos } = servosBehind(choice);
-    const line = await lockSerialLine(servos.path, servos.baud, true);
-    return { name: `${family.name} ${line.path}`, door: choice, close: () => line.close() };
+    const { family, line } = servosBehind(choice);
+    return lineLink(family.name, line, choice);
   }
-  if ("odrive" in choice) {
-    const { odrive } = choice;
-    const line = await lockSerialLine(odrive.path, odrive.baud, true);
-    return { name: `odrive ${line.path}`, door: { odrive }, close: () => line.close() };
-  }
-  if ("moteus" in choice) {
-    const { moteus } = choice;
-    const line = await lockSerialLine(moteus.path, moteus.baud, true);
-    return { name: `moteus ${line.path}`, door: { moteus }, close: () => line.close() };
-  }
+  if ("odrive" in choice) return lineLink("odrive", choice.odrive, { odrive: choice.odrive });
+  if ("moteus" in choice) return lineLink("moteus", choice.moteus, { moteus: choice.moteus });
   const rings = makeRingPair();
-  const close = await carryRings(choice.mqtt, rings);
+  const { notices, close } = await carryRings(choice.mqtt, rings);
   const { url, prefix, robot } = choice.mqtt;
-  return { name: `mqtt ${url} ${prefix}/${robot}`, door: { rings }, close };
+  return { name: `mqtt ${url} ${prefix}/${robot}`, door: { rings }, notices, close };
+}
+
+/** No port of Windows can be opened twice. */
+const alwaysPlain = process.platform === "win32";
+
+async function openSerialLink(choice: SerialChoice): Promise<Link> {
+  const { path, baud, plain = false } = choice;
+  if (!plain && !alwaysPlain) return lineLink("serial", choice, { serialPath: path });
+  const rings = makeRingPair();
+  const { notices, close } = await carrySerial(path, baud, rings);
+  return { name: `serial ${path}, plain`, door: { rings }, notices, close };
+}
+
+/** A locked line, of which the control thread opens a descriptor of its own. */
+async function lineLink(
+  what: string,
+  { path, baud }: { readonly path: string; readonly baud: number },
+  door: Door,
+): Promise<Link> {
+  const line = await lockSerialLine(path, baud, true);
+  return { name: `${what} ${path}`, door, notices: [], close: () => line.close() };
 }
 
 /** The control thread's end of a link. */

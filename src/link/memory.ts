@@ -12,6 +12,7 @@ export function memoryPorts(capacity: number = 4096): [Port, Port] {
 export class RingPort implements Port {
   readonly #out: ByteRing;
   readonly #in: ByteRing;
+  #open = true;
 
   constructor(out: SharedArrayBuffer, back: SharedArrayBuffer) {
     this.#out = new ByteRing(out);
@@ -19,7 +20,7 @@ export class RingPort implements Port {
   }
 
   read(into: Uint8Array): number {
-    return this.#in.read(into);
+    return this.#open ? this.#in.read(into) : -1;
   }
 
   write(bytes: Uint8Array, length: number): boolean {
@@ -31,6 +32,7 @@ export class RingPort implements Port {
   }
 
   close(): void {
+    this.#open = false;
     this.#out.close();
     this.#in.close();
   }

@@ -10,7 +10,9 @@ import {
 import type { ConnectOpts, SocketConstructorOpts } from "node:net";
 import { basename, join } from "node:path";
 import { ReadStream } from "node:tty";
+import type { SerialPort } from "serialport";
 import { messageOf, SinewError } from "../core/errors.ts";
+import { ByteRing, pumpRing, type RingCarrier, type RingPair } from "./byte-ring.ts";
 import type { Port } from "./port.ts";
 
 /**
@@ -34,20 +36,30 @@ export async function lockSerialLine(
   polled: boolean,
 ): Promise<SerialLine> {
   if (process.platform === "win32") {
-    throw new SinewError("port", "serial links need Linux or macOS; on Windows use an MQTT link");
+    const line = "on Windows a port can only be a serial link, or lie behind an MQTT link";
+    throw new SinewError("port", `cannot open ${path} twice: ${line}`);
   }
+  const line = await openStream(path, baud, polled ? { vmin: 0, vtime: 0 } : {});
+  return { path, close: () => closeStream(line) };
+}
+
+async function openStream(
+  path: string,
+  baud: number,
+  timing: { readonly vmin?: number; readonly vtime?: number },
+): Promise<SerialPort> {
   // The native addon takes 30 ms to load, so only programs that open a port pay for it.
   const { SerialPort } = await import("serialport");
   const options = { path, baudRate: baud, lock: true, hupcl: false, autoOpen: false };
-  const timing = polled ? { vmin: 0, vtime: 0 } : {};
-  const line = new SerialPort({ ...options, ...timing });
+  const stream = new SerialPort({ ...options, ...timing });
   await new Promise<void>((resolve, reject) => {
-    line.open((error) => (error ? reject(portError(path, error)) : resolve()));
+    stream.open((error) => (error ? reject(portError(path, error)) : resolve()));
   });
-  return {
-    path,
-    close: () => new Promise((resolve) => (line.isOpen ? line.close(() => resolve()) : resolve())),
-  };
+  return stream;
+}
+
+function closeStream(stream: SerialPort): Promise<void> {
+  return new Promise((resolve) => (stream.isOpen ? stream.close(() => resolve()) : resolve()));
 }
 
 function portError(path: string, error: Error): SinewError {
@@ -195,5 +207,44 @@ export function listenToSerial(
   return () => {
     listening = false;
     stream.destroy();
+  };
+}
+
+// Some 10 ms of a fast line. More than this waiting means that the line does not keep up: newer
+// frames are dropped then.
+const unsentBytesMax = 1024;
+
+/**
+ * Carries frames between `rings` and the serial port at `path`, which it opens and locks, through
+ * the package's own stream and the event loop of this thread: for where a port cannot be opened a
+ * second time, as on Windows. Throws `SinewError("port")` as `lockSerialLine` does.
+ */
+export async function carrySerial(
+  path: string,
+  baud: number,
+  rings: RingPair,
+): Promise<RingCarrier> {
+  const toDevice = new ByteRing(rings.toDevice);
+  const fromDevice = new ByteRing(rings.fromDevice);
+  const stream = await openStream(path, baud, {});
+  const notices: string[] = [];
+  stream.on("data", (bytes: Uint8Array) => fromDevice.write(bytes, bytes.length));
+  // Whatever breaks it also closes it.
+  stream.on("error", () => {});
+  stream.on("close", (error: Error | null) => {
+    if (error) notices.push(`the serial port ${path} was lost: ${messageOf(error)}`);
+    fromDevice.close();
+  });
+  const pumping = pumpRing(toDevice, (bytes) => {
+    if (stream.writableLength <= unsentBytesMax) stream.write(Buffer.from(bytes));
+  });
+  return {
+    notices,
+    close: async () => {
+      toDevice.close();
+      await pumping;
+      await closeStream(stream);
+      fromDevice.close();
+    },
   };
 }

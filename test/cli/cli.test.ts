@@ -158,6 +158,11 @@ const bad: readonly [name: string, words: () => readonly string[], told: RegExp]
     ],
     /127\.0\.0\.1:1/,
   ],
+  [
+    "a password for all to read",
+    () => ["bridge", "--port", "/dev/none", "--url", "mqtt://me:s3cret@h"],
+    /"mqtt:\/\/\.\.\.@h" is no broker: .*passwords in a file/,
+  ],
   ["a bridge without its port", () => ["bridge", "--port", "/dev/none"], /\/dev\/none/],
   [
     "a log that is not a log",

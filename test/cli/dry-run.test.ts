@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseRobot } from "../../src/edge/robot.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { ownFolder } from "../edge/board-run.ts";
+import { issue } from "../link/certificate.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
 
 const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
@@ -87,4 +88,74 @@ test("dry run: no policy, none that can be read, and one that was changed", asyn
   const changed = await dryRun(without, "--policy", "changed.onnx");
   assert.deepEqual([changed.code, changed.out], [2, ""]);
   assert.match(changed.err, /\[(policy-file|proof)\]\n$/);
+});
+
+const overMqtt = `robot: arm-1
+policy: policy.onnx
+link:
+  mqtt:
+    url: mqtts://nobody.invalid
+    tls:
+      ca: ca.pem
+      cert: arm.pem
+      key: arm.key
+    credentials: user
+`;
+
+function place(name: string, text: string, mode: number = 0o600): void {
+  rmSync(join(folder, name), { force: true });
+  writeFileSync(join(folder, name), text, { mode });
+}
+
+/** All that `overMqtt` names, as it must be. */
+function placeAll(): { readonly key: string } {
+  const lab = issue({ name: "lab", ca: true });
+  const { cert, key } = issue({ name: "arm-1", by: lab });
+  place("ca.pem", lab.cert);
+  place("arm.pem", cert);
+  place("arm.key", key);
+  place("user", "arm-1\nhunter2-s3cret\n");
+  return { key };
+}
+
+test("dry run: a broker's files are looked at, and what they hold is not printed", async () => {
+  const { key } = placeAll();
+  const first = await dryRun(overMqtt);
+  assert.deepEqual([first.code, first.err], [0, ""]);
+  const { link } = parseRobot(first.out, "robot.yaml");
+  assert.deepEqual(link, parseRobot(overMqtt, "robot.yaml").link);
+  assert.deepEqual(await dryRun(first.out), first, "it is the same robot again");
+  const json = await dryRun(overMqtt, "--json");
+  assert.equal(json.code, 0);
+  const secrets = ["hunter2-s3cret", ...key.split("\n").filter((line) => /^[^-]/.test(line))];
+  assert.ok(secrets.length > 2);
+  for (const secret of secrets) assert.ok(!`${first.out}${json.out}`.includes(secret));
+});
+
+test("dry run: every broken file of a broker is a line with its place", async () => {
+  placeAll();
+  place("ca.pem", issue({ name: "old", ca: true, to: 2021 }).cert);
+  place("arm.key", issue({ name: "another" }).key);
+  place("user", "hunter2-s3cret\n");
+  // That there is no policy is told beside it.
+  const { code, out, err } = await dryRun(overMqtt.replace("policy: policy.onnx\n", ""));
+  assert.deepEqual([code, out], [2, ""]);
+  const [policyLine, ca, key, credentials, ...others] = err.trim().split("\n");
+  assert.match(policyLine, /^robot\.yaml:1:1: no policy/);
+  assert.match(ca, /^robot\.yaml:6:11: ca ca\.pem: it expired on Jan {2}1 .*2021 GMT: renew it$/);
+  assert.match(key, /^robot\.yaml:8:12: key arm\.key: it does not belong to .* arm\.pem$/);
+  assert.match(credentials, /^robot\.yaml:9:18: credentials user: it must be two lines: /);
+  assert.deepEqual(others, []);
+  assert.ok(!err.includes("hunter2"));
+  placeAll();
+  rmSync(join(folder, "arm.pem"));
+  place("arm.key", "no key");
+  place("user", "arm-1\nhunter2-s3cret\n", 0o644);
+  const again = await dryRun(overMqtt);
+  assert.equal(again.code, 2);
+  const [cert, noKey, open, ...more] = again.err.trim().split("\n");
+  assert.match(cert, /^robot\.yaml:8:13: cert arm\.pem: it cannot be read: there is no such/);
+  assert.match(noKey, /^robot\.yaml:9:12: key arm\.key: there is no PEM private key in it$/);
+  assert.match(open, /^robot\.yaml:10:18: credentials user: everyone can read or change it: /);
+  assert.deepEqual(more, []);
 });

@@ -42,9 +42,10 @@ function linkText(rng: Rng, kind: number): string {
     });
   };
   const watchdog = maybe(rng, `    watchdogMs: ${40 + 20 * rng.below(20)}`);
+  const plain = rng.below(2) === 0 ? "" : ", plain: true";
   return [
-    `  serial: { path: "/dev/tty ${rng.below(9)}: #" }\n`,
-    `  mqtt: { url: "mqtt://h:${rng.below(999)}" }\n`,
+    `  serial: { path: "/dev/tty ${rng.below(9)}: #"${plain} }\n`,
+    mqttText(rng),
     `  feetech:\n    path: p\n    servos:${servos.join("")}\n`,
     `  dynamixel:\n    path: p\n${watchdog}    servos:${servos.join("")}\n`,
     `  odrive:\n    path: p\n${watchdog}    axes:${motors("axis", 0, 2).join("")}\n`,
@@ -58,6 +59,17 @@ function jointsText(rng: Rng): string {
   const ended = `position: pan_position, velocity: pan_velocity, low: -0.7, high: 0.4${beyond}`;
   const other = "lift: { unlimited: true }";
   return `joints: { pan_torque: { ${ended}, deceleration: 8${effort} }, ${other} }`;
+}
+
+function mqttText(rng: Rng): string {
+  const secured = rng.below(2) === 0;
+  return [
+    `  mqtt:\n    url: "${secured ? "mqtts" : "mqtt"}://h:${rng.below(999)}"\n`,
+    maybe(rng, "    prefix: lab/3"),
+    maybe(rng, `    protocolVersion: ${4 + rng.below(2)}`),
+    maybe(rng, secured ? "    tls: { ca: ca.pem, cert: 'a: #.pem', key: a.key }" : ""),
+    maybe(rng, "    credentials: broker of mine"),
+  ].join("");
 }
 
 function robotText(rng: Rng, kind: number): string {
@@ -186,7 +198,7 @@ test("robot: the file says what its owner may say, and nothing else", () => {
     "robot: a\nlink: { mqtt: { url: 'mqtt://h:1' } }\nsetpoints: [{ seconds: 0, x: 1 }]\n";
   assert.deepEqual(fileOf(parseRobot(text, path)), {
     robot: "a",
-    link: { mqtt: { url: "mqtt://h:1", prefix: "sinew" } },
+    link: { mqtt: { url: "mqtt://h:1", prefix: "sinew", protocolVersion: 5 } },
     limits: {},
     onMiss: "coast",
     swap: { blendSeconds: 0.5, watchSeconds: 10, limitedMax: 0.25 },

@@ -40,7 +40,9 @@ test("robot: limits are tightened by channel", () => {
     "robot: a\nlink: { mqtt: { url: 'mqtt://h:1' } }\nlimits: { torque: { high: 1 } }\n",
     "robot.yaml",
   );
-  assert.deepEqual(robot.link, { mqtt: { url: "mqtt://h:1", prefix: "sinew", robot: "a" } });
+  assert.deepEqual(robot.link, {
+    mqtt: { url: "mqtt://h:1", prefix: "sinew", robot: "a", protocolVersion: 5 },
+  });
   assert.equal(limitsOfRobot(robot, spec).action[0].high, 1);
   const patient = parseRobot(
     "robot: a\nlink: { serial: { path: p } }\ncommandTtlMs: 300\nobservationAgeMs: 250\n",

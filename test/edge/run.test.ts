@@ -26,6 +26,7 @@ import { exportPolicy } from "../../src/policy/export.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { issue } from "../link/certificate.ts";
 import { randomPolicy, unevenSpec } from "../policy/random-policy.ts";
 
 const image = "firmware-bridge/images/rp2040-pendulum.bin";
@@ -122,10 +123,22 @@ test("run: what does not fit the policy is told with the file, before a port ope
   }
 });
 
+test("run: a certificate that has expired is told before a broker is spoken to", async () => {
+  const old = issue({ name: "arm-1", to: 2021 });
+  const at = (name: string, text: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  };
+  const tls = { cert: at("old.pem", old.cert), key: at("old.key", old.key) };
+  const robot = robotAt(JSON.stringify({ mqtt: { url: "mqtts://127.0.0.1:1", tls } }));
+  await refuses(startRun(await optionsFor(robot)), "broker", /^cert .*old\.pem: it expired on/);
+});
+
 test("run: who stands beyond its limits is named where arming is refused", async () => {
   const status = new Status(pendulumSpec);
   status.setState(State.running);
-  const link = { name: "arm", door: { serialPath: "" }, close: () => Promise.resolve() };
+  const link = { name: "arm", door: { serialPath: "" }, notices: [], close: async () => {} };
   const thread = { ended: new Promise(() => {}) } as unknown as ControlThread;
   const log = { path: "x.mcap" } as Log;
   const run = new Run(
@@ -271,9 +284,13 @@ test("run: a hung board makes observations stale; the loop stops and stays stopp
 test("run: drives a board over a broker and a bridge", async () => {
   const board = await theBoard();
   const broker = await startBroker();
-  const place = { url: broker.url, prefix: "sinew", robot: "bench" };
-  const bridge = await startBridge(board.path, 1_000_000, place);
-  const options = await optionsFor(patient(robotAt(`{ mqtt: { url: "${broker.url}" } }`)));
+  const at = { url: broker.url, protocolVersion: broker.protocolVersion };
+  const bridge = await startBridge(board.path, 1_000_000, {
+    ...at,
+    prefix: "sinew",
+    robot: "bench",
+  });
+  const options = await optionsFor(patient(robotAt(JSON.stringify({ mqtt: at }))));
   const report = await runPolicy({ ...options, seconds: 0.6, arm: true, reset: true });
   assert.ok(report.cycles >= 4);
   assert.ok(report.deviceAtRest);

@@ -29,7 +29,7 @@ export class StagedRun {
       action.fill(0.5);
       await delay(1);
     };
-    const link = { name: "desk", door: { serialPath: "" }, close: () => Promise.resolve() };
+    const link = { name: "desk", door: { serialPath: "" }, notices: [], close: async () => {} };
     const closed = { path: "x.mcap", steps: 0, dropped: 0, failure: null };
     const log = {
       path: "x.mcap.open",

@@ -39,6 +39,7 @@ export class DeskDevice {
   #sequence = 0;
   #acknowledged = 0;
   #expiresUs = 0;
+  #unused = false;
   #stateDueUs = 0;
 
   constructor(spec: Spec, port: Port) {
@@ -46,6 +47,11 @@ export class DeskDevice {
     this.#port = port;
     this.observation = new Float32Array(spec.observation.length);
     this.applied = new Float32Array(spec.action.length);
+  }
+
+  /** Frames that were broken on the way here. */
+  get broken(): number {
+    return this.#decoder.bad;
   }
 
   turn(hostUs: number): void {
@@ -74,7 +80,7 @@ export class DeskDevice {
     if (type === MessageType.hello) this.#sendInfo();
     else if (type === MessageType.query) this.#sendChannel();
     else if (type === MessageType.sync) this.#sendSynced(nowUs);
-    else if (type === MessageType.arm) this.#answer(this.#arm());
+    else if (type === MessageType.arm) this.#answer(this.#arm(nowUs));
     else if (type === MessageType.command) this.#command(nowUs);
     else if (type === MessageType.stop) {
       this.#stop(this.#in.getUint8(Layout.stop.reason));
@@ -84,27 +90,36 @@ export class DeskDevice {
     }
   }
 
-  #arm(): number {
-    if (this.mode === DeviceMode.stopped) return Result.mustReset;
+  #arm(nowUs: number): number {
+    const again = this.mode === DeviceMode.armed && this.#unused;
+    if (this.mode !== DeviceMode.disarmed && !again) return Result.mustReset;
     if (
       this.#in.getUint32(Layout.arm.contractHash, true) !== hashContract(rampingToZero(this.#spec))
     ) {
       return Result.wrongContract;
     }
+    const expiresUs = this.#in.getUint32(Layout.arm.expiresUs, true);
+    if (((expiresUs - nowUs) | 0) <= 0) return Result.expired;
     this.mode = DeviceMode.armed;
-    this.#expiresUs = this.#in.getUint32(Layout.arm.expiresUs, true);
+    this.#unused = true;
+    this.#acknowledged = this.#in.getUint16(1, true);
+    this.#expiresUs = expiresUs;
     return Result.accepted;
   }
 
   #command(nowUs: number): void {
     const expiresUs = this.#in.getUint32(Layout.command.expiresUs, true);
-    if (this.mode !== DeviceMode.armed || ((expiresUs - nowUs) | 0) < 0) {
+    const sequence = this.#in.getUint16(1, true);
+    const ahead = (sequence - this.#acknowledged) & 0xffff;
+    const old = ahead === 0 || ahead >= 0x8000;
+    if (this.mode !== DeviceMode.armed || old || ((expiresUs - nowUs) | 0) <= 0) {
       this.refused++;
       return;
     }
     this.accepted++;
+    this.#unused = false;
     this.#expiresUs = expiresUs;
-    this.#acknowledged = this.#in.getUint16(1, true);
+    this.#acknowledged = sequence;
     for (let at = 0; at < this.applied.length; at++) {
       this.applied[at] = this.#in.getFloat32(Layout.command.action + 4 * at, true);
     }

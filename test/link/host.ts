@@ -4,7 +4,8 @@ import { type Clock, monotonicClock } from "../../src/core/clock.ts";
 import { makeRingPair } from "../../src/link/byte-ring.ts";
 import { BridgeDevice } from "../../src/link/device.ts";
 import { RingPort } from "../../src/link/memory.ts";
-import { carryRings, type MqttPlace } from "../../src/link/mqtt.ts";
+import { carryRings } from "../../src/link/mqtt.ts";
+import type { MqttPlace } from "../../src/link/mqtt-place.ts";
 import type { Port } from "../../src/link/port.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { encodeFrame, FrameDecoder } from "../../src/wire/frame.ts";
@@ -17,7 +18,8 @@ export const gentle = 0.25;
 
 /** A port that also keeps the newest counters that the firmware tells. */
 export class StatsPort implements Port {
-  stats: Record<"commands" | "expired" | "notArmed" | "broken", number> | null = null;
+  stats: Record<"commands" | "expired" | "notArmed" | "oldSequence" | "broken", number> | null =
+    null;
   readonly #port: Port;
   readonly #decoder = new FrameDecoder();
 
@@ -61,6 +63,7 @@ export class StatsPort implements Port {
       commands: view.getUint32(at.commands, true),
       expired: view.getUint32(at.expired, true),
       notArmed: view.getUint32(at.notArmed, true),
+      oldSequence: view.getUint32(at.oldSequence, true),
       broken: view.getUint32(at.badFrame, true) + view.getUint32(at.badCrc, true),
     };
   }
@@ -92,8 +95,15 @@ export class Host {
   }
 
   async arm(): Promise<void> {
-    this.device.arm(clock.now());
-    await this.until("arming", () => this.device.armed);
+    // Said again, as the loop does it: a link may lose it, or the answer.
+    let askAgainUs = Number.NEGATIVE_INFINITY;
+    await this.until("arming", () => {
+      if (this.device.armed) return true;
+      if (clock.now() < askAgainUs) return false;
+      this.device.arm(clock.now());
+      askAgainUs = clock.now() + 20_000;
+      return false;
+    });
   }
 
   /** Sends a small action, good for 0.8 s each time, for a while. */
@@ -123,6 +133,6 @@ export class Host {
 /** A host of its own behind a broker. */
 export async function hostAt(place: MqttPlace): Promise<{ host: Host; close(): Promise<void> }> {
   const rings = makeRingPair();
-  const close = await carryRings(place, rings);
+  const { close } = await carryRings(place, rings);
   return { host: new Host(new RingPort(rings.toDevice, rings.fromDevice)), close };
 }

@@ -12,6 +12,7 @@ import type { StopChoice } from "../../src/wire/stop-choice.ts";
 import type { DeskLine } from "./desk-line.ts";
 import { DeskMoteus } from "./desk-moteus.ts";
 import { DeskOdrive } from "./desk-odrive.ts";
+import { straight, type Through } from "./servo-bench.ts";
 
 export const periodUs = 20_000;
 export const watchdogMs = 100;
@@ -52,6 +53,7 @@ export interface BenchOptions {
   /** null: the drives do not watch. */
   readonly watchdogMs?: number | null;
   readonly periodUs?: number;
+  readonly through?: Through;
 }
 
 /** A device and its drives in simulated time. */
@@ -137,9 +139,10 @@ export class OdriveBench extends MotorBench {
 
   constructor(options: BenchOptions = {}) {
     super(options, 0);
+    const { through = straight } = options;
     const { motors } = this.choice;
     this.desk = new DeskOdrive(motors.length);
-    this.bus = new OdriveBus(this.desk, this.desk, this.spec.periodUs / 4);
+    this.bus = new OdriveBus(through(this.desk, this.desk), this.desk, this.spec.periodUs / 4);
     const axes = motors.map(({ id }) => id);
     this.line = new OdriveLine(this.bus, axes, this.watchdogUs, this.desk);
     this.begin();
@@ -179,10 +182,12 @@ export class MoteusBench extends MotorBench {
 
   constructor(options: BenchOptions = {}, checks: boolean = true) {
     super(options, 1);
+    const { through = straight } = options;
     const { motors } = this.choice;
     this.desk = new DeskMoteus(motors.length, checks);
+    const port = through(this.desk, this.desk);
     const ids = motors.map(({ id }) => id);
-    this.bus = new MoteusBus(this.desk, this.desk, ids, this.spec.periodUs / 4, checks);
+    this.bus = new MoteusBus(port, this.desk, ids, this.spec.periodUs / 4, checks);
     const homes = motorJoints(this.spec, this.choice, this.stops).map(homeOf);
     this.line = new MoteusLine(this.bus, ids, homes, this.watchdogUs!, this.desk);
     this.begin();

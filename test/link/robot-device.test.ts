@@ -1,14 +1,18 @@
 // What every device of the loop must do, whatever is behind it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Rng } from "../../src/core/rng.ts";
 import { BridgeDevice, type RobotDevice, StopReason } from "../../src/link/device.ts";
+import { type Faults, FaultyPort, type PieceEnd } from "../../src/link/faulty.ts";
 import { memoryPorts } from "../../src/link/memory.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { Session } from "../../src/wire/session.ts";
 import { DeskDevice } from "./desk-device.ts";
 import { type DeskFamily, deskDynamixel, deskFeetech } from "./desk-servo.ts";
 import { MoteusBench, type MotorBench, OdriveBench } from "./motor-bench.ts";
-import { ServoBench } from "./servo-bench.ts";
+import { armSpec, ServoBench, straight, type Through } from "./servo-bench.ts";
+
+const newline = 10;
 
 /** A device, and its far end in simulated time. */
 interface Rig {
@@ -21,12 +25,13 @@ interface Rig {
   unplug(): void;
 }
 
-function bridgeRig(): Rig {
+function bridgeRig(through: Through): Rig {
   const [near, far] = memoryPorts();
-  const device = new BridgeDevice(pendulumSpec, near, new Session(pendulumSpec));
+  let nowUs = 5_000_000;
+  const port = through(near, { now: () => nowUs });
+  const device = new BridgeDevice(pendulumSpec, port, new Session(pendulumSpec));
   const desk = new DeskDevice(pendulumSpec, far);
   const observation = new Float32Array(3);
-  let nowUs = 5_000_000;
   return {
     device,
     get nowUs() {
@@ -47,8 +52,8 @@ function bridgeRig(): Rig {
   };
 }
 
-function servoRig(desk: DeskFamily): Rig {
-  const bench = new ServoBench(desk);
+function servoRig(desk: DeskFamily, through: Through): Rig {
+  const bench = new ServoBench(desk, 3, {}, armSpec(3), through);
   const { bus, device } = bench;
   return {
     device,
@@ -74,13 +79,42 @@ function motorRig(bench: MotorBench): Rig {
   };
 }
 
-for (const [name, makeRig] of [
-  ["bridge", bridgeRig],
-  ["feetech", () => servoRig(deskFeetech)],
-  ["dynamixel", () => servoRig(deskDynamixel)],
-  ["odrive", () => motorRig(new OdriveBench({ kinds: ["position", "torque"] }))],
-  ["moteus", () => motorRig(new MoteusBench({ kinds: ["position", "torque"] }))],
-] as const) {
+const kinds = ["position", "torque"] as const;
+/** Each kind of device by what is between it and its far end, and where its pieces end. */
+const makers: readonly (readonly [string, PieceEnd, (through: Through) => Rig])[] = [
+  ["bridge", 0, bridgeRig],
+  ["feetech", null, (through) => servoRig(deskFeetech, through)],
+  ["dynamixel", null, (through) => servoRig(deskDynamixel, through)],
+  ["odrive", newline, (through) => motorRig(new OdriveBench({ kinds, through }))],
+  ["moteus", newline, (through) => motorRig(new MoteusBench({ kinds, through }))],
+];
+
+const noFaults: Faults = {
+  ...{ loss: 0, duplication: 0, reordering: 0, corruption: 0 },
+  delayUs: [0, 0],
+};
+
+/** A device of the bridge protocol keeps the whole contract behind such a line. */
+const bad: Faults = {
+  ...{ loss: 0.02, duplication: 0.02, reordering: 0.02, corruption: 0.02 },
+  delayUs: [0, 300],
+};
+
+function behind(faults: Faults, seed: number, end: PieceEnd): Through {
+  const schedule = { seed, toDevice: faults, fromDevice: faults };
+  return (port, clock) => new FaultyPort(port, clock, schedule, end);
+}
+
+const cases = [
+  ...makers.map(([name, , make]) => ({ name, late: false, makeRig: () => make(straight) })),
+  ...[1, 2, 3].map((seed) => ({
+    name: `bridge behind faults of seed ${seed}`,
+    late: true,
+    makeRig: () => bridgeRig(behind(bad, seed, 0)),
+  })),
+];
+
+for (const { name, late, makeRig } of cases) {
   const ready = (): Rig => {
     const rig = makeRig();
     rig.pass(30);
@@ -168,8 +202,89 @@ for (const [name, makeRig] of [
     const rig = armed();
     rig.unplug();
     const action = new Float32Array(rig.device.spec.action.length);
-    assert.equal(rig.device.write(action, rig.nowUs + 100_000), false);
+    const taken = rig.device.write(action, rig.nowUs + 100_000);
     rig.pass(1);
     assert.ok(rig.device.lost);
+    assert.equal(rig.device.write(action, rig.nowUs + 100_000), false);
+    // A line that is late takes what it will lose.
+    if (!late) assert.equal(taken, false);
+  });
+}
+
+/** Arms, drives, stops and resets at random; what the device says must follow from that alone. */
+class Walk {
+  armings = 0;
+  readonly #rig: Rig;
+  readonly #rng: Rng;
+  readonly #still: readonly number[];
+  #everAsked = false;
+  #askedToArm = false;
+  #askedToReset = false;
+  #armed = false;
+  #stopped = false;
+
+  constructor(rig: Rig, seed: number) {
+    this.#rig = rig;
+    this.#rng = new Rng(seed, 3);
+    this.#still = rig.driven();
+  }
+
+  cycle(): void {
+    const { device, nowUs } = this.#rig;
+    const act = this.#rng.below(40);
+    if (act < 8 && device.disarmed) {
+      this.#everAsked = true;
+      this.#askedToArm = true;
+      device.arm(nowUs);
+    } else if (act === 8) {
+      this.#askedToArm = false;
+      this.#askedToReset = false;
+      device.stop(StopReason.request);
+    } else if (act < 16 && device.stopped) {
+      this.#askedToReset = true;
+      device.reset();
+    }
+    this.#rig.pass(1, this.#rng.uniform(-1, 1));
+    this.#judge();
+  }
+
+  #judge(): void {
+    const { armed, stopped } = this.#rig.device;
+    assert.ok(!(armed && stopped));
+    if (armed && !this.#armed) {
+      assert.ok(this.#askedToArm, "armed, and nobody asked for it");
+      this.armings++;
+    }
+    if (this.#stopped && !stopped) {
+      assert.ok(this.#askedToReset, "left its stop, and nobody asked for it");
+      this.#askedToReset = false;
+    }
+    if (stopped) this.#askedToArm = false;
+    this.#armed = armed;
+    this.#stopped = stopped;
+    if (!this.#everAsked) assert.deepEqual(this.#rig.driven(), this.#still);
+  }
+}
+
+const worse: Faults = {
+  ...{ loss: 0.03, duplication: 0.03, reordering: 0.03, corruption: 0.03 },
+  delayUs: [0, 500],
+};
+
+for (const [name, end, make] of makers) {
+  test(`${name}: behind faults nothing is armed, and no stop left, that nobody asked for`, () => {
+    let armings = 0;
+    for (let seed = 1; seed <= 16; seed++) {
+      const faults = seed % 2 === 0 ? worse : { ...noFaults, loss: 0.02, corruption: 0.02 };
+      const rig = make(behind(faults, seed, end));
+      const walk = new Walk(rig, seed);
+      try {
+        for (let cycle = 0; cycle < 300; cycle++) walk.cycle();
+      } catch (error) {
+        throw new Error(`seed ${seed}, ${rig.nowUs} us`, { cause: error });
+      }
+      armings += walk.armings;
+    }
+    assert.ok(armings > 10, `${armings} armings: the walks were idle`);
   });
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Clock } from "../../src/core/clock.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { Instruction } from "../../src/link/feetech-packet.ts";
+import type { Port } from "../../src/link/port.ts";
 import { ServoBus } from "../../src/link/servo-bus.ts";
 import { ServoDevice } from "../../src/link/servo-device.ts";
 import { type Servo, servoJoints } from "../../src/link/servo-joints.ts";
@@ -44,6 +46,10 @@ export function servoTest(name: string, body: (desk: DeskFamily) => void): void 
 /** How long a silence servos of a bench bear, where they watch for it. */
 export const watchdogUs = 100_000;
 
+/** What lies between a device and its far end, on their clock. */
+export type Through = (port: Port, clock: Pick<Clock, "now">) => Port;
+export const straight: Through = (port) => port;
+
 /** A device and its bus in simulated time. */
 export class ServoBench {
   readonly bus: DeskBus;
@@ -59,6 +65,7 @@ export class ServoBench {
     count: number = 3,
     change: Partial<Servo> = {},
     spec: Spec = armSpec(count),
+    through: Through = straight,
   ) {
     const { family } = desk;
     this.desk = desk;
@@ -66,7 +73,13 @@ export class ServoBench {
     this.bus = new DeskBus(desk, count);
     const servos = armServos(count).map((servo) => ({ ...servo, ...change }));
     const ids = Uint8Array.from(servos, ({ id }) => id);
-    this.link = new ServoBus(family.packets, this.bus, this.bus, ids, periodUs / 4);
+    this.link = new ServoBus(
+      family.packets,
+      through(this.bus, this.bus),
+      this.bus,
+      ids,
+      periodUs / 4,
+    );
     const joints = servoJoints(spec, servos, family.name);
     this.device = new ServoDevice(spec, family, joints, this.link, this.bus, watchdogUs);
     this.observation = new Float32Array(spec.observation.length);

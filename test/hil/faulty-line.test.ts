@@ -2,24 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Rng } from "../../src/core/rng.ts";
-import {
-  altering,
-  delaying,
-  dropping,
-  duplicating,
-  FaultyLine,
-  flipping,
-  type LineFault,
-  reordering,
-  sound,
-  truncating,
-} from "../../src/hil/line-fault.ts";
+import { altering, FaultyLine } from "../../src/hil/faulty-line.ts";
 import {
   clockJumps,
   commandsBecome,
   observationsStick,
   samplesRepeat,
 } from "../../src/hil/tamper.ts";
+import {
+  delaying,
+  dropping,
+  duplicating,
+  flipping,
+  type LineFault,
+  reordering,
+  sound,
+  truncating,
+} from "../../src/link/line-fault.ts";
 import { encodeFrame, FrameDecoder } from "../../src/wire/frame.ts";
 import { Layout, MessageType } from "../../src/wire/messages.ts";
 
@@ -78,7 +77,7 @@ test("line fault: each does what it says to the share that it is given (seed 3)"
 });
 
 test("line fault: a delay keeps the order", async () => {
-  const { numbers } = sentThrough(delaying(30));
+  const { numbers } = sentThrough(delaying(30_000));
   assert.equal(numbers.length, 0);
   await sleep(200);
   assert.deepEqual(numbers, inOrder);
