@@ -32,7 +32,8 @@ export type ErrorCode =
   | "board"
   | "handshake"
   | "command"
-  | "ctl";
+  | "ctl"
+  | "page";
 
 /** The message of anything that was thrown, on one line. */
 export function messageOf(thrown: unknown): string {

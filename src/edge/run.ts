@@ -7,6 +7,7 @@ import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
 import { type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
 import type { LogEvent } from "../log/event.ts";
 import { type Log, openLog } from "../log/log.ts";
+import { type LogCounts, RingSpectator } from "../log/ring.ts";
 import { readPolicyFile } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { Transition } from "../safety/supervisor.ts";
@@ -82,7 +83,8 @@ export class Run {
   readonly #link: Link;
   readonly #log: Log;
   readonly #thread: ControlThread;
-  readonly #startUs = monotonicClock().now();
+  /** When it began, microseconds of the host's monotonic clock. */
+  readonly startUs: number = monotonicClock().now();
   readonly #commands: LogEvent[] = [];
   #arming = false;
 
@@ -112,6 +114,21 @@ export class Run {
   /** It drives, or may do so any moment. */
   get moves(): boolean {
     return this.#arming || isDriving(this.status.mode) || this.#deviceMode() === "arming";
+  }
+
+  /** What became of the log's steps so far. */
+  get logCounts(): LogCounts {
+    return this.#log.counts();
+  }
+
+  /** The newest commands and their answers, at most 64, but for who asked how it stands. */
+  get commands(): readonly LogEvent[] {
+    return this.#commands;
+  }
+
+  /** A look at the steps as the log gets them, from the newest `backlog` on. */
+  watch(backlog: number): RingSpectator {
+    return new RingSpectator(this.#log.ring, backlog);
   }
 
   /** Keeps a command or its answer, in the log and for the report. */
@@ -186,7 +203,7 @@ export class Run {
     }
     return {
       policyId: this.policyId,
-      startUs: this.#startUs,
+      startUs: this.startUs,
       cycles: this.status.count(Count.cycles),
       missed: this.status.count(Count.missed),
       skipped: this.status.count(Count.skipped),

@@ -152,6 +152,11 @@ export class Status {
     return this.#histograms[which].percentiles();
   }
 
+  /** To read, never to add to. */
+  histogram(which: Measure): Histogram {
+    return this.#histograms[which];
+  }
+
   /** The newest transitions, at most 64, oldest first. */
   transitions(): Transition[] {
     const count = Atomics.load(this.#words, transitionCount);

@@ -1,0 +1,185 @@
+import type { Spec } from "../../core/spec.ts";
+import { isDriving, namesOfReasons, type Step, Verdict } from "../../core/step.ts";
+import type { LogEvent } from "../../log/event.ts";
+import type { Hello, State } from "../message.ts";
+import { Buttons } from "./buttons.ts";
+import { ChannelCard } from "./channel-card.ts";
+import { Differences } from "./differences.ts";
+import { byId, Facts, say } from "./element.ts";
+import { Feed } from "./feed.ts";
+import { History } from "./history.ts";
+import { Timing } from "./timing.ts";
+import { Traces } from "./traces.ts";
+import { sizeOf, spaced } from "./words.ts";
+
+const windowUsMax = 30e6;
+/** A page that heard nothing for so long does not know how the robot stands. */
+const silenceMsMax = 1000;
+const drawEveryMs = 60;
+
+/** What is made anew for each run that the page meets. */
+interface Scene {
+  readonly hello: Hello;
+  readonly traces: Traces;
+  readonly cards: readonly ChannelCard[];
+  readonly buttons: Buttons;
+  readonly differences: Differences;
+  readonly history: History;
+  readonly timing: Timing;
+  readonly counts: Facts;
+  readonly policy: Facts;
+}
+
+type Judged = Pick<Step, "mode" | "reasons" | "verdict">;
+
+let judged: Judged | null = null;
+let scene: Scene | null = null;
+let state: State | null = null;
+let stateMs = 0;
+let nowMs = 0;
+let drawnMs = 0;
+let windowUs = 10e6;
+
+const feed = new Feed({
+  hello: (hello, spec) => {
+    scene = setScene(hello, spec);
+  },
+  state: (told) => {
+    state = told;
+    stateMs = nowMs;
+    scene!.buttons.shownUs = told.nowUs;
+    showState(scene!, told);
+  },
+  step: (step) => {
+    judged = { mode: step.mode, reasons: step.reasons, verdict: step.verdict };
+    scene!.traces.push(step);
+    scene!.differences.push(step);
+  },
+});
+
+function setScene(hello: Hello, spec: Spec): Scene {
+  const traces = new Traces(spec, windowUsMax);
+  const actions = hello.action.map((channel, at) => {
+    const { low, high } = hello.limits[at]!;
+    const asked = { values: traces.asked[at]!, colour: "asked", dashed: true };
+    const given = { values: traces.given[at]!, colour: "given", dashed: false };
+    const range = [spec.action[at]!.low, spec.action[at]!.high] as const;
+    const options = { curves: [asked, given], range, limits: [low, high], verdicts: true };
+    return new ChannelCard(channel, options, ["asked", "sent"]);
+  });
+  const observations = hello.observation.map((channel, at) => {
+    const seen = { values: traces.observation[at]!, colour: "given", dashed: false };
+    const options = { curves: [seen], range: null, limits: [], verdicts: false };
+    return new ChannelCard(channel, options, ["now"]);
+  });
+  byId("actions").replaceChildren(...actions.map(({ element }) => element));
+  byId("observations").replaceChildren(...observations.map(({ element }) => element));
+  say(byId("robot"), hello.robot);
+  return {
+    hello,
+    traces,
+    cards: [...actions, ...observations],
+    buttons: new Buttons(hello),
+    differences: new Differences(byId("differences"), spec, hello.startUs),
+    history: new History(byId("history")),
+    timing: new Timing(byId("timing"), hello.periodUs),
+    counts: new Facts(byId("counts")),
+    policy: new Facts(byId("policy")),
+  };
+}
+
+function showState({ hello, counts, policy, history, timing }: Scene, told: State): void {
+  const { status, log } = told;
+  say(byId("mode"), status.mode);
+  byId("mode").className = `mode ${status.mode}`;
+  const stopped = status.device === "stopped" ? ` (${spaced(status.deviceReason)})` : "";
+  say(byId("device"), `device ${status.device}${stopped}`);
+  document.title = `${status.mode} · ${hello.robot}`;
+  const seconds = (told.stepUs - hello.startUs) / 1e6;
+  counts.set("running for", `${seconds.toFixed(0)} s at ${(1e6 / hello.periodUs).toFixed(0)} Hz`);
+  counts.set("cycles", String(status.cycles));
+  counts.set("missed, skipped", `${status.missed}, ${status.skipped}`);
+  counts.set("limited, refused", `${status.limited}, ${status.refused}`);
+  counts.set("commands dropped", String(told.droppedCommands));
+  if (told.failedReads > 0) counts.set("failed reads", String(told.failedReads));
+  counts.set("steps not shown here", String(told.missed));
+  policy.set("policy", status.policyId);
+  policy.set("file", hello.policyPath);
+  const channels = `${hello.observation.length} observed, ${hello.action.length} driven`;
+  policy.set("contract", `${channels}, every ${hello.periodUs / 1000} ms`);
+  policy.set("log", status.logPath);
+  policy.set("written", `${log.written} steps, ${sizeOf(log.bytes)}`);
+  policy.set("lost", `${log.dropped} dropped, ${log.unwritten} not written`);
+  history.draw(told.events, hello.startUs);
+  if (told.times !== undefined) timing.draw(told.times);
+}
+
+/** What is wrong, if anything is. */
+function alarmOf(): string {
+  if (feed.farewell !== "") return feed.farewell;
+  if (nowMs - feed.heardMs > silenceMsMax) {
+    const ever = Number.isFinite(feed.heardMs);
+    return ever ? "No news from the run: what you see is old." : "";
+  }
+  if (state === null) return "";
+  const { events, nowUs, stepUs, log } = state;
+  const periodUs = scene!.hello.periodUs;
+  if (nowUs - stepUs > Math.max(1e6, 3 * periodUs)) return "The control loop does not turn.";
+  if (log.dropped + log.unwritten > 0) {
+    return `The log lost ${log.dropped + log.unwritten} steps. Is the disk full?`;
+  }
+  return state.status.mode === "stopped" ? causeOf(events) : "";
+}
+
+/** Why it is stopped, where nobody asked for it. */
+function causeOf(events: readonly LogEvent[]): string {
+  const last = events.findLast((event) => event.kind === "transition" && event.to === "stopped");
+  if (last?.kind !== "transition") return "";
+  const reason = spaced(last.reason);
+  if (last.happening === "fault") return `Stopped by a fault: ${reason}.`;
+  return last.happening === "deviceStopped" ? `The device stopped by itself: ${reason}.` : "";
+}
+
+/** What the gate says of the newest cycle. */
+function reasonsOf({ reasons, verdict, mode }: Judged): string {
+  const words = namesOfReasons(reasons).map(spaced).join(", ");
+  if (verdict === Verdict.refused) return `${isDriving(mode) ? "refused" : "not ready"}: ${words}`;
+  return verdict === Verdict.limited && isDriving(mode) ? `limited: ${words}` : "";
+}
+
+function turn(ms: number): void {
+  nowMs = ms;
+  feed.turn(ms);
+  requestAnimationFrame(turn);
+  if (ms - drawnMs < drawEveryMs) return;
+  drawnMs = ms;
+  const live = feed.farewell === "" && ms - feed.heardMs <= silenceMsMax;
+  document.body.classList.toggle("stale", !live);
+  say(byId("link"), live ? "live" : "not live");
+  say(byId("alarm"), alarmOf());
+  say(byId("reasons"), live && judged !== null ? reasonsOf(judged) : "");
+  if (scene === null || state === null) return;
+  scene.buttons.permit(state.permitted, live);
+  // Time goes on between two states.
+  const nowUs = live ? state.nowUs + (ms - stateMs) * 1000 : state.nowUs;
+  for (const card of scene.cards) card.draw(scene.traces, nowUs, windowUs);
+  scene.differences.draw();
+}
+
+// A space stops, wherever the focus is; else it would press what has the focus.
+for (const kind of ["keydown", "keyup"] as const) {
+  addEventListener(
+    kind,
+    (event) => {
+      if (event.key !== " " || event.target instanceof HTMLSelectElement) return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (kind === "keydown" && !event.repeat) void scene?.buttons.ask("stop");
+    },
+    { capture: true },
+  );
+}
+byId("window").addEventListener("change", ({ target }) => {
+  windowUs = Number((target as HTMLSelectElement).value) * 1e6;
+});
+requestAnimationFrame(turn);
