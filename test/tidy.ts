@@ -18,7 +18,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   learn: ["core", "onnx", "log", "policy", "sim"],
   edge: ["core", "log", "policy", "safety", "link"],
   hil: ["core", "onnx", "wire", "log", "safety", "sim", "policy", "link", "edge"],
-  dash: ["core", "log", "safety", "link", "edge"],
+  dash: ["core", "wire", "log", "safety", "link", "edge"],
   cli: [
     ...["core", "onnx", "wire", "log", "safety", "sim", "policy", "link", "learn", "edge", "hil"],
     "dash",

@@ -9,6 +9,7 @@ import { ctlCommand } from "./ctl.ts";
 import { demoCommand } from "./demo.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
+import { failsafeCommand } from "./failsafe.ts";
 import { filmCommand } from "./film.ts";
 import { hilCommand } from "./hil.ts";
 import { importCommand } from "./import.ts";
@@ -54,6 +55,7 @@ for (const command of [
   replayCommand(),
   retrainCommand(),
   hilCommand(),
+  failsafeCommand(),
   demoCommand(),
 ]) {
   program.addCommand(command);

@@ -7,7 +7,9 @@ import { type Clock, monotonicClock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Controls } from "../edge/controls.ts";
 import type { Robot } from "../edge/robot.ts";
+import { FoxgloveClient, foxgloveProtocols } from "./foxglove.ts";
 import { pageProtocol } from "./message.ts";
+import { metricsOf, metricsType } from "./metrics.ts";
 import { obey, orderBytesMax } from "./order.ts";
 import { pageFiles, runModules } from "./page-file.ts";
 import { PageServer, send, text } from "./page-server.ts";
@@ -20,7 +22,9 @@ const looksPerStat = 20;
 const socketsMax = 8;
 /** What a client may say at once, bytes. */
 const wordBytesMax = 65_536;
+const goodbyeMs = 300;
 const replacedCode = 4001;
+const protocols = [pageProtocol, ...foxgloveProtocols];
 
 export interface DashOptions {
   /** 0 stands for one that is free. */
@@ -65,7 +69,7 @@ export class Dash {
       noServer: true,
       perMessageDeflate: false,
       maxPayload: wordBytesMax,
-      handleProtocols: (offered) => [...offered].find((name) => name === pageProtocol) ?? false,
+      handleProtocols: (offered) => protocols.find((name) => offered.has(name)) ?? false,
     });
     this.#pages.server.on("upgrade", (...words) => this.#upgrade(...words));
   }
@@ -84,11 +88,21 @@ export class Dash {
   /** Ends it, with every page. */
   close(): void {
     this.#end.abort();
-    for (const socket of this.#listeners.keys()) socket.close(1001, "the run has ended");
+    const sockets = [...this.#listeners.keys()];
+    for (const socket of sockets) socket.close(1001, "The run has ended.");
+    // Who does not read this does not hold up the end of the program.
+    AbortSignal.timeout(goodbyeMs).addEventListener("abort", () => {
+      for (const socket of sockets) socket.terminate();
+    });
     this.#pages.close();
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, path: string): boolean {
+    if (path === "/metrics" && request.method === "GET") {
+      const body = Buffer.from(metricsOf(this.#show, this.#clock.now()));
+      send(response, 200, { type: metricsType, body });
+      return true;
+    }
     if (path !== "/order") return false;
     if (request.method !== "POST") send(response, 405, text("POST it"));
     else if (!this.#pages.door.isOwnOrigin(request)) send(response, 403, text("another page"));
@@ -115,27 +129,32 @@ export class Dash {
     }
   }
 
+  /** Whoever has the token may watch, from any origin; a page that can command has its own. */
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", () => {});
-    const entry = this.#pages.door.admit(request);
-    const isPage = request.headers["sec-websocket-protocol"]?.includes(pageProtocol) === true;
-    const foreign = isPage && !this.#pages.door.isOwnOrigin(request);
-    if ("refused" in entry || foreign) {
-      socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-      return;
-    }
-    this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#welcome(opened));
+    const offered = (request.headers["sec-websocket-protocol"] ?? "").split(/\s*,\s*/);
+    const foreign = offered.includes(pageProtocol) && !this.#pages.door.isOwnOrigin(request);
+    if (foreign || "refused" in this.#pages.door.admit(request)) refuse(socket, "403 Forbidden");
+    else if (!protocols.some((name) => offered.includes(name))) refuse(socket, "400 Bad Request");
+    else this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#welcome(opened));
   }
 
   #welcome(socket: WebSocket): void {
     for (const first of this.#listeners.keys()) {
       if (this.#listeners.size < socketsMax) break;
-      first.close(replacedCode, "others have opened the page");
+      first.close(replacedCode, "Others have opened the page: this one is closed.");
       this.#listeners.delete(first);
     }
     socket.on("error", () => {});
     socket.on("close", () => this.#listeners.delete(socket));
-    this.#listeners.set(socket, new Viewer(socket, this.#show, ++this.#viewers));
+    this.#listeners.set(socket, this.#listenerOf(socket));
+  }
+
+  #listenerOf(socket: WebSocket): Listener {
+    if (socket.protocol === pageProtocol) return new Viewer(socket, this.#show, ++this.#viewers);
+    const client = new FoxgloveClient(socket, this.#show);
+    socket.on("message", (data) => client.take(String(data)));
+    return client;
   }
 
   async #turn(): Promise<void> {
@@ -168,6 +187,10 @@ export class Dash {
       // The log is closed under another name, or the disk is gone: then the last size stays.
     }
   }
+}
+
+function refuse(socket: Duplex, why: string): void {
+  socket.end(`HTTP/1.1 ${why}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 /** Opens a run's page. Throws `SinewError("page")` where the port is taken. */

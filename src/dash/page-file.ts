@@ -15,16 +15,29 @@ const types: Readonly<Record<string, string>> = {
 
 // Modules as they are compiled; what they import is in the list too, and nothing of it is Node's.
 // A style sheet and a picture are served as they are.
-const shared = ["core/errors", "core/protobuf", "core/step"];
+const shared = ["core/errors", "core/step"];
+const drawing = ["channel-card", "differences", "element", "history", "judgement", "plot"];
+drawing.push("stop-key", "traces", "words");
+
 /** Of the live page. */
 export const runModules: readonly string[] = [
-  ...shared,
-  ...["log/record", "log/schema", "dash/message"],
-  ...["buttons", "channel-card", "differences", "element", "feed", "history"].map(ofPage),
-  ...["plot", "run-page", "timing", "traces", "words"].map(ofPage),
+  ...[...shared, "core/protobuf", "log/record", "log/schema", "dash/message"],
+  ...[...drawing, "buttons", "feed", "run-page", "timing"].map(ofPage),
 ];
-/** Of the failsafe page: the gate, the supervisor's table and the tick that drive robots. */
-export const failsafeModules: readonly string[] = [...shared];
+
+/** Of the failsafe page: the loop, the gate and the supervisor's table that drive robots. */
+export const failsafeModules: readonly string[] = [
+  ...[...shared, "core/history", "link/device", "wire/messages"],
+  ...["commands", "histogram", "loop", "run-status", "setpoints", "start"].map(ofEdge),
+  ...["status", "tick", "transition-event"].map(ofEdge),
+  ...["guard", "limits", "supervisor"].map((name) => `safety/${name}`),
+  ...[...drawing, "failsafe-bench", "failsafe-fault", "failsafe-page"].map(ofPage),
+  ...["failsafe-servo", "mode-table"].map(ofPage),
+];
+
+function ofEdge(name: string): string {
+  return `edge/${name}`;
+}
 
 function ofPage(name: string): string {
   return `dash/page/${name}`;

@@ -21,6 +21,8 @@ export type Answerer = (
  */
 export class PageServer {
   readonly server: Server;
+  /** Where the page is, once it listens. */
+  url = "";
   readonly #files: ReadonlyMap<string, PageFile>;
   readonly #token: string | null;
   readonly #answerer: Answerer;
@@ -45,12 +47,6 @@ export class PageServer {
     return this.#door!;
   }
 
-  /** Where the page is, once it listens. */
-  get url(): string {
-    const { port } = this.server.address() as AddressInfo;
-    return `http://${loopback}:${port}/${this.#token === null ? "" : `${this.#token}/`}`;
-  }
-
   /** Listens; 0 is any free port. Throws `SinewError("page")` where that cannot be. */
   async listen(port: number): Promise<void> {
     try {
@@ -65,7 +61,9 @@ export class PageServer {
     }
     // What goes wrong with a page later is no reason to end a run.
     this.server.on("error", () => {});
-    this.#door = new Door((this.server.address() as AddressInfo).port, this.#token);
+    const { port: own } = this.server.address() as AddressInfo;
+    this.#door = new Door(own, this.#token);
+    this.url = `http://${loopback}:${own}/${this.#token === null ? "" : `${this.#token}/`}`;
   }
 
   close(): void {

@@ -50,6 +50,13 @@ export class Show {
     };
   }
 
+  /** The newest commands, answers and changes of mode, oldest first. */
+  events({ commands, status }: Run): LogEvent[] {
+    const transitions = status.transitions().map((one) => eventOfTransition(one, status.why));
+    const all = [...commands, ...transitions].sort((a, b) => a.timeUs - b.timeUs);
+    return all.slice(-eventsShown);
+  }
+
   /** `missed`: steps that its reader was not shown. */
   state(run: Run, missed: number, withTimes: boolean): State {
     const { status } = run;
@@ -64,7 +71,7 @@ export class Show {
       droppedCommands: status.count(Count.droppedCommands),
       log: { bytes: this.logBytes, written, dropped, unwritten },
       missed,
-      events: eventsOf(run),
+      events: this.events(run),
       ...(withTimes && { times: timesOf(run) }),
     };
   }
@@ -77,14 +84,6 @@ function commandOf({ name, help }: Hello["commands"][number]): Hello["commands"]
 function pageChannel({ name, unit, low, high }: Channel): PageChannel {
   const bound = (value: number): number | null => (Number.isFinite(value) ? value : null);
   return { name, unit, low: bound(low), high: bound(high) };
-}
-
-/** Commands, answers and changes of mode, newest last. */
-function eventsOf(run: Run): LogEvent[] {
-  const { status } = run;
-  const transitions = status.transitions().map((one) => eventOfTransition(one, status.why));
-  const all = [...run.commands, ...transitions].sort((a, b) => a.timeUs - b.timeUs);
-  return all.slice(-eventsShown);
 }
 
 function timesOf({ status }: Run): Record<keyof typeof Measure, Times> {

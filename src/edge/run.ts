@@ -17,7 +17,7 @@ import { armWithinUs } from "./loop.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot } from "./robot.ts";
 import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
-import { Count, Measure, Request, State, Status } from "./status.ts";
+import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
 
 export interface RunOptions {
   readonly policy: { readonly bytes: Uint8Array; readonly path: string };
@@ -282,7 +282,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
     new Start(spec, limits, start);
     return limits;
   });
-  const status = new Status(spec);
+  const memory = new SharedArrayBuffer(statusBytes(spec));
+  const status = new Status(spec, memory);
   const link = await openLink(robot.link);
   const { bytes } = options.policy;
   const { door, name } = link;
@@ -296,7 +297,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     stops: robot.stops,
     ttlUs,
     onMiss: robot.onMiss,
-    status: status.shared,
+    status: memory,
   });
   try {
     await thread.ready;

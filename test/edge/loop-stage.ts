@@ -5,7 +5,7 @@ import { type Mode, makeStep, type Step } from "../../src/core/step.ts";
 import { Loop, type Rig, shakeHands } from "../../src/edge/loop.ts";
 import { type Setpoint, Setpoints, specOfDevice } from "../../src/edge/setpoints.ts";
 import { Start, type StartChoice } from "../../src/edge/start.ts";
-import { Request, Status } from "../../src/edge/status.ts";
+import { Request, Status, statusBytes } from "../../src/edge/status.ts";
 import { BridgeDevice } from "../../src/link/device.ts";
 import { memoryPorts } from "../../src/link/memory.ts";
 import type { LogEvent } from "../../src/log/event.ts";
@@ -33,6 +33,8 @@ export class LoopStage {
   cut: boolean = false;
   /** What is to happen between two cycles, in order. */
   readonly #plan: { readonly atUs: number; readonly act: () => void }[] = [];
+  /** Where each step goes beside `steps`. */
+  also: (step: Step) => void = () => {};
   /** Called at the end of each cycle with its number. */
   after: (seq: number) => void = () => {};
   act: (observation: Float32Array, action: Float32Array) => void | Promise<void> = (_, action) => {
@@ -50,7 +52,7 @@ export class LoopStage {
   ) {
     const limits = limitsOf(spec, choices);
     const told = specOfDevice(spec, setpoints);
-    this.status = new Status(spec);
+    this.status = new Status(spec, new ArrayBuffer(statusBytes(spec)));
     const [near, far] = memoryPorts();
     this.far = new DeskDevice(told, far);
     const port = {
@@ -88,6 +90,7 @@ export class LoopStage {
       log: {
         append: (step) => {
           this.steps.push(structuredClone(step));
+          this.also(step);
           this.after(step.seq);
           return true;
         },

@@ -61,13 +61,17 @@ export class Plot {
     };
     this.#drawAxes(pen, colour, { x, y, width, height, nowUs, windowUs });
     if (this.#options.verdicts) shade(pen, colour, traces, first, x, height);
+    pen.save();
+    pen.beginPath();
+    pen.rect(left, 1, width - left, height - 2);
+    pen.clip();
     for (const curve of this.#options.curves) {
       pen.strokeStyle = colour(curve.colour);
       pen.lineWidth = curve.dashed ? 1.2 : 1.6;
       pen.setLineDash(curve.dashed ? [4, 3] : []);
       trace(pen, traces, first, curve.values, x, y);
     }
-    pen.setLineDash([]);
+    pen.restore();
   }
 
   /** Fits the axis to what is seen: at once where that is more, slowly where it is less. */

@@ -1,6 +1,4 @@
 import type { Spec } from "../../core/spec.ts";
-import { isDriving, namesOfReasons, type Step, Verdict } from "../../core/step.ts";
-import type { LogEvent } from "../../log/event.ts";
 import type { Hello, State } from "../message.ts";
 import { Buttons } from "./buttons.ts";
 import { ChannelCard } from "./channel-card.ts";
@@ -8,6 +6,8 @@ import { Differences } from "./differences.ts";
 import { byId, Facts, say } from "./element.ts";
 import { Feed } from "./feed.ts";
 import { History } from "./history.ts";
+import { causeOf, type Judged, reasonsOf } from "./judgement.ts";
+import { stopOnSpace } from "./stop-key.ts";
 import { Timing } from "./timing.ts";
 import { Traces } from "./traces.ts";
 import { sizeOf, spaced } from "./words.ts";
@@ -29,8 +29,6 @@ interface Scene {
   readonly counts: Facts;
   readonly policy: Facts;
 }
-
-type Judged = Pick<Step, "mode" | "reasons" | "verdict">;
 
 let judged: Judged | null = null;
 let scene: Scene | null = null;
@@ -131,22 +129,6 @@ function alarmOf(): string {
   return state.status.mode === "stopped" ? causeOf(events) : "";
 }
 
-/** Why it is stopped, where nobody asked for it. */
-function causeOf(events: readonly LogEvent[]): string {
-  const last = events.findLast((event) => event.kind === "transition" && event.to === "stopped");
-  if (last?.kind !== "transition") return "";
-  const reason = spaced(last.reason);
-  if (last.happening === "fault") return `Stopped by a fault: ${reason}.`;
-  return last.happening === "deviceStopped" ? `The device stopped by itself: ${reason}.` : "";
-}
-
-/** What the gate says of the newest cycle. */
-function reasonsOf({ reasons, verdict, mode }: Judged): string {
-  const words = namesOfReasons(reasons).map(spaced).join(", ");
-  if (verdict === Verdict.refused) return `${isDriving(mode) ? "refused" : "not ready"}: ${words}`;
-  return verdict === Verdict.limited && isDriving(mode) ? `limited: ${words}` : "";
-}
-
 function turn(ms: number): void {
   nowMs = ms;
   feed.turn(ms);
@@ -166,19 +148,7 @@ function turn(ms: number): void {
   scene.differences.draw();
 }
 
-// A space stops, wherever the focus is; else it would press what has the focus.
-for (const kind of ["keydown", "keyup"] as const) {
-  addEventListener(
-    kind,
-    (event) => {
-      if (event.key !== " " || event.target instanceof HTMLSelectElement) return;
-      event.preventDefault();
-      event.stopPropagation();
-      if (kind === "keydown" && !event.repeat) void scene?.buttons.ask("stop");
-    },
-    { capture: true },
-  );
-}
+stopOnSpace(() => void scene?.buttons.ask("stop"));
 byId("window").addEventListener("change", ({ target }) => {
   windowUs = Number((target as HTMLSelectElement).value) * 1e6;
 });
