@@ -31,7 +31,8 @@ export class Chromium {
     words.push("--disable-background-networking", "--no-first-run", "--disable-component-update");
     words.push(`--user-data-dir=${this.#folder}`, "--hide-scrollbars", "about:blank");
     const stdio = ["ignore", "ignore", "ignore", "pipe", "pipe"] as const;
-    this.#child = spawn(program, words, { stdio: [...stdio] });
+    // A group of its own, so that a signal reaches all of its processes.
+    this.#child = spawn(program, words, { stdio: [...stdio], detached: true });
     const out = this.#child.stdio[4] as Readable;
     out.setEncoding("utf8").on("data", (text: string) => this.#take(text));
   }
@@ -64,6 +65,10 @@ export class Chromium {
     const { result, error } = await answer;
     if (error !== undefined) throw new Error(`${method}: ${error.message}`);
     return result!;
+  }
+
+  signal(name: "SIGSTOP" | "SIGCONT"): void {
+    process.kill(-this.#child.pid!, name);
   }
 
   async close(): Promise<void> {

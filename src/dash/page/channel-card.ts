@@ -29,6 +29,7 @@ export class ChannelCard {
     const title = make("div", "title");
     title.append(head, values);
     this.#canvas.role = "img";
+    this.#canvas.ariaLabel = channel.name;
     this.element.append(title, this.#canvas);
     new IntersectionObserver(([entry]) => {
       this.#seen = entry!.isIntersecting;

@@ -135,7 +135,7 @@ function turn(ms: number): void {
   requestAnimationFrame(turn);
   if (ms - drawnMs < drawEveryMs) return;
   drawnMs = ms;
-  const live = feed.farewell === "" && ms - feed.heardMs <= silenceMsMax;
+  const live = state !== null && feed.farewell === "" && ms - feed.heardMs <= silenceMsMax;
   document.body.classList.toggle("stale", !live);
   say(byId("link"), live ? "live" : "not live");
   say(byId("alarm"), alarmOf());

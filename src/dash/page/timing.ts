@@ -34,6 +34,7 @@ export class Timing {
       const row = make("tr");
       const canvas = make("canvas");
       canvas.role = "img";
+      canvas.ariaLabel = name;
       const bars = make("td", "bars");
       bars.append(canvas);
       const cells = [make("td"), make("td"), make("td"), make("td")];
