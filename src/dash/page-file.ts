@@ -22,7 +22,7 @@ drawing.push("stop-key", "traces", "words");
 /** Of the live page. */
 export const runModules: readonly string[] = [
   ...[...shared, "core/protobuf", "log/record", "log/schema", "dash/message"],
-  ...[...drawing, "buttons", "feed", "run-page", "timing"].map(ofPage),
+  ...[...drawing, "buttons", "contract-table", "feed", "run-page", "timing"].map(ofPage),
 ];
 
 /** Of the failsafe page: the loop, the gate and the supervisor's table that drive robots. */

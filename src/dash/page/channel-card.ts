@@ -42,7 +42,7 @@ export class ChannelCard {
     const at = traces.place(traces.count - 1);
     const words = this.#options.curves.map(({ values }) => {
       const value = values[at]!;
-      return Number.isNaN(value) ? "-" : numberWord(value);
+      return Number.isNaN(value) ? "-" : numberWord(value, this.#options.wide);
     });
     words.forEach((word, index) => {
       say(this.#values[index]!, word);

@@ -66,8 +66,8 @@ export class Differences {
       const apart = Number.isFinite(asked) ? Math.abs(asked - given) / (high - low) : 1e9;
       if (apart <= one.share || (apart === 0 && !one.refused)) return;
       one.share = apart;
-      const sent = one.refused ? "nothing sent" : `sent ${numberWord(given)} ${unit}`;
-      one.words = `${name} asked ${numberWord(asked)}, ${sent}`;
+      const sent = one.refused ? "nothing sent" : `sent ${numberWord(given, high - low)} ${unit}`;
+      one.words = `${name} asked ${numberWord(asked, high - low)}, ${sent}`;
     });
   }
 

@@ -30,7 +30,8 @@ export class Facts {
     list.replaceChildren();
   }
 
-  set(name: string, value: string): void {
+  /** `whole`: what is shown to who points at it, where the value is cut short. */
+  set(name: string, value: string, whole: string = ""): void {
     let cell = this.#values.get(name);
     if (cell === undefined) {
       cell = make("dd");
@@ -40,5 +41,6 @@ export class Facts {
       this.#list.append(row);
     }
     say(cell, value);
+    cell.title = whole;
   }
 }

@@ -53,8 +53,8 @@ function begin() {
   const asked = { values: traces.asked[0]!, colour: "asked", dashed: true };
   const given = { values: traces.given[0]!, colour: "given", dashed: false };
   const place = { values: traces.observation[0]!, colour: "given", dashed: false };
-  const driven = { curves: [asked, given], range, limits: [], verdicts: true };
-  const observed = { curves: [place], range, limits: [], verdicts: false };
+  const driven = { curves: [asked, given], range, wide: 2, limits: [], verdicts: true };
+  const observed = { curves: [place], range, wide: 2, limits: [], verdicts: false };
   const cards = [
     new ChannelCard({ ...channel!, name: "goal" }, driven, ["asked", "sent"]),
     new ChannelCard({ ...channel!, name: "place" }, observed, ["now"]),

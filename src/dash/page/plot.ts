@@ -14,6 +14,8 @@ export interface PlotOptions {
   readonly curves: readonly Curve[];
   /** The ends of the axis where they are known, else what is seen. */
   readonly range: readonly [low: number, high: number] | null;
+  /** How wide the channel's own range is; infinite where nobody knows. */
+  readonly wide: number;
   /** Where to draw the gate's limits. */
   readonly limits: readonly number[];
   /** Whether what the gate did is shaded. */
@@ -76,7 +78,7 @@ export class Plot {
 
   /** Fits the axis to what is seen: at once where that is more, slowly where it is less. */
   #fit(traces: Traces, first: number): void {
-    const { range, curves } = this.#options;
+    const { range, curves, wide } = this.#options;
     if (range !== null) {
       const margin = 0.04 * (range[1] - range[0]);
       [this.#low, this.#high] = [range[0] - margin, range[1] + margin];
@@ -92,11 +94,9 @@ export class Plot {
       }
     }
     if (low > high) [low, high] = [-1, 1];
-    const spare = Math.max(
-      0.08 * (high - low),
-      0.02 * Math.max(Math.abs(low), Math.abs(high)),
-      1e-6,
-    );
+    // Noise about a number that stands still is not to look like a storm.
+    const least = Number.isFinite(wide) ? 0.02 * wide : 1e-6;
+    const spare = Math.max(0.08 * (high - low), (least - (high - low)) / 2);
     [low, high] = [low - spare, high + spare];
     const known = this.#low < this.#high;
     this.#low = known && low > this.#low ? this.#low + 0.05 * (low - this.#low) : low;
@@ -132,11 +132,11 @@ export class Plot {
     pen.fillStyle = colour("soft");
     pen.font = "11px system-ui, sans-serif";
     pen.textAlign = "right";
-    const [range] = [this.#options.range ?? [this.#low, this.#high]];
+    const [low, high] = this.#options.range ?? [this.#low, this.#high];
     pen.textBaseline = "top";
-    pen.fillText(numberWord(range[1]), left - 6, top);
+    pen.fillText(numberWord(high, high - low), left - 6, top);
     pen.textBaseline = "bottom";
-    pen.fillText(numberWord(range[0]), left - 6, height - bottom);
+    pen.fillText(numberWord(low, high - low), left - 6, height - bottom);
   }
 }
 

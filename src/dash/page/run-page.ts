@@ -2,6 +2,7 @@ import type { Spec } from "../../core/spec.ts";
 import type { Hello, State } from "../message.ts";
 import { Buttons } from "./buttons.ts";
 import { ChannelCard } from "./channel-card.ts";
+import { showContract } from "./contract-table.ts";
 import { Differences } from "./differences.ts";
 import { byId, Facts, say } from "./element.ts";
 import { Feed } from "./feed.ts";
@@ -16,6 +17,8 @@ const windowUsMax = 30e6;
 /** A page that heard nothing for so long does not know how the robot stands. */
 const silenceMsMax = 1000;
 const drawEveryMs = 60;
+/** Of a policy's name, which is a hash. */
+const idLetters = 16;
 
 /** What is made anew for each run that the page meets. */
 interface Scene {
@@ -62,17 +65,20 @@ function setScene(hello: Hello, spec: Spec): Scene {
     const asked = { values: traces.asked[at]!, colour: "asked", dashed: true };
     const given = { values: traces.given[at]!, colour: "given", dashed: false };
     const range = [spec.action[at]!.low, spec.action[at]!.high] as const;
-    const options = { curves: [asked, given], range, limits: [low, high], verdicts: true };
+    const wide = range[1] - range[0];
+    const options = { curves: [asked, given], range, wide, limits: [low, high], verdicts: true };
     return new ChannelCard(channel, options, ["asked", "sent"]);
   });
   const observations = hello.observation.map((channel, at) => {
     const seen = { values: traces.observation[at]!, colour: "given", dashed: false };
-    const options = { curves: [seen], range: null, limits: [], verdicts: false };
+    const wide = spec.observation[at]!.high - spec.observation[at]!.low;
+    const options = { curves: [seen], range: null, wide, limits: [], verdicts: false };
     return new ChannelCard(channel, options, ["now"]);
   });
   byId("actions").replaceChildren(...actions.map(({ element }) => element));
   byId("observations").replaceChildren(...observations.map(({ element }) => element));
   say(byId("robot"), hello.robot);
+  showContract(byId("contract"), hello);
   return {
     hello,
     traces,
@@ -101,12 +107,10 @@ function showState({ hello, counts, policy, history, timing }: Scene, told: Stat
   counts.set("commands dropped", String(told.droppedCommands));
   if (told.failedReads > 0) counts.set("failed reads", String(told.failedReads));
   counts.set("steps not shown here", String(told.missed));
-  policy.set("policy", status.policyId);
+  policy.set("policy", status.policyId.slice(0, idLetters), status.policyId);
   policy.set("file", hello.policyPath);
-  const channels = `${hello.observation.length} observed, ${hello.action.length} driven`;
-  policy.set("contract", `${channels}, every ${hello.periodUs / 1000} ms`);
   policy.set("log", status.logPath);
-  policy.set("written", `${log.written} steps, ${sizeOf(log.bytes)}`);
+  policy.set("written", `${log.written} steps; file ${sizeOf(log.bytes)}, with room ahead`);
   policy.set("lost", `${log.dropped} dropped, ${log.unwritten} not written`);
   history.draw(told.events, hello.startUs);
   if (told.times !== undefined) timing.draw(told.times);
@@ -114,19 +118,20 @@ function showState({ hello, counts, policy, history, timing }: Scene, told: Stat
 
 /** What is wrong, if anything is. */
 function alarmOf(): string {
-  if (feed.farewell !== "") return feed.farewell;
+  const cause = state?.status.mode === "stopped" ? causeOf(state.events) : "";
+  if (feed.farewell !== "") return `${feed.farewell} ${cause}`.trim();
   if (nowMs - feed.heardMs > silenceMsMax) {
     const ever = Number.isFinite(feed.heardMs);
     return ever ? "No news from the run: what you see is old." : "";
   }
   if (state === null) return "";
-  const { events, nowUs, stepUs, log } = state;
+  const { nowUs, stepUs, log } = state;
   const periodUs = scene!.hello.periodUs;
   if (nowUs - stepUs > Math.max(1e6, 3 * periodUs)) return "The control loop does not turn.";
   if (log.dropped + log.unwritten > 0) {
     return `The log lost ${log.dropped + log.unwritten} steps. Is the disk full?`;
   }
-  return state.status.mode === "stopped" ? causeOf(events) : "";
+  return cause;
 }
 
 function turn(ms: number): void {
@@ -137,7 +142,7 @@ function turn(ms: number): void {
   drawnMs = ms;
   const live = state !== null && feed.farewell === "" && ms - feed.heardMs <= silenceMsMax;
   document.body.classList.toggle("stale", !live);
-  say(byId("link"), live ? "live" : "not live");
+  say(byId("link"), live ? "live" : state === null ? "connecting" : "not live");
   say(byId("alarm"), alarmOf());
   say(byId("reasons"), live && judged !== null ? reasonsOf(judged) : "");
   if (scene === null || state === null) return;

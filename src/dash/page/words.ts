@@ -13,15 +13,16 @@ export function sizeOf(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** A number of a channel: as many places as tell something. */
-export function numberWord(value: number): string {
+/** A number of a channel whose range is so wide, with as many places as tell something. */
+export function numberWord(value: number, range: number): string {
   if (!Number.isFinite(value)) return String(value);
-  const size = Math.abs(value);
-  if (size >= 1e5 || (size > 0 && size < 1e-3)) return value.toExponential(2);
-  return value.toFixed(size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3);
+  const wide = Number.isFinite(range) ? range : Math.abs(value);
+  const places = 3 - Math.floor(Math.log10(Math.max(wide, 1e-9)));
+  const word = value.toFixed(Math.min(9, Math.max(0, places)));
+  return Number(word) === 0 ? word.replace("-", "") : word;
 }
 
 /** `staleObservation` as `stale observation`. */
 export function spaced(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return name.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
