@@ -27,7 +27,7 @@ const firmwareTest = "tools/test-firmware.ts";
 
 /** Tests that boards and brokers answer in real time: nothing else may run beside them. */
 const inRealTime =
-  /^test\/(hil\/|cli\/ctl\.|edge\/(run|stale|servo-arm|drive)\.|link\/(.*-board|mqtt|port)\.)/;
+  /^test\/(hil\/|cli\/(ctl|dash)\.|edge\/(run|stale|servo-arm|drive)\.|link\/(.*-board|mqtt|port)\.)/;
 
 // A test that hangs without its protection has failed; none of them takes a minute by itself.
 const timeoutMs = 120_000;

@@ -193,6 +193,25 @@ test("dash: a stream needs the token, a subprotocol, and as the page's its origi
   assert.equal(statuses.length, 3);
 });
 
+test("dash: what goes wrong with a page ends that page, never the run", async (t) => {
+  const { dash, controls, trouble } = await openBench(t);
+  const watcher = new Watcher(dash);
+  await until("it is open", () => watcher.socket.readyState === 1);
+  const closed = watcher.closed();
+  // A run of which nothing can be told.
+  Object.defineProperty(controls, "run", {
+    value: {
+      get spec() {
+        throw new Error("broken");
+      },
+    },
+  });
+  assert.equal((await closed)[0], 1006);
+  assert.deepEqual(trouble, ["the page: broken"]);
+  assert.equal((await fetch(dash.url)).status, 200);
+  assert.equal((await fetch(new URL("metrics", dash.url))).status, 500);
+});
+
 test("dash: one page too many takes the place of the first", async (t) => {
   const { dash } = await openBench(t);
   const watchers = Array.from({ length: 9 }, () => new Watcher(dash));
