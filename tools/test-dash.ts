@@ -5,18 +5,22 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { WebSocket } from "ws";
 import { messageOf } from "../src/core/errors.ts";
+import { pageProtocol } from "../src/dash/message.ts";
 import type { RunReport } from "../src/edge/run.ts";
 import type { Board } from "../src/hil/board.ts";
 import { startEmulated } from "../src/hil/emulated-board.ts";
 import { Chromium, type Tab } from "./chromium.ts";
 
 const main = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
+/** What Linux counts a thread's time in. */
+const tickMs = 10;
 const pictures = "build/dash";
 const folder = mkdtempSync(join(tmpdir(), "sinew-test-dash-"));
 let [passed, failed] = [0, 0];
@@ -77,11 +81,20 @@ function textOf(tab: Tab, id: string): Promise<string> {
   return tab.value(`document.getElementById(${JSON.stringify(id)})?.textContent ?? ""`);
 }
 
-/** Presses a button, once it can be. */
-async function push(tab: Tab, name: string): Promise<void> {
+/** Presses a button, again where a busy machine made it late, until the page shows the mode. */
+async function push(tab: Tab, name: string, mode: string): Promise<void> {
   const ready = `document.querySelector("button.${name}")?.disabled === false`;
-  await until(`the button ${name}`, () => tab.value(ready));
-  await tab.click(`button.${name}`);
+  for (let look = 0; look < 40; look++) {
+    if (await tab.value(ready)) await tab.click(`button.${name}`);
+    for (let wait = 0; wait < 20; wait++) {
+      if ((await textOf(tab, "mode")) === mode) return;
+      await delay(50);
+    }
+  }
+  const said = await Promise.all(
+    ["mode", "device", "alarm", "answer"].map((id) => textOf(tab, id)),
+  );
+  assert.fail(`${name} does not lead to ${mode}: ${said.join(" | ")}`);
 }
 
 /** What of all that the tab loaded came from elsewhere. */
@@ -142,6 +155,7 @@ async function testRun(browser: Chromium, board: Board): Promise<void> {
     await testWatching(tab, url);
     await testOthers(browser, url);
     await testCommands(tab, url);
+    await testCost(url, run.child.pid!);
     await testStandstill(browser, tab, url, run.child.pid!);
     await testLoss(tab, board, run);
   } finally {
@@ -160,8 +174,7 @@ async function testWatching(tab: Tab, url: string): Promise<void> {
     },
   );
   await check("the arm button arms, the plots move, and the gate's reasons are told", async () => {
-    await push(tab, "arm");
-    await until("armed", async () => (await textOf(tab, "mode")) === "armed");
+    await push(tab, "arm", "armed");
     assert.equal(await metric(url, 'sinew_device_mode{mode="armed"}'), 1);
     const canvas = "document.querySelector('#observations canvas').toDataURL()";
     const before = await tab.value<string>(canvas);
@@ -212,23 +225,63 @@ async function testCommands(tab: Tab, url: string): Promise<void> {
     await until("the device's stop", stopped);
     await until("the answer", async () => (await textOf(tab, "answer")) === "stop: stopped");
     await until("its history", async () => /by page 1: stopped/.test(await textOf(tab, "history")));
-    await until("the mode", async () => (await textOf(tab, "mode")) === "stopped");
+    await until("stopped", async () => (await textOf(tab, "mode")) === "stopped");
     await keep(tab, "stopped-light");
   });
   await check("after a reset it arms again; a space stops it, wherever the focus is", async () => {
-    await push(tab, "reset");
-    await until("disarmed", async () => (await textOf(tab, "mode")) === "disarmed");
-    await push(tab, "arm");
-    await until("armed", async () => (await textOf(tab, "mode")) === "armed");
+    await push(tab, "reset", "disarmed");
+    await push(tab, "arm", "armed");
     await tab.value("document.getElementById('window').focus()");
     await tab.press(" ", "Space", 32);
     await until("the device's stop", stopped);
-    await push(tab, "reset");
-    await until("disarmed", async () => (await textOf(tab, "mode")) === "disarmed");
+    await push(tab, "reset", "disarmed");
     await tab.value("document.querySelector('button.arm').focus()");
     await tab.press(" ", "Space", 32);
-    await until("the mode", async () => (await textOf(tab, "mode")) === "stopped");
+    await until("stopped", async () => (await textOf(tab, "mode")) === "stopped");
     await until("the device's stop", stopped);
+  });
+}
+
+/** What the threads of a process have used of the processors, ms: the main one, and the others. */
+function usedMs(pid: number): { main: number; others: number } {
+  const used = { main: 0, others: 0 };
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const words = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8")
+      .split(") ")[1]!
+      .split(" ");
+    const ms = (Number(words[11]) + Number(words[12])) * tickMs;
+    used[Number(thread) === pid ? "main" : "others"] += ms;
+  }
+  return used;
+}
+
+/** The same for one cycle, while 100 of them run. */
+async function usedByCycle(url: string, pid: number): Promise<{ main: number; others: number }> {
+  const name = "sinew_cycles_total";
+  const [cycles, before] = [await metric(url, name), usedMs(pid)];
+  await until("100 cycles", async () => (await metric(url, name)) > cycles + 100);
+  const [ran, after] = [(await metric(url, name)) - cycles, usedMs(pid)];
+  return { main: (after.main - before.main) / ran, others: (after.others - before.others) / ran };
+}
+
+async function testCost(url: string, pid: number): Promise<void> {
+  await check("pages cost the threads that drive and log nothing", async () => {
+    // Three pages are open already, and there are eight at most.
+    const three = await usedByCycle(url, pid);
+    const sockets = Array.from({ length: 5 }, () => {
+      return new WebSocket(`${url.replace("http", "ws")}stream`, [pageProtocol]);
+    });
+    for (const socket of sockets) socket.on("message", () => {});
+    await delay(1000);
+    const eight = await usedByCycle(url, pid);
+    for (const socket of sockets) socket.terminate();
+    const words = (used: { main: number; others: number }): string => {
+      return `main thread ${used.main.toFixed(2)}, others ${used.others.toFixed(2)}`;
+    };
+    process.stdout.write(
+      `       ms of a cycle, three pages: ${words(three)}; eight: ${words(eight)}\n`,
+    );
+    assert.ok(eight.others < 1.5 * three.others + 1);
   });
 }
 
@@ -243,8 +296,8 @@ async function testStandstill(
     const bytes = residentBytes(pid);
     browser.signal("SIGSTOP");
     try {
-      await until("200 more cycles", async () => {
-        return (await metric(url, "sinew_cycles_total")) > before + 200;
+      await until("100 more cycles", async () => {
+        return (await metric(url, "sinew_cycles_total")) > before + 100;
       });
       const more = (residentBytes(pid) - bytes) / 1e6;
       process.stdout.write(`       ${more.toFixed(1)} MB more memory meanwhile\n`);
@@ -258,14 +311,15 @@ async function testStandstill(
 
 async function testLoss(tab: Tab, board: Board, run: Served): Promise<void> {
   await check("a board that is gone is a reason that the page tells, and the log", async () => {
-    await push(tab, "reset");
-    await until("disarmed", async () => (await textOf(tab, "mode")) === "disarmed");
-    await push(tab, "arm");
-    await until("armed", async () => (await textOf(tab, "mode")) === "armed");
+    await push(tab, "reset", "disarmed");
+    await push(tab, "arm", "armed");
     await board.close();
-    const alarm = "The run has ended. Stopped by a fault: link lost.";
-    await until("the end", async () => (await textOf(tab, "alarm")) === alarm);
-    assert.match(await textOf(tab, "history"), /armed → stoppedfault: link ?[lL]ost/);
+    await until("the end", async () =>
+      (await textOf(tab, "alarm")).startsWith("The run has ended."),
+    );
+    // A machine that is busy may have it as a late cycle, too.
+    assert.match(await textOf(tab, "alarm"), /Stopped by a fault: (.*, )?link lost/);
+    assert.match(await textOf(tab, "history"), /armed → stoppedfault: linkLost/);
     await keep(tab, "ended-light");
     await until("its report", () => run.child.exitCode !== null);
     const report = JSON.parse(run.out) as RunReport;
@@ -282,28 +336,20 @@ async function testFailsafe(browser: Chromium): Promise<void> {
     const url = await served.url();
     const tab = await browser.open(1280, 1000, false);
     await tab.go(url);
-    const mode = (word: string): Promise<void> => {
-      return until(word, async () => (await textOf(tab, "mode")) === word);
-    };
-    const drive = async (): Promise<void> => {
-      await push(tab, "arm");
-      await mode("armed");
-    };
     for (const [fault, alarm] of [
       ["policyNan", "Stopped by a fault: non finite action."],
       ["observationSilent", "Stopped by a fault: stale observation."],
       ["commandsLost", "The device stopped by itself: expired."],
     ] as const) {
       await check(`failsafe: ${fault}: ${alarm}`, async () => {
-        await drive();
+        await push(tab, "arm", "armed");
         await tab.click(`#${fault}`);
-        await mode("stopped");
+        await until("stopped", async () => (await textOf(tab, "mode")) === "stopped");
         await until("its cause", async () => (await textOf(tab, "alarm")) === alarm);
         await keep(tab, `failsafe-${fault}`);
         await tab.click(`#${fault}`);
         await delay(300);
-        await push(tab, "reset");
-        await mode("disarmed");
+        await push(tab, "reset", "disarmed");
       });
     }
     await check("failsafe: complains of nothing and loads nothing from elsewhere", async () => {

@@ -16,8 +16,8 @@ const types: Readonly<Record<string, string>> = {
 // Modules as they are compiled; what they import is in the list too, and nothing of it is Node's.
 // A style sheet and a picture are served as they are.
 const shared = ["core/errors", "core/step"];
-const drawing = ["channel-card", "differences", "element", "history", "judgement", "plot"];
-drawing.push("stop-key", "traces", "words");
+const drawing = ["channel-card", "differences", "element", "history", "judgement", "palette"];
+drawing.push("plot", "sheet", "stop-key", "traces", "words");
 
 /** Of the live page. */
 export const runModules: readonly string[] = [

@@ -49,7 +49,8 @@ function start(...words: readonly string[]): Program {
 
 async function addressOf(program: Program): Promise<string> {
   const line = /^page {2}(http:\/\/127\.0\.0\.1:\d+\/\S*)$/m;
-  await until("the address", () => line.test(program.out + program.err) || program.code === 2);
+  const told = (): boolean => line.test(program.out + program.err);
+  await until("the address", () => told() || program.code === 2);
   const found = line.exec(program.out + program.err);
   assert.ok(found !== null, program.err);
   return found[1];
@@ -60,7 +61,7 @@ async function end(program: Program): Promise<void> {
   await until("its end", () => program.code !== undefined);
 }
 
-test("dash: a run's page arms and stops it, and who does not read it holds nothing up", async () => {
+test("dash: a page arms and stops a run; who does not read it holds up nothing", async () => {
   await ready;
   const run = start("run", robot, "--policy", policy, "--dash", "0", "--json");
   const url = await addressOf(run);

@@ -1,5 +1,6 @@
 import type { PageChannel } from "../message.ts";
 import { make, say } from "./element.ts";
+import type { Palette } from "./palette.ts";
 import { Plot, type PlotOptions } from "./plot.ts";
 import type { Traces } from "./traces.ts";
 import { numberWord } from "./words.ts";
@@ -37,7 +38,7 @@ export class ChannelCard {
   }
 
   /** Draws it again, where it can be seen. */
-  draw(traces: Traces, nowUs: number, windowUs: number): void {
+  draw(traces: Traces, palette: Palette, nowUs: number, windowUs: number): void {
     if (!this.#seen || traces.count === 0) return;
     const at = traces.place(traces.count - 1);
     const words = this.#options.curves.map(({ values }) => {
@@ -49,6 +50,6 @@ export class ChannelCard {
     });
     const { name, unit } = this.#channel;
     this.#canvas.ariaLabel = `${name}: ${words.join(", ")} ${unit}`;
-    this.#plot.draw(traces, nowUs, windowUs);
+    this.#plot.draw(traces, palette, nowUs, windowUs);
   }
 }

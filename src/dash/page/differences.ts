@@ -56,7 +56,7 @@ export class Differences {
     if (!this.#changed) return;
     this.#changed = false;
     const lines = this.#found.map((one) => this.#lineOf(one)).reverse();
-    const none = make("li", "soft", "nowhere so far");
+    const none = make("li", "soft", "nowhere since this page was opened");
     this.#list.replaceChildren(...(lines.length === 0 ? [none] : lines));
   }
 

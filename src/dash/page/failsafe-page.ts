@@ -13,6 +13,8 @@ import { servoSpec } from "./failsafe-servo.ts";
 import { History } from "./history.ts";
 import { causeOf, type Judged, reasonsOf } from "./judgement.ts";
 import { ModeTable } from "./mode-table.ts";
+import { readPalette } from "./palette.ts";
+import type { Curve } from "./plot.ts";
 import { stopOnSpace } from "./stop-key.ts";
 import { Traces } from "./traces.ts";
 
@@ -50,9 +52,9 @@ function begin() {
   });
   const [channel] = servoSpec.action;
   const range = [channel!.low, channel!.high] as const;
-  const asked = { values: traces.asked[0]!, colour: "asked", dashed: true };
-  const given = { values: traces.given[0]!, colour: "given", dashed: false };
-  const place = { values: traces.observation[0]!, colour: "given", dashed: false };
+  const asked: Curve = { values: traces.asked[0]!, colour: "asked" };
+  const given: Curve = { values: traces.given[0]!, colour: "given" };
+  const place: Curve = { values: traces.observation[0]!, colour: "given" };
   const driven = { curves: [asked, given], range, wide: 2, limits: [], verdicts: true };
   const observed = { curves: [place], range, wide: 2, limits: [], verdicts: false };
   const cards = [
@@ -140,7 +142,8 @@ function turn(ms: number): void {
   const permitted = permittedIn(status.mode);
   for (const [name, button] of buttons) button.disabled = bench.ended || !permitted.includes(name);
   table.show(status.mode);
-  for (const card of cards) card.draw(traces, nowUs, windowUs);
+  const palette = readPalette();
+  for (const card of cards) card.draw(traces, palette, nowUs, windowUs);
   differences.draw();
   history.draw(events, 1e6);
   point("place", servo.place);

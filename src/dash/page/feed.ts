@@ -30,9 +30,6 @@ export class Feed {
   #openedMs = Number.NEGATIVE_INFINITY;
   /** Why it was ended for good; empty where it was not. */
   farewell = "";
-  /** When the last message came, of the times that `turn` is told. */
-  heardMs: number = Number.NEGATIVE_INFINITY;
-  #nowMs = 0;
 
   constructor(reader: Reader) {
     this.#reader = reader;
@@ -40,7 +37,6 @@ export class Feed {
 
   /** To be called all the time; opens the line where there is none. */
   turn(nowMs: number): void {
-    this.#nowMs = nowMs;
     if (this.#socket !== null || this.farewell !== "") return;
     if (nowMs - this.#openedMs < againAfterMs) return;
     this.#openedMs = nowMs;
@@ -57,7 +53,6 @@ export class Feed {
   }
 
   #take(data: string | ArrayBuffer): void {
-    this.heardMs = this.#nowMs;
     if (typeof data !== "string") {
       this.#takeSteps(new Uint8Array(data));
       return;

@@ -8,15 +8,18 @@ import { byId, Facts, say } from "./element.ts";
 import { Feed } from "./feed.ts";
 import { History } from "./history.ts";
 import { causeOf, type Judged, reasonsOf } from "./judgement.ts";
+import { readPalette } from "./palette.ts";
+import type { Curve } from "./plot.ts";
 import { stopOnSpace } from "./stop-key.ts";
 import { Timing } from "./timing.ts";
 import { Traces } from "./traces.ts";
-import { sizeOf, spaced } from "./words.ts";
+import { sizeWord, spaced, timeWord } from "./words.ts";
 
 const windowUsMax = 30e6;
-/** A page that heard nothing for so long does not know how the robot stands. */
-const silenceMsMax = 1000;
-const drawEveryMs = 60;
+/** A page whose newest state is older does not know how the robot stands. */
+const ageMsMax = 1000;
+/** The browser is on the robot's own computer, which has other things to do. */
+const turnEveryMs = 100;
 /** Of a policy's name, which is a hash. */
 const idLetters = 16;
 
@@ -36,9 +39,8 @@ interface Scene {
 let judged: Judged | null = null;
 let scene: Scene | null = null;
 let state: State | null = null;
-let stateMs = 0;
-let nowMs = 0;
-let drawnMs = 0;
+/** This page's clock less the server's; more where a state was long on its way, so the least. */
+let offsetMs = Number.POSITIVE_INFINITY;
 let windowUs = 10e6;
 
 const feed = new Feed({
@@ -47,7 +49,7 @@ const feed = new Feed({
   },
   state: (told) => {
     state = told;
-    stateMs = nowMs;
+    offsetMs = Math.min(offsetMs, performance.now() - told.nowUs / 1000);
     scene!.buttons.shownUs = told.nowUs;
     showState(scene!, told);
   },
@@ -62,15 +64,15 @@ function setScene(hello: Hello, spec: Spec): Scene {
   const traces = new Traces(spec, windowUsMax);
   const actions = hello.action.map((channel, at) => {
     const { low, high } = hello.limits[at]!;
-    const asked = { values: traces.asked[at]!, colour: "asked", dashed: true };
-    const given = { values: traces.given[at]!, colour: "given", dashed: false };
+    const asked: Curve = { values: traces.asked[at]!, colour: "asked" };
+    const given: Curve = { values: traces.given[at]!, colour: "given" };
     const range = [spec.action[at]!.low, spec.action[at]!.high] as const;
     const wide = range[1] - range[0];
     const options = { curves: [asked, given], range, wide, limits: [low, high], verdicts: true };
     return new ChannelCard(channel, options, ["asked", "sent"]);
   });
   const observations = hello.observation.map((channel, at) => {
-    const seen = { values: traces.observation[at]!, colour: "given", dashed: false };
+    const seen: Curve = { values: traces.observation[at]!, colour: "given" };
     const wide = spec.observation[at]!.high - spec.observation[at]!.low;
     const options = { curves: [seen], range: null, wide, limits: [], verdicts: false };
     return new ChannelCard(channel, options, ["now"]);
@@ -110,21 +112,24 @@ function showState({ hello, counts, policy, history, timing }: Scene, told: Stat
   policy.set("policy", status.policyId.slice(0, idLetters), status.policyId);
   policy.set("file", hello.policyPath);
   policy.set("log", status.logPath);
-  policy.set("written", `${log.written} steps; file ${sizeOf(log.bytes)}, with room ahead`);
+  policy.set("written", `${log.written} steps; file ${sizeWord(log.bytes)}, with room ahead`);
   policy.set("lost", `${log.dropped} dropped, ${log.unwritten} not written`);
   history.draw(told.events, hello.startUs);
-  if (told.times !== undefined) timing.draw(told.times);
+  if (told.times !== undefined) timing.draw(told.times, readPalette());
+}
+
+/** How old the newest state is. */
+function ageMs(): number {
+  if (state === null) return Number.POSITIVE_INFINITY;
+  return performance.now() - offsetMs - state.nowUs / 1000;
 }
 
 /** What is wrong, if anything is. */
 function alarmOf(): string {
   const cause = state?.status.mode === "stopped" ? causeOf(state.events) : "";
   if (feed.farewell !== "") return `${feed.farewell} ${cause}`.trim();
-  if (nowMs - feed.heardMs > silenceMsMax) {
-    const ever = Number.isFinite(feed.heardMs);
-    return ever ? "No news from the run: what you see is old." : "";
-  }
   if (state === null) return "";
+  if (ageMs() > ageMsMax) return `No news: what you see is ${timeWord(ageMs() * 1000)} old.`;
   const { nowUs, stepUs, log } = state;
   const periodUs = scene!.hello.periodUs;
   if (nowUs - stepUs > Math.max(1e6, 3 * periodUs)) return "The control loop does not turn.";
@@ -134,22 +139,19 @@ function alarmOf(): string {
   return cause;
 }
 
-function turn(ms: number): void {
-  nowMs = ms;
-  feed.turn(ms);
-  requestAnimationFrame(turn);
-  if (ms - drawnMs < drawEveryMs) return;
-  drawnMs = ms;
-  const live = state !== null && feed.farewell === "" && ms - feed.heardMs <= silenceMsMax;
+function turn(): void {
+  feed.turn(performance.now());
+  const live = feed.farewell === "" && ageMs() <= ageMsMax;
   document.body.classList.toggle("stale", !live);
   say(byId("link"), live ? "live" : state === null ? "connecting" : "not live");
   say(byId("alarm"), alarmOf());
   say(byId("reasons"), live && judged !== null ? reasonsOf(judged) : "");
-  if (scene === null || state === null) return;
+  if (scene === null || state === null || document.hidden) return;
   scene.buttons.permit(state.permitted, live);
   // Time goes on between two states.
-  const nowUs = live ? state.nowUs + (ms - stateMs) * 1000 : state.nowUs;
-  for (const card of scene.cards) card.draw(scene.traces, nowUs, windowUs);
+  const nowUs = state.nowUs + (live ? ageMs() * 1000 : 0);
+  const palette = readPalette();
+  for (const card of scene.cards) card.draw(scene.traces, palette, nowUs, windowUs);
   scene.differences.draw();
 }
 
@@ -157,4 +159,5 @@ stopOnSpace(() => void scene?.buttons.ask("stop"));
 byId("window").addEventListener("change", ({ target }) => {
   windowUs = Number((target as HTMLSelectElement).value) * 1e6;
 });
-requestAnimationFrame(turn);
+setInterval(turn, turnEveryMs);
+turn();

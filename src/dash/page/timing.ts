@@ -1,6 +1,8 @@
 import { edgesUs, type State, type Times } from "../message.ts";
 import { make, say } from "./element.ts";
-import { timeOf } from "./words.ts";
+import type { Palette } from "./palette.ts";
+import { Sheet } from "./sheet.ts";
+import { timeWord } from "./words.ts";
 
 const names: Readonly<Record<keyof NonNullable<State["times"]>, string>> = {
   lateness: "lateness",
@@ -15,7 +17,7 @@ const names: Readonly<Record<keyof NonNullable<State["times"]>, string>> = {
 const marksUs = [1, 10, 100, 1e3, 1e4, 1e5, 1e6];
 
 interface Row {
-  readonly canvas: HTMLCanvasElement;
+  readonly sheet: Sheet;
   readonly cells: readonly HTMLElement[];
 }
 
@@ -40,35 +42,31 @@ export class Timing {
       const cells = [make("td"), make("td"), make("td"), make("td")];
       row.append(make("th", "", name), bars, ...cells);
       table.append(row);
-      this.#rows.set(key, { canvas, cells });
+      this.#rows.set(key, { sheet: new Sheet(canvas), cells });
     }
   }
 
-  draw(times: NonNullable<State["times"]>): void {
+  draw(times: NonNullable<State["times"]>, palette: Palette): void {
     for (const [key, one] of Object.entries(times)) {
-      const { canvas, cells } = this.#rows.get(key)!;
+      const { sheet, cells } = this.#rows.get(key)!;
       const told = [one.p50, one.p99, one.p999, one.max];
       cells.forEach((cell, at) => {
-        say(cell, one.count === 0 ? "-" : timeOf(told[at]!));
+        say(cell, one.count === 0 ? "-" : timeWord(told[at]!));
       });
-      canvas.ariaLabel = `${names[key as keyof typeof names]}: ${one.count} measured`;
-      this.#drawBars(canvas, one);
+      sheet.canvas.ariaLabel = `${names[key as keyof typeof names]}: ${one.count} measured`;
+      this.#drawBars(sheet, palette, one);
     }
   }
 
-  #drawBars(canvas: HTMLCanvasElement, { counts }: Times): void {
-    const scale = window.devicePixelRatio;
-    const { clientWidth: width, clientHeight: height } = canvas;
-    canvas.width = Math.round(width * scale);
-    canvas.height = Math.round(height * scale);
-    const pen = canvas.getContext("2d")!;
-    pen.setTransform(scale, 0, 0, scale, 0, 0);
-    const style = getComputedStyle(canvas);
+  #drawBars(sheet: Sheet, palette: Palette, { counts }: Times): void {
+    const pen = sheet.clear();
+    if (pen === null) return;
+    const { width, height } = sheet;
     const x = (us: number): number => (Math.log(us) / Math.log(edgesUs.at(-1)!)) * (width - 1);
-    pen.fillStyle = style.getPropertyValue("--edge");
+    pen.fillStyle = palette.edge;
     for (const us of marksUs) pen.fillRect(Math.round(x(us)), 0, 1, height);
     const most = Math.max(...counts);
-    pen.fillStyle = style.getPropertyValue("--accent");
+    pen.fillStyle = palette.accent;
     counts.forEach((count, at) => {
       if (count === 0) return;
       // By the square root: what is rare and late is what one looks for.
@@ -76,7 +74,7 @@ export class Timing {
       const from = x(edgesUs[at]!);
       pen.fillRect(from, height - tall, Math.max(1, x(edgesUs[at + 1]!) - from - 1), tall);
     });
-    pen.fillStyle = style.getPropertyValue("--asked");
+    pen.fillStyle = palette.asked;
     pen.fillRect(Math.round(x(this.#periodUs)), 0, 1.5, height);
   }
 }

@@ -1,5 +1,5 @@
 /** Times in words: `420 us`, `3.1 ms`, `2.4 s`. */
-export function timeOf(us: number): string {
+export function timeWord(us: number): string {
   if (!Number.isFinite(us)) return "-";
   if (us < 1000) return `${us.toFixed(0)} us`;
   if (us < 1e6) return `${(us / 1000).toFixed(us < 1e4 ? 1 : 0)} ms`;
@@ -7,7 +7,7 @@ export function timeOf(us: number): string {
 }
 
 /** Sizes in words. */
-export function sizeOf(bytes: number): string {
+export function sizeWord(bytes: number): string {
   if (bytes < 1e4) return `${bytes} B`;
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(0)} kB`;
   return `${(bytes / 1e6).toFixed(1)} MB`;
