@@ -40,8 +40,8 @@ export interface DashOptions {
 
 /** Who listens at the other end of a WebSocket. */
 interface Listener {
-  /** Called about 20 times a second. */
-  look(): void;
+  /** Called about 20 times a second, and once more before the end. */
+  look(last: boolean): void;
 }
 
 /**
@@ -89,7 +89,11 @@ export class Dash {
   close(): void {
     this.#end.abort();
     const sockets = [...this.#listeners.keys()];
-    for (const socket of sockets) socket.close(1001, "The run has ended.");
+    for (const [socket, listener] of this.#listeners) {
+      // A page tells why it was.
+      this.#look(socket, listener, true);
+      socket.close(1001, "The run has ended.");
+    }
     // Who does not read this does not hold up the end of the program.
     AbortSignal.timeout(goodbyeMs).addEventListener("abort", () => {
       for (const socket of sockets) socket.terminate();
@@ -161,7 +165,9 @@ export class Dash {
     let turn = 0;
     try {
       for await (const _ of every(lookMs, null, { ref: false, signal: this.#end.signal })) {
-        for (const [socket, listener] of this.#listeners) this.#look(socket, listener);
+        for (const [socket, listener] of this.#listeners) {
+          this.#look(socket, listener, false);
+        }
         if (turn++ % looksPerStat === 0) void this.#statLog();
       }
     } catch {
@@ -169,9 +175,9 @@ export class Dash {
     }
   }
 
-  #look(socket: WebSocket, listener: Listener): void {
+  #look(socket: WebSocket, listener: Listener, last: boolean): void {
     try {
-      listener.look();
+      listener.look(last);
     } catch (error) {
       socket.terminate();
       this.#options.onTrouble(`the page: ${messageOf(error)}`);

@@ -32,8 +32,8 @@ export class Viewer {
     this.#number = number;
   }
 
-  /** Tells what is new. */
-  look(): void {
+  /** Tells what is new; the last time it says how the run stands, whether that is due or not. */
+  look(last: boolean): void {
     const run = this.#show.run;
     if (run === null || this.#socket.bufferedAmount > unreadBytesMax) return;
     if (this.#steps === null) {
@@ -44,7 +44,7 @@ export class Viewer {
     const { records, missed } = this.#steps.copy(this.#batch);
     this.#missed += missed;
     if (records > 0) this.#socket.send(this.#batch.slice(0, records * this.#steps.recordBytes));
-    if (this.#turn % turnsPerState === 0) {
+    if (last || this.#turn % turnsPerState === 0) {
       const withTimes = this.#turn % (turnsPerState * statesPerTimes) === 0;
       this.#send(this.#show.state(run, this.#missed, withTimes));
     }

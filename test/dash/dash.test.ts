@@ -6,6 +6,7 @@ import { type Dash, openDash } from "../../src/dash/dash.ts";
 import { foxgloveProtocols } from "../../src/dash/foxglove.ts";
 import type { Hello, OrderAnswer } from "../../src/dash/message.ts";
 import { Controls } from "../../src/edge/controls.ts";
+import { Request } from "../../src/edge/status.ts";
 import { StepRecord } from "../../src/log/record.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { until } from "../edge/board-run.ts";
@@ -224,7 +225,7 @@ test("dash: one page too many takes the place of the first", async (t) => {
 });
 
 test("dash: a port that is taken is one clear line; the end is told to the pages", async (t) => {
-  const { dash } = await openBench(t);
+  const { dash, controls: commanded, staged } = await openBench(t);
   const port = Number(new URL(dash.url).port);
   const controls = new Controls();
   const options = { token, robot, policyPath: "x", controls, onTrouble: () => {} };
@@ -232,8 +233,13 @@ test("dash: a port that is taken is one clear line; the end is told to the pages
   await assert.rejects(openDash({ ...options, port }), taken);
   const watcher = new Watcher(dash);
   await until("it is open", () => watcher.socket.readyState === 1);
+  commanded.attach(staged.run);
+  await until("a state", () => watcher.states.length > 0);
   const closed = watcher.closed();
+  staged.run.status.ask(Request.stop);
+  await until("the stop", () => staged.run.status.mode === Mode.stopped);
   dash.close();
   assert.deepEqual(await closed, [1001, "The run has ended."]);
+  assert.equal(watcher.states.at(-1)!.status.mode, "stopped", "the last is told all the same");
   await assert.rejects(fetch(dash.url));
 });

@@ -36,8 +36,8 @@ test("viewer: who does not read is sent nothing more, and is told what it missed
   const [slow, quick] = [new Outlet(), new Outlet()];
   const [sleeper, watcher] = [new Viewer(slow, show, 1), new Viewer(quick, show, 2)];
   const look = (): void => {
-    sleeper.look();
-    watcher.look();
+    sleeper.look(false);
+    watcher.look(false);
   };
   await until("some steps", () => {
     look();
@@ -64,6 +64,21 @@ test("viewer: who does not read is sent nothing more, and is told what it missed
   });
   assert.ok(states(slow).at(-1)!.missed > 100);
   assert.equal(states(quick).at(-1)!.missed, 0);
+});
+
+test("viewer: how the run stood at its end is told, whether that is due or not", (t) => {
+  const { run } = new StagedRun(t);
+  controls.attach(run);
+  const outlet = new Outlet();
+  const viewer = new Viewer(outlet, show, 1);
+  const states = (): number => outlet.texts.filter((text) => /^\{"kind":"state"/.test(text)).length;
+  viewer.look(false);
+  assert.equal(states(), 1);
+  viewer.look(false);
+  assert.equal(states(), 1, "every second time");
+  viewer.look(false);
+  viewer.look(true);
+  assert.equal(states(), 3);
 });
 
 test("foxglove: who does not read is sent nothing more, and is told what it missed", async (t) => {
