@@ -7,6 +7,7 @@ import type { PageFile } from "./page-file.ts";
 export const loopback = "127.0.0.1";
 const connectionsMax = 64;
 const patienceMs = 5000;
+const checkMs = 1000;
 
 /** Answers what is no file; false where it does not know the path either. */
 export type Answerer = (
@@ -36,7 +37,11 @@ export class PageServer {
     this.#files = files;
     this.#token = token;
     this.#answerer = answerer;
-    const options = { requestTimeout: patienceMs, headersTimeout: patienceMs };
+    const options = {
+      requestTimeout: patienceMs,
+      headersTimeout: patienceMs,
+      connectionsCheckingInterval: checkMs,
+    };
     this.server = createServer(options, (request, response) => this.#take(request, response));
     this.server.maxConnections = connectionsMax;
     this.server.on("clientError", (_, socket) => socket.destroy());
@@ -85,6 +90,8 @@ export class PageServer {
       response.setHeader(name, value);
     }
     if ("refused" in entry) {
+      // Who may not come in holds no place open.
+      response.setHeader("Connection", "close");
       send(response, 403, text(entry.refused));
       return;
     }

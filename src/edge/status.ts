@@ -91,7 +91,10 @@ export class Status {
   readonly #histograms: Histogram[];
 
   /** Takes `statusBytes(spec)` of zeros, or what another one has of them. */
-  constructor(spec: Spec, memory: SharedArrayBuffer | ArrayBuffer) {
+  constructor(
+    spec: Spec,
+    memory: SharedArrayBuffer | ArrayBuffer = new SharedArrayBuffer(statusBytes(spec)),
+  ) {
     this.#words = new Int32Array(memory, 0, headerWords);
     let at = headerWords * 4;
     this.#transitions = new Float64Array(memory, at, transitionsKept * transitionNumbers);

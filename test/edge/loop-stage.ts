@@ -5,7 +5,7 @@ import { type Mode, makeStep, type Step } from "../../src/core/step.ts";
 import { Loop, type Rig, shakeHands } from "../../src/edge/loop.ts";
 import { type Setpoint, Setpoints, specOfDevice } from "../../src/edge/setpoints.ts";
 import { Start, type StartChoice } from "../../src/edge/start.ts";
-import { Request, Status, statusBytes } from "../../src/edge/status.ts";
+import { Request, Status } from "../../src/edge/status.ts";
 import { BridgeDevice } from "../../src/link/device.ts";
 import { memoryPorts } from "../../src/link/memory.ts";
 import type { LogEvent } from "../../src/log/event.ts";
@@ -52,7 +52,7 @@ export class LoopStage {
   ) {
     const limits = limitsOf(spec, choices);
     const told = specOfDevice(spec, setpoints);
-    this.status = new Status(spec, new ArrayBuffer(statusBytes(spec)));
+    this.status = new Status(spec);
     const [near, far] = memoryPorts();
     this.far = new DeskDevice(told, far);
     const port = {

@@ -13,7 +13,7 @@ import { runPolicy } from "../../src/edge/drive.ts";
 import { replayLog } from "../../src/edge/replay.ts";
 import { parseRobot, type Robot } from "../../src/edge/robot.ts";
 import { Run, type RunOptions, startRun } from "../../src/edge/run.ts";
-import { Count, State, Status, statusBytes } from "../../src/edge/status.ts";
+import { Count, State, Status } from "../../src/edge/status.ts";
 import type { Board } from "../../src/hil/board.ts";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { startBridge } from "../../src/link/bridge.ts";
@@ -120,7 +120,7 @@ test("run: what does not fit the policy is told with the file, before a port ope
 });
 
 test("run: who stands beyond its limits is named where arming is refused", async () => {
-  const status = new Status(pendulumSpec, new ArrayBuffer(statusBytes(pendulumSpec)));
+  const status = new Status(pendulumSpec);
   status.setState(State.running);
   const link = { name: "arm", door: { serialPath: "" }, close: () => Promise.resolve() };
   const thread = { ended: new Promise(() => {}) } as unknown as ControlThread;

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { makeStep } from "../../src/core/step.ts";
 import { Loop } from "../../src/edge/loop.ts";
 import { Start } from "../../src/edge/start.ts";
-import { Count, Request, Status, statusBytes } from "../../src/edge/status.ts";
+import { Count, Request, Status } from "../../src/edge/status.ts";
 import { armingMode } from "../../src/link/device.ts";
 import { Guard } from "../../src/safety/guard.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
@@ -21,7 +21,7 @@ async function run(
 ): Promise<Status> {
   const { bus, device, spec } = bench;
   bench.greet();
-  const status = new Status(spec, new ArrayBuffer(statusBytes(spec)));
+  const status = new Status(spec);
   const rig = {
     clock: { now: () => bus.nowUs, until: (dueUs: number) => bus.until(dueUs) },
     device,

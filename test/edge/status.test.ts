@@ -88,7 +88,7 @@ test("status: what one side writes the other reads", () => {
 });
 
 test("status: the newest 64 transitions", () => {
-  const status = new Status(pendulumSpec, new ArrayBuffer(statusBytes(pendulumSpec)));
+  const status = new Status(pendulumSpec);
   for (let index = 0; index < 100; index++) {
     const to = index % 2 === 0 ? Mode.stopped : Mode.disarmed;
     const happening = Happening.stop;
