@@ -129,9 +129,9 @@ export class Plot {
     pen.textAlign = "right";
     const [low, high] = this.#options.range ?? [this.#low, this.#high];
     pen.textBaseline = "top";
-    pen.fillText(numberWord(high, 100 * (high - low)), left - 6, top);
+    pen.fillText(numberWord(high, 10 * (high - low)), left - 6, top);
     pen.textBaseline = "bottom";
-    pen.fillText(numberWord(low, 100 * (high - low)), left - 6, height - bottom);
+    pen.fillText(numberWord(low, 10 * (high - low)), left - 6, height - bottom);
   }
 }
 
