@@ -18,7 +18,11 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   learn: ["core", "onnx", "log", "policy", "sim"],
   edge: ["core", "log", "policy", "safety", "link"],
   hil: ["core", "onnx", "wire", "log", "safety", "sim", "policy", "link", "edge"],
-  cli: ["core", "onnx", "wire", "log", "safety", "sim", "policy", "link", "learn", "edge", "hil"],
+  dash: ["core", "wire", "log", "safety", "link", "edge"],
+  cli: [
+    ...["core", "onnx", "wire", "log", "safety", "sim", "policy", "link", "learn", "edge", "hil"],
+    "dash",
+  ],
 };
 
 /** Each native or heavy package, and the one file that may import it. */
@@ -32,6 +36,7 @@ const packages: Readonly<Record<string, string>> = {
   avr8js: "src/hil/atmega328p.ts",
   rp2040js: "src/hil/rp2040.ts",
   serialport: "src/link/serial.ts",
+  ws: "src/dash/dash.ts",
   yaml: "src/core/yaml.ts",
 };
 
@@ -43,14 +48,25 @@ interface Ban {
 }
 
 const nowhere = /^$/;
+/** What runs in a browser, and only there. */
+const browser = /^src\/dash\/page\//;
 /** TensorFlow.js greets on the console, so its file takes that over for a moment. */
 const tfjs = /^src\/learn\/engine-tfjs\.ts$/;
 
 const bans: readonly Ban[] = [
   { pattern: /\bMath\.random\(/, reason: "chance is passed in: use core/rng", except: nowhere },
   { pattern: /\bDate\.now\(|new Date\(\)/, reason: "time is passed in", except: /^src\/cli\// },
-  { pattern: /\bperformance\.now\(/, reason: "ask core/clock", except: /^src\/core\/clock\.ts$/ },
-  { pattern: /\bsetTimeout\(|\bsetInterval\(/, reason: "the loop polls", except: nowhere },
+  {
+    pattern: /\bperformance\.now\(/,
+    reason: "ask core/clock",
+    except: /^src\/(core\/clock\.ts$|dash\/page\/)/,
+  },
+  { pattern: /\bsetTimeout\(|\bsetInterval\(/, reason: "the loop polls", except: browser },
+  {
+    pattern: /\b(document\.(body|title|[a-z]+[EQ]\w+)|requestAnimationFrame|localStorage)\b/,
+    reason: "Node has none",
+    except: browser,
+  },
   { pattern: /\bconsole\./, reason: "only cli/ writes", except: tfjs },
   { pattern: /\bas any\b|:\s*any\b/, reason: "give the type", except: nowhere },
   { pattern: /@ts-(ignore|expect-error|nocheck)/, reason: "mend the type", except: nowhere },
@@ -109,11 +125,12 @@ function importsOf(line: string): string[] {
 }
 
 function checkImport(path: string, room: string, name: string, add: (why: string) => void): void {
-  const target = /^(?:\.\.\/)([a-z]+)\//.exec(name)?.[1];
+  const target = /^(?:\.\.\/)+([a-z]+)\//.exec(name)?.[1];
   if (target !== undefined && target !== room && !rooms[room]?.includes(target)) {
     add(`${room}/ may not import ${target}/`);
   }
   if (room === "safety" && /^node:/.test(name)) add("safety/ runs in a browser: nothing of Node");
+  if (browser.test(path) && !name.startsWith(".")) add("dash/page/ runs in a browser: no packages");
   for (const [owned, owner] of Object.entries(packages)) {
     if ((name === owned || name.startsWith(`${owned}/`)) && path !== owner) {
       add(`${owned} is imported in ${owner} only`);

@@ -10,6 +10,7 @@ import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
+import { failsafeCommand } from "./failsafe.ts";
 import { filmCommand } from "./film.ts";
 import { hilCommand } from "./hil.ts";
 import { importCommand } from "./import.ts";
@@ -56,6 +57,7 @@ for (const command of [
   replayCommand(),
   retrainCommand(),
   hilCommand(),
+  failsafeCommand(),
   demoCommand(),
 ]) {
   program.addCommand(command);

@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { Command } from "commander";
 import { monotonicClock } from "../core/clock.ts";
 import { nameOfMode } from "../core/step.ts";
+import type { Dash } from "../dash/dash.ts";
 import { commands, nameOfKey } from "../edge/commands.ts";
 import type { Controls } from "../edge/controls.ts";
 import type { Drive } from "../edge/drive.ts";
@@ -9,7 +11,7 @@ import type { Protection } from "../link/link.ts";
 import { liveLine, reasonsOfStops, reportRows } from "./drive.ts";
 import { answerLine, StopWatch } from "./history.ts";
 import { keysLine, listenToKeys, takesKeys } from "./keyboard.ts";
-import { numberWithin } from "./option.ts";
+import { numberWithin, wholeNumber } from "./option.ts";
 import { readPolicyFile } from "./policy-file.ts";
 import { chosenPolicy, readRobotFile } from "./robot-file.ts";
 import { runPlaces, serviceTold } from "./runtime-folder.ts";
@@ -23,9 +25,14 @@ interface Options {
   readonly arm: boolean;
   readonly reset: boolean;
   readonly dryRun: boolean;
+  /** A port; true where none is given. */
+  readonly dash?: number | true;
   readonly json: boolean;
 }
 
+const dashPort = 8420;
+/** Bytes of chance in the address of the page. */
+const tokenBytes = 18;
 const seeSafety = "see docs/safety.md, and keep the switch of their power within reach";
 
 /** What to know before anything moves that has no firmware of ours; nothing where it has. */
@@ -55,6 +62,11 @@ export function runCommand(): Command {
       "check the robot file with the policy, print it whole, open nothing",
       false,
     )
+    .option(
+      "--dash [port]",
+      `show a live page on this machine; 0 stands for any free port (default: ${dashPort})`,
+      wholeNumber(0, 65_535),
+    )
     .option("--json", "print the report as one JSON object on stdout", false)
     .addHelpText(
       "after",
@@ -80,7 +92,8 @@ async function act(path: string, options: Options): Promise<void> {
   const policy = { bytes: readPolicyFile(file), path: file };
   for (const line of warningsOf(protectionOf(robot.link))) terminal.line(line);
   const startedAt = new Date().toISOString();
-  const report = await driveCommanded({ ...options, policy, robot, startedAt }, terminal);
+  const drive = { ...options, policy, robot, startedAt };
+  const report = await driveCommanded(drive, options.dash, terminal);
   for (const line of table(reportRows(report))) terminal.line(line);
   terminal.line(
     `\nnext  npx sinew replay ${report.logPath} --policy ${report.policyPaths.join(" ")}`,
@@ -92,6 +105,7 @@ async function act(path: string, options: Options): Promise<void> {
 /** Drives while keys, `sinew ctl` and signals command it. */
 async function driveCommanded(
   drive: Omit<Drive, "controls" | "source" | "signal" | "onLook">,
+  dashOption: Options["dash"],
   terminal: Terminal,
 ): Promise<RunReport> {
   const { runPolicy } = await import("../edge/drive.ts");
@@ -104,13 +118,16 @@ async function driveCommanded(
   const abort = new AbortController();
   void interrupted().then((who) => abort.abort(who));
   const ctl = await openCtl(runPlaces(), drive.robot.robot, controls);
-  const stopKeys = startKeys(controls, terminal);
+  let stopKeys = (): void => {};
+  let dash: Dash | null = null;
   const stops = new StopWatch();
   const clock = monotonicClock();
   const service = new Service(serviceTold());
   let startUs = Number.NaN;
   let told = 0;
   try {
+    if (dashOption !== undefined) dash = await startDash(dashOption, drive, controls, terminal);
+    stopKeys = startKeys(controls, terminal);
     return await runPolicy({
       ...drive,
       controls,
@@ -127,8 +144,29 @@ async function driveCommanded(
   } finally {
     service.end();
     stopKeys();
+    dash?.close();
     ctl.close();
   }
+}
+
+/** Opens the run's page and tells its address. */
+async function startDash(
+  port: number | true,
+  { robot, policy }: Pick<Drive, "robot" | "policy">,
+  controls: Controls,
+  terminal: Terminal,
+): Promise<Dash> {
+  const { openDash } = await import("../dash/dash.ts");
+  const dash = await openDash({
+    port: port === true ? dashPort : port,
+    token: randomBytes(tokenBytes).toString("base64url"),
+    robot,
+    policyPath: policy.path,
+    controls,
+    onTrouble: (line) => terminal.line(line),
+  });
+  terminal.line(`page  ${dash.url}`);
+  return dash;
 }
 
 /** Takes single keys where somebody sits at the terminal; returns how to end that. */

@@ -33,7 +33,8 @@ export type ErrorCode =
   | "handshake"
   | "real-time"
   | "command"
-  | "ctl";
+  | "ctl"
+  | "page";
 
 /** The message of anything that was thrown, on one line. */
 export function messageOf(thrown: unknown): string {

@@ -6,7 +6,7 @@ import { readPlainPolicy } from "../policy/driver.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { ControlThread } from "./control-thread.ts";
 import { Second } from "./lineup.ts";
-import { shadowLine } from "./run-status.ts";
+import { shadowLine } from "./shadow-counts.ts";
 import { Request, type Status } from "./status.ts";
 
 /** A policy that a run was given. */

@@ -2,7 +2,7 @@ import { nameOfMode, namesOfReasons } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
 import { nameOfSecond } from "./lineup.ts";
 import type { Run } from "./run.ts";
-import type { ShadowCounts } from "./shadow.ts";
+import { type ShadowCounts, shadowLine } from "./shadow-counts.ts";
 import { Count } from "./status.ts";
 
 /** How a run stands, in words and numbers that can be sent as JSON. */
@@ -22,6 +22,7 @@ export interface RunStatus {
   readonly refused: number;
   /** Of the one that drives. */
   readonly policyId: string;
+  readonly policyPath: string;
   /** Of the one that is asked beside it; null: there is none. */
   readonly second: string | null;
   /** `none`, `shadow` or `standby`. */
@@ -46,6 +47,7 @@ export function statusOf(run: Run): RunStatus {
     limited: status.count(Count.limited),
     refused: status.count(Count.refused),
     policyId: members.driver.id,
+    policyPath: members.driver.path,
     second: members.second?.id ?? null,
     secondAs: nameOfSecond(status.secondAs),
     shadow: status.shadow(),
@@ -67,14 +69,4 @@ function besideOf({ second, secondAs, shadow }: RunStatus): string {
   if (second === null) return "";
   const as = secondAs === "shadow" ? "in the shadow" : "standing by";
   return `; ${as} ${second.slice(0, 8)}: ${shadowLine(shadow)}`;
-}
-
-/** How a second policy does, in words. */
-export function shadowLine(counts: ShadowCounts): string {
-  const { cycles, limited, refused, distanceSum, distanceMax } = counts;
-  if (cycles === 0) return "not compared yet";
-  const share = (value: number): string => `${(100 * value).toFixed(1)} %`;
-  const apart = `${share(distanceSum / cycles)} of the range apart, at most ${share(distanceMax)}`;
-  const gate = `the gate would limit ${share(limited / cycles)}, refuse ${share(refused / cycles)}`;
-  return `${cycles} cycles, ${apart}; ${gate}`;
 }

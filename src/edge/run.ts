@@ -7,6 +7,7 @@ import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
 import { checkLink, type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
 import type { LogEvent } from "../log/event.ts";
 import { type Log, openLog } from "../log/log.ts";
+import { type LogCounts, RingSpectator } from "../log/ring.ts";
 import { readPolicyFile } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { Limits } from "../safety/limits.ts";
@@ -19,7 +20,7 @@ import type { RealTime } from "./real-time.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } from "./robot.ts";
 import { Setpoints, specOfDevice } from "./setpoints.ts";
 import { Start } from "./start.ts";
-import { Count, Measure, Request, State, Status } from "./status.ts";
+import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
 
 export interface RunOptions {
   readonly policy: { readonly bytes: Uint8Array; readonly path: string };
@@ -108,7 +109,8 @@ export class Run {
   readonly #log: Log;
   readonly #thread: ControlThread;
   readonly #limits: Limits;
-  readonly #startUs = monotonicClock().now();
+  /** When it began, microseconds of the host's monotonic clock. */
+  readonly startUs: number = monotonicClock().now();
   readonly #commands: LogEvent[] = [];
   #arming = false;
 
@@ -126,6 +128,11 @@ export class Run {
     void thread.ended.then(() => status.setState(State.ended));
   }
 
+  /** SHA-256 of the file of the policy that drives. */
+  get policyId(): string {
+    return this.members.driver.id;
+  }
+
   /** What the link has to tell a person, oldest first; it grows. Nothing is done about it. */
   get notices(): readonly string[] {
     return this.#link.notices;
@@ -139,6 +146,21 @@ export class Run {
   /** It drives, or may do so any moment. */
   get moves(): boolean {
     return this.#arming || isDriving(this.status.mode) || this.#deviceMode() === "arming";
+  }
+
+  /** What became of the log's steps so far. */
+  get logCounts(): LogCounts {
+    return this.#log.counts();
+  }
+
+  /** The newest commands and their answers, at most 64, but for who asked how it stands. */
+  get commands(): readonly LogEvent[] {
+    return this.#commands;
+  }
+
+  /** A look at the steps as the log gets them, from the newest `backlog` on. */
+  watch(backlog: number): RingSpectator {
+    return new RingSpectator(this.#log.ring, backlog);
   }
 
   /** Keeps a command or its answer, in the log and for the report. */
@@ -215,7 +237,7 @@ export class Run {
       policyId: this.members.driver.id,
       policyPaths: this.members.paths,
       realTime: this.realTime,
-      startUs: this.#startUs,
+      startUs: this.startUs,
       cycles: this.status.count(Count.cycles),
       missed: this.status.count(Count.missed),
       skipped: this.status.count(Count.skipped),
@@ -306,7 +328,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
   });
   const swap = swapOfRobot(robot, spec);
   checkLink(robot.link, new Date(startedAt));
-  const status = new Status(spec);
+  const memory = new SharedArrayBuffer(statusBytes(spec));
+  const status = new Status(spec, memory);
   const link = await openLink(robot.link);
   const { bytes } = options.policy;
   const { door, name } = link;
@@ -322,7 +345,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     onMiss: robot.onMiss,
     realTime: robot.realTime,
     swap,
-    status: status.shared,
+    status: memory,
   });
   try {
     const { runner, realTime } = await thread.ready;

@@ -2,19 +2,7 @@ import type { Spec } from "../core/spec.ts";
 import { isDriving, makeStep, type Step, Verdict } from "../core/step.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
-
-/** What became of a policy that was asked beside the one that drove, over cycles that drove. */
-export interface ShadowCounts {
-  cycles: number;
-  /** Those whose answer the gate would have bounded, had it followed what was permitted last. */
-  limited: number;
-  /** Those whose answer it would have refused. */
-  refused: number;
-  /** The sum of how far its answers were from what was asked for, as shares of the range. */
-  distanceSum: number;
-  /** The largest, of any action. */
-  distanceMax: number;
-}
+import type { ShadowCounts } from "./shadow-counts.ts";
 
 /**
  * Judges what a second policy answers: by its distance from what was asked for, and by a gate of

@@ -3,7 +3,7 @@ import type { Mode, Step } from "../core/step.ts";
 import { type Transition, transitionsKept } from "../safety/supervisor.ts";
 import { Histogram, histogramBytes, type Percentiles } from "./histogram.ts";
 import type { Second } from "./lineup.ts";
-import type { ShadowCounts } from "./shadow.ts";
+import type { ShadowCounts } from "./shadow-counts.ts";
 
 /** What is measured of each cycle, in microseconds. */
 export const Measure = {
@@ -86,7 +86,7 @@ const headerWords: number = countsAt + 2 * Object.keys(Count).length;
 const transitionNumbers = 5;
 /** What is longer loses its end. */
 const whyBytes = 256;
-/** Until the device has told its mode. */
+/** Until the device has told its mode; memory of zeros says so. */
 const unknownMode = -1;
 
 /** Numbers of the newest cycle, of the newest complaint of the start, and of the shadow. */
@@ -102,11 +102,10 @@ export interface Live {
 }
 
 /**
- * The loop's shared memory: one control thread writes, any thread reads; requests go the other way.
- * Nothing here allocates on the control thread.
+ * The loop's memory, which threads may share: one control thread writes, any thread reads; requests
+ * go the other way. Nothing here allocates on the control thread.
  */
 export class Status {
-  readonly shared: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #transitions: Float64Array;
   readonly #times: Float64Array;
@@ -115,24 +114,27 @@ export class Status {
   readonly #why: Uint8Array;
   readonly #histograms: Histogram[];
 
-  constructor(spec: Spec, shared: SharedArrayBuffer = makeStatus(spec)) {
-    this.shared = shared;
-    this.#words = new Int32Array(shared, 0, headerWords);
+  /** Takes `statusBytes(spec)` of zeros, or what another one has of them. */
+  constructor(
+    spec: Spec,
+    memory: SharedArrayBuffer | ArrayBuffer = new SharedArrayBuffer(statusBytes(spec)),
+  ) {
+    this.#words = new Int32Array(memory, 0, headerWords);
     let at = headerWords * 4;
-    this.#transitions = new Float64Array(shared, at, transitionsKept * transitionNumbers);
+    this.#transitions = new Float64Array(memory, at, transitionsKept * transitionNumbers);
     at += this.#transitions.byteLength;
-    this.#times = new Float64Array(shared, at, timeNumbers);
+    this.#times = new Float64Array(memory, at, timeNumbers);
     at += this.#times.byteLength;
     this.#histograms = Array.from(
       { length: measureCount },
-      (_, index) => new Histogram(shared, at + index * histogramBytes),
+      (_, index) => new Histogram(memory, at + index * histogramBytes),
     );
     at += measureCount * histogramBytes;
-    this.#observation = new Float32Array(shared, at, spec.observation.length);
+    this.#observation = new Float32Array(memory, at, spec.observation.length);
     at += this.#observation.byteLength;
-    this.#action = new Float32Array(shared, at, spec.action.length);
+    this.#action = new Float32Array(memory, at, spec.action.length);
     at += this.#action.byteLength;
-    this.#why = new Uint8Array(shared, at, whyBytes);
+    this.#why = new Uint8Array(memory, at, whyBytes);
   }
 
   // The main thread's side.
@@ -155,7 +157,7 @@ export class Status {
   }
 
   get deviceMode(): number {
-    return Atomics.load(this.#words, deviceMode);
+    return Atomics.load(this.#words, deviceMode) + unknownMode;
   }
 
   get deviceReason(): number {
@@ -174,6 +176,11 @@ export class Status {
 
   percentiles(which: Measure): Percentiles {
     return this.#histograms[which].percentiles();
+  }
+
+  /** To read, never to add to. */
+  histogram(which: Measure): Histogram {
+    return this.#histograms[which];
   }
 
   /** The newest transitions, at most 64, oldest first. */
@@ -269,7 +276,7 @@ export class Status {
 
   setModes(loop: Mode, device: number, reason: number): void {
     Atomics.store(this.#words, mode, loop);
-    Atomics.store(this.#words, deviceMode, device);
+    Atomics.store(this.#words, deviceMode, device - unknownMode);
     Atomics.store(this.#words, deviceReason, reason);
   }
 
@@ -326,12 +333,9 @@ export class Status {
   }
 }
 
-function makeStatus(spec: Spec): SharedArrayBuffer {
+/** The memory that a status of `spec` takes. */
+export function statusBytes(spec: Spec): number {
   const floats = spec.observation.length + spec.action.length;
   const numbers = transitionsKept * transitionNumbers + timeNumbers;
-  const shared = new SharedArrayBuffer(
-    headerWords * 4 + numbers * 8 + measureCount * histogramBytes + floats * 4 + whyBytes,
-  );
-  new Int32Array(shared)[deviceMode] = unknownMode;
-  return shared;
+  return headerWords * 4 + numbers * 8 + measureCount * histogramBytes + floats * 4 + whyBytes;
 }

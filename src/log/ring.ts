@@ -158,6 +158,54 @@ export class RingConsumer {
   }
 }
 
+/**
+ * One more reader, from any thread, who takes nothing away and whom neither end notices: what it
+ * does not look at in time is overwritten.
+ */
+export class RingSpectator {
+  readonly recordBytes: number;
+  readonly #words: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #slots: number;
+  #seen: number;
+
+  /** Sees the newest `backlog` records, as far as the ring still has them, and all that follow. */
+  constructor(ring: SharedArrayBuffer, backlog: number) {
+    this.#words = new Int32Array(ring, 0, headerWords);
+    this.#bytes = new Uint8Array(ring, headerWords * 4);
+    this.recordBytes = this.#words[recordBytesAt];
+    this.#slots = this.#words[slotsAt];
+    const appended = readCount(this.#words, appendedAt);
+    this.#seen = Math.max(0, this.#oldest(appended), appended - backlog);
+  }
+
+  /**
+   * Copies the newest records since the last call into `into`, oldest first, as many as fit.
+   * Returns how many, and how many were missed: overwritten already, or without room.
+   */
+  copy(into: Uint8Array): { readonly records: number; readonly missed: number } {
+    const size = this.recordBytes;
+    const end = readCount(this.#words, appendedAt);
+    const room = Math.floor(into.length / size);
+    const from = Math.max(this.#seen, this.#oldest(end), end - room);
+    for (let record = from; record < end; record++) {
+      const at = (record % this.#slots) * size;
+      into.set(this.#bytes.subarray(at, at + size), (record - from) * size);
+    }
+    // Those that the producer may have begun to overwrite meanwhile are none.
+    const whole = Math.min(end, Math.max(from, this.#oldest(readCount(this.#words, appendedAt))));
+    into.copyWithin(0, (whole - from) * size, (end - from) * size);
+    const missed = whole - this.#seen;
+    this.#seen = end;
+    return { records: end - whole, missed };
+  }
+
+  /** The oldest record that is not being overwritten while the one after `appended` is written. */
+  #oldest(appended: number): number {
+    return appended - this.#slots + 1;
+  }
+}
+
 function ringBell(words: Int32Array): void {
   Atomics.add(words, bellAt, 1);
   Atomics.notify(words, bellAt);

@@ -33,6 +33,8 @@ export class LoopStage {
   cut: boolean = false;
   /** What is to happen between two cycles, in order. */
   readonly #plan: { readonly atUs: number; readonly act: () => void }[] = [];
+  /** Where each step goes beside `steps`. */
+  also: (step: Step) => void = () => {};
   /** Called at the end of each cycle with its number. */
   after: (seq: number) => void = () => {};
   act: (observation: Float32Array, action: Float32Array) => void | Promise<void> = (_, action) => {
@@ -89,6 +91,7 @@ export class LoopStage {
       log: {
         append: (step) => {
           this.steps.push(structuredClone(step));
+          this.also(step);
           this.after(step.seq);
           return true;
         },

@@ -6,9 +6,13 @@ import { Run } from "../../src/edge/run.ts";
 import { Request, State } from "../../src/edge/status.ts";
 import type { LogEvent } from "../../src/log/event.ts";
 import type { Log } from "../../src/log/log.ts";
+import { StepRecord } from "../../src/log/record.ts";
+import { countsOfRing, makeRing, RingConsumer, RingProducer } from "../../src/log/ring.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { LoopStage } from "./loop-stage.ts";
+
+const slots = 256;
 
 /**
  * A run whose loop turns in this thread and in simulated time, with a device on the desk. It ends
@@ -30,9 +34,17 @@ export class StagedRun {
       await delay(1);
     };
     const link = { name: "desk", door: { serialPath: "" }, notices: [], close: async () => {} };
+    const ring = makeRing(new StepRecord(pendulumSpec).size, slots);
+    const [producer, consumer] = [new RingProducer(ring, pendulumSpec), new RingConsumer(ring)];
+    stage.also = (step) => {
+      producer.append(step);
+      consumer.drain(() => {});
+    };
     const closed = { path: "x.mcap", steps: 0, dropped: 0, failure: null };
     const log = {
       path: "x.mcap.open",
+      ring,
+      counts: () => countsOfRing(ring),
       append: (event: LogEvent) => this.events.push(event),
       close: () => Promise.resolve(closed),
     };

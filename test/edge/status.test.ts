@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
 import { Mode, makeStep } from "../../src/core/step.ts";
 import { Histogram, histogramBytes } from "../../src/edge/histogram.ts";
-import { Count, Measure, Request, State, Status } from "../../src/edge/status.ts";
+import { Count, Measure, Request, State, Status, statusBytes } from "../../src/edge/status.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 
@@ -28,6 +28,18 @@ test("histogram: percentiles are within 4 % of the sorted values", () => {
   }
 });
 
+test("histogram: what is below a power of 2 is exact, and the sum is within 2 %", () => {
+  const rng = new Rng(5);
+  const histogram = new Histogram(new ArrayBuffer(histogramBytes));
+  const values = Array.from({ length: 5000 }, () => Math.exp(rng.uniform(0, 14)));
+  for (const value of values) histogram.add(value);
+  const edges = [...Array.from({ length: 22 }, (_, at) => 2 ** at), Number.POSITIVE_INFINITY];
+  const below = edges.map((edge) => values.filter((value) => value < edge).length);
+  assert.deepEqual(histogram.below(edges), below);
+  const sum = values.reduce((all, value) => all + value, 0);
+  assert.ok(Math.abs(histogram.sum() - sum) < 0.02 * sum, `${histogram.sum()} for ${sum}`);
+});
+
 test("histogram: odd values", () => {
   const histogram = new Histogram(new ArrayBuffer(histogramBytes));
   assert.deepEqual(histogram.percentiles(), { count: 0, p50: 0, p99: 0, p999: 0, max: 0 });
@@ -45,8 +57,9 @@ test("histogram: odd values", () => {
 });
 
 test("status: what one side writes the other reads", () => {
-  const control = new Status(pendulumSpec);
-  const main = new Status(pendulumSpec, control.shared);
+  const memory = new SharedArrayBuffer(statusBytes(pendulumSpec));
+  const control = new Status(pendulumSpec, memory);
+  const main = new Status(pendulumSpec, memory);
   assert.equal(main.state, State.starting);
   assert.equal(main.mode, Mode.disarmed);
   main.ask(Request.arm);

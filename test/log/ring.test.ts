@@ -11,6 +11,7 @@ import {
   makeRing,
   RingConsumer,
   RingProducer,
+  RingSpectator,
 } from "../../src/log/ring.ts";
 import type { ProducerWork } from "./ring-producer.ts";
 import { fillStep, recordsOf, spec } from "./steps.ts";
@@ -135,4 +136,95 @@ test("appending allocates nothing", () => {
     least = Math.min(least, Math.abs(process.memoryUsage().heapUsed - before) / 50_000);
   }
   assert(least < 2, `${least} bytes for each step`);
+});
+
+/** The numbers of the steps that `spectator` sees now. */
+function seen(spectator: RingSpectator, into: Uint8Array): { seqs: number[]; missed: number } {
+  const { records, missed } = spectator.copy(into);
+  const step = makeStep(spec);
+  const seqs = Array.from({ length: records }, (_, at) => {
+    record.decode(into, at * record.size, step);
+    return step.seq;
+  });
+  return { seqs, missed };
+}
+
+test("a spectator sees each step once and takes none away", () => {
+  const ring = makeRing(record.size, 8);
+  const producer = new RingProducer(ring, spec);
+  const consumer = new RingConsumer(ring);
+  const into = new Uint8Array(100 * record.size);
+  const step = makeStep(spec);
+  const append = (from: number, to: number): void => {
+    for (let seq = from; seq < to; seq++) {
+      fillStep(step, seq);
+      assert.ok(producer.append(step));
+    }
+  };
+  append(0, 3);
+  const late = new RingSpectator(ring, 0);
+  const spectator = new RingSpectator(ring, 2);
+  assert.deepEqual(seen(spectator, into), { seqs: [1, 2], missed: 0 });
+  assert.deepEqual(seen(spectator, into), { seqs: [], missed: 0 });
+  append(3, 5);
+  assert.deepEqual(seen(spectator, into), { seqs: [3, 4], missed: 0 });
+  assert.deepEqual(seen(late, into), { seqs: [3, 4], missed: 0 });
+  assert.equal(countsOfRing(ring).drained, 0);
+  assert.equal(
+    consumer.drain(() => {}),
+    5,
+  );
+});
+
+test("a spectator counts what it missed: overwritten, or without room", () => {
+  const ring = makeRing(record.size, 4);
+  const producer = new RingProducer(ring, spec);
+  const consumer = new RingConsumer(ring);
+  const into = new Uint8Array(100 * record.size);
+  const step = makeStep(spec);
+  const spectator = new RingSpectator(ring, 0);
+  for (let seq = 0; seq < 10; seq++) {
+    fillStep(step, seq);
+    assert.ok(producer.append(step));
+    consumer.drain(() => {});
+  }
+  // The slot of number 6 is the next to be written, so it may be half a step already.
+  assert.deepEqual(seen(spectator, into), { seqs: [7, 8, 9], missed: 7 });
+  for (let seq = 10; seq < 13; seq++) {
+    fillStep(step, seq);
+    producer.append(step);
+  }
+  const room = new Uint8Array(2 * record.size + 1);
+  assert.deepEqual(seen(spectator, room), { seqs: [11, 12], missed: 1 });
+  assert.deepEqual(seen(new RingSpectator(ring, 1000), into).seqs, [10, 11, 12]);
+});
+
+test("a spectator never sees half a step, however fast the ring goes round", async () => {
+  const ring = makeRing(record.size, 4);
+  const work: ProducerWork = { ring, steps: 20_000, seed: 3 };
+  const worker = new Worker(new URL("./ring-producer.js", import.meta.url), { workerData: work });
+  const consumer = new RingConsumer(ring);
+  const spectator = new RingSpectator(ring, 0);
+  const into = new Uint8Array(3 * record.size);
+  const [step, expected] = [makeStep(spec), makeStep(spec)];
+  let [whole, last, count] = [0, -1, 0];
+  while (!consumer.closed) {
+    consumer.drain(() => {});
+    const { records, missed } = spectator.copy(into);
+    for (let at = 0; at < records * record.size; at += record.size) {
+      record.decode(into, at, step);
+      fillStep(expected, step.seq);
+      assert.deepEqual(step, expected);
+      assert.ok(step.seq > last);
+      last = step.seq;
+      whole++;
+    }
+    count += records + missed;
+    if (whole % 64 === 0) await setImmediate();
+  }
+  await worker.terminate();
+  consumer.drain(() => {});
+  const rest = spectator.copy(into);
+  assert.equal(count + rest.records + rest.missed, countsOfRing(ring).appended);
+  assert.ok(whole > 0);
 });
