@@ -12,16 +12,19 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import { messageOf } from "../src/core/errors.ts";
+import { openDash } from "../src/dash/dash.ts";
 import { pageProtocol } from "../src/dash/message.ts";
+import { Controls } from "../src/edge/controls.ts";
+import { parseRobot } from "../src/edge/robot.ts";
 import type { RunReport } from "../src/edge/run.ts";
 import type { Board } from "../src/hil/board.ts";
 import { startEmulated } from "../src/hil/emulated-board.ts";
 import { Chromium, type Tab } from "./chromium.ts";
+import { keep, looksRight, pictures, push, textOf, until } from "./tried-page.ts";
 
 const main = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 /** What Linux counts a thread's time in. */
 const tickMs = 10;
-const pictures = "build/dash";
 const folder = mkdtempSync(join(tmpdir(), "sinew-test-dash-"));
 let [passed, failed] = [0, 0];
 
@@ -34,14 +37,6 @@ async function check(name: string, body: () => Promise<void>): Promise<void> {
     failed++;
     process.stdout.write(`NOT OK ${name}: ${messageOf(error)}\n`);
   }
-}
-
-async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  for (let look = 0; look < 400; look++) {
-    if (await condition()) return;
-    await delay(50);
-  }
-  assert.fail(`waited in vain for ${what}`);
 }
 
 /** A program of ours that serves a page. */
@@ -75,56 +70,6 @@ class Served {
     child.kill("SIGTERM");
     await gone;
   }
-}
-
-function textOf(tab: Tab, id: string): Promise<string> {
-  return tab.value(`document.getElementById(${JSON.stringify(id)})?.textContent ?? ""`);
-}
-
-/** Presses a button, again where a busy machine made it late, until the page shows the mode. */
-async function push(tab: Tab, name: string, mode: string): Promise<void> {
-  const ready = `document.querySelector("button.${name}")?.disabled === false`;
-  for (let look = 0; look < 40; look++) {
-    if (await tab.value(ready)) await tab.click(`button.${name}`);
-    for (let wait = 0; wait < 20; wait++) {
-      if ((await textOf(tab, "mode")) === mode) return;
-      await delay(50);
-    }
-  }
-  const said = await Promise.all(
-    ["mode", "device", "alarm", "answer"].map((id) => textOf(tab, id)),
-  );
-  assert.fail(`${name} does not lead to ${mode}: ${said.join(" | ")}`);
-}
-
-/** What of all that the tab loaded came from elsewhere. */
-function foreign(tab: Tab, url: string): string[] {
-  const { host } = new URL(url);
-  return tab.requests.filter((one) => new URL(one).host !== host);
-}
-
-async function keep(tab: Tab, name: string): Promise<void> {
-  writeFileSync(join(pictures, `${name}.png`), await tab.picture());
-}
-
-async function looksRight(tab: Tab, url: string): Promise<void> {
-  assert.deepEqual(tab.complaints, []);
-  assert.deepEqual(foreign(tab, url), []);
-  const { nodes } = await tab.ask("Accessibility.getFullAXTree");
-  for (const { ignored, role, name } of nodes as {
-    ignored: boolean;
-    role: { value: string };
-    name?: { value: string };
-  }[]) {
-    if (ignored || !/^(button|checkbox|combobox|image)$/.test(role.value)) continue;
-    assert.notEqual(name?.value ?? "", "", `a ${role.value} without a name`);
-  }
-  const over = await tab.value<number>(
-    "document.documentElement.scrollWidth - document.documentElement.clientWidth",
-  );
-  const wide = `[...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect()
-    .right > document.documentElement.clientWidth + 1).map((one) => one.tagName + one.className)`;
-  assert.ok(over <= 0, `${over} pixels wider: ${await tab.value<string[]>(wide)}`);
 }
 
 /** The value of one of Prometheus' samples. */
@@ -331,6 +276,27 @@ async function testLoss(tab: Tab, board: Board, run: Served): Promise<void> {
   });
 }
 
+async function testEarly(browser: Chromium): Promise<void> {
+  await check("a stop can be pressed before there is a run", async () => {
+    const controls = new Controls();
+    const robot = parseRobot("robot: bench\nlink: { serial: { path: /dev/null } }\n", "robot.yaml");
+    const options = { port: 0, token: "early", policyPath: "policy.onnx", onTrouble: () => {} };
+    const dash = await openDash({ ...options, robot, controls });
+    try {
+      const tab = await browser.open(800, 600, false);
+      await tab.go(dash.url);
+      await until("the button", () => tab.value("document.querySelector('button.stop') !== null"));
+      await tab.click("button.stop");
+      await until("the stop", () => controls.stoppedEarly);
+      const told = "stop: stopped before anything was armed";
+      await until("the answer", async () => (await textOf(tab, "answer")) === told);
+      assert.deepEqual(tab.complaints, []);
+    } finally {
+      dash.close();
+    }
+  });
+}
+
 async function testFailsafe(browser: Chromium): Promise<void> {
   const served = new Served("failsafe", "--port", "0");
   try {
@@ -371,6 +337,7 @@ const board = await startEmulated({ image: "firmware-bridge/images/rp2040-pendul
 const browser = new Chromium();
 try {
   await testRun(browser, board);
+  await testEarly(browser);
   await testFailsafe(browser);
 } finally {
   await browser.close();

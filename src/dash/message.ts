@@ -77,7 +77,8 @@ export interface Order {
   readonly command: string;
   /** `nowUs` of the newest state that the person saw. */
   readonly shownUs: number;
-  readonly viewer: number;
+  /** Left out by a page that was not greeted yet. */
+  readonly viewer?: number;
 }
 
 /** What came of it. */

@@ -1,24 +1,22 @@
 import type { Hello, Order, OrderAnswer } from "../message.ts";
 import { byId, make, say } from "./element.ts";
 
-/** The buttons: one for each command that there is, and the stop first of all. */
+/** The buttons: one for each command that there is. The stop is there before there is a run. */
 export class Buttons {
   readonly #buttons = new Map<string, HTMLButtonElement>();
-  readonly #viewer: number;
+  #viewer: number | undefined;
   /** Of the server's clock: how new what the person sees is. */
-  shownUs: number = Number.NEGATIVE_INFINITY;
+  shownUs: number = 0;
 
-  constructor(hello: Hello) {
-    this.#viewer = hello.viewer;
-    const place = byId("buttons");
-    place.replaceChildren();
-    for (const { name, help } of hello.commands) {
-      const button = make("button", name, name[0]!.toUpperCase() + name.slice(1));
-      button.type = "button";
-      button.title = name === "stop" ? `${help} (space)` : help;
-      button.addEventListener("click", () => void this.ask(name));
-      this.#buttons.set(name, button);
-      place.append(button);
+  constructor() {
+    this.#add("stop", "stop at once; it latches");
+  }
+
+  /** Adds what the run knows beside the stop. */
+  greet({ viewer, commands }: Hello): void {
+    this.#viewer = viewer;
+    for (const { name, help } of commands) {
+      if (!this.#buttons.has(name)) this.#add(name, help);
     }
   }
 
@@ -34,7 +32,8 @@ export class Buttons {
     const place = byId("answer");
     say(place, `${command} ...`);
     place.className = "answer";
-    const order: Order = { command, shownUs: this.shownUs, viewer: this.#viewer };
+    const viewer = this.#viewer === undefined ? {} : { viewer: this.#viewer };
+    const order: Order = { command, shownUs: this.shownUs, ...viewer };
     try {
       const body = JSON.stringify(order);
       const response = await fetch("order", { method: "POST", body, keepalive: true });
@@ -45,5 +44,14 @@ export class Buttons {
       say(place, `${command} did not reach the run. If the robot moves, cut its power.`);
       place.className = "answer bad";
     }
+  }
+
+  #add(name: string, help: string): void {
+    const button = make("button", name, name[0]!.toUpperCase() + name.slice(1));
+    button.type = "button";
+    button.title = name === "stop" ? `${help} (space)` : help;
+    button.addEventListener("click", () => void this.ask(name));
+    this.#buttons.set(name, button);
+    byId("buttons").append(button);
   }
 }

@@ -29,7 +29,6 @@ interface Scene {
   readonly hello: Hello;
   readonly traces: Traces;
   readonly cards: readonly ChannelCard[];
-  readonly buttons: Buttons;
   readonly differences: Differences;
   readonly history: History;
   readonly timing: Timing;
@@ -37,6 +36,7 @@ interface Scene {
   readonly policy: Facts;
 }
 
+const buttons = new Buttons();
 let judged: Judged | null = null;
 let scene: Scene | null = null;
 let state: State | null = null;
@@ -46,12 +46,13 @@ let windowUs = 10e6;
 
 const feed = new Feed({
   hello: (hello, spec) => {
+    buttons.greet(hello);
     scene = setScene(hello, spec);
   },
   state: (told) => {
     state = told;
     offsetMs = Math.min(offsetMs, performance.now() - told.nowUs / 1000);
-    scene!.buttons.shownUs = told.nowUs;
+    buttons.shownUs = told.nowUs;
     showState(scene!, told);
   },
   step: (step) => {
@@ -86,7 +87,6 @@ function setScene(hello: Hello, spec: Spec): Scene {
     hello,
     traces,
     cards: [...actions, ...observations],
-    buttons: new Buttons(hello),
     differences: new Differences(byId("differences"), spec, hello.startUs),
     history: new History(byId("history")),
     timing: new Timing(byId("timing"), hello.periodUs),
@@ -154,7 +154,7 @@ function turn(): void {
   say(byId("alarm"), alarmOf());
   say(byId("reasons"), live && judged !== null ? reasonsOf(judged) : "");
   if (scene === null || state === null || document.hidden) return;
-  scene.buttons.permit(state.permitted, live);
+  buttons.permit(state.permitted, live);
   // Time goes on between two states.
   const nowUs = state.nowUs + (live ? ageMs() * 1000 : 0);
   const palette = readPalette();
@@ -162,7 +162,7 @@ function turn(): void {
   scene.differences.draw();
 }
 
-stopOnSpace(() => void scene?.buttons.ask("stop"));
+stopOnSpace(() => void buttons.ask("stop"));
 byId("window").addEventListener("change", ({ target }) => {
   windowUs = Number((target as HTMLSelectElement).value) * 1e6;
 });
