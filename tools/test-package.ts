@@ -6,6 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
@@ -120,9 +121,11 @@ async function driven(
   const timer = setInterval(() => {
     mostKb = Math.max(mostKb, residentKb(child));
   }, 50);
+  const ended = once(child, "exit");
   const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code] = (await ended) as [number | null];
   clearInterval(timer);
-  assert.equal(child.exitCode, 0, errors);
+  assert.equal(code, 0, errors);
   return { report: JSON.parse(out) as { logPath: string }, startUs, mostKb };
 }
 

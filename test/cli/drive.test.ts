@@ -17,6 +17,7 @@ const report = {
   realTime: { granted: false, line: "no, not on cp/m" },
   times: Object.fromEntries(Object.keys(Measure).map((name) => [name, spread])),
   commands: [],
+  notices: [],
   transitions: [
     {
       ...{ timeUs: 1, from: Mode.armed, happening: Happening.fault, to: Mode.stopped },
