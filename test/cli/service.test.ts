@@ -70,7 +70,8 @@ test("service: a run tells systemd's program, and ends in order by SIGTERM", asy
     while (!linesOf().includes("STOPPING=1")) {
       await delay(20);
     }
-    assert.equal(linesOf()[0], "--ready --status=running");
+    // They are programs of their own, and may overtake each other.
+    assert.ok(linesOf().includes("--ready --status=running"));
   } finally {
     await board.close();
   }
