@@ -1,11 +1,11 @@
-import { isDriving, type Step, Verdict } from "../core/step.ts";
+import { Mode, type Step, Verdict } from "../core/step.ts";
 import type { Policy } from "../policy/policy.ts";
 
 /** How one policy takes over from another. */
 export interface SwapChoice {
   /** Over so many cycles what is asked for goes from the one to the other; 0: at once. */
   readonly blendCycles: number;
-  /** For so many cycles that drive the one before stands by. */
+  /** For so many armed cycles the one before stands by. */
   readonly watchCycles: number;
   /** Where the gate has bounded more of those cycles than this, it drives again. */
   readonly limitedMax: number;
@@ -115,7 +115,8 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
 
   /** Whether, after a cycle that is over, it is time to go `back`, to `keep` or for neither. */
   judge(step: Step): "back" | "keep" | null {
-    if (this.#as !== Second.standby || !isDriving(step.mode)) return null;
+    // On the way home no policy drives.
+    if (this.#as !== Second.standby || step.mode !== Mode.armed) return null;
     const { limitedMax, watchCycles } = this.#choice;
     if (step.verdict === Verdict.limited) this.#limited++;
     const wrong = this.#rescued || step.verdict === Verdict.refused;

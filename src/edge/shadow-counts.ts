@@ -1,4 +1,4 @@
-/** What became of a policy that was asked beside the one that drove, over cycles that drove. */
+/** What became of a policy that was asked beside the one that drove, over armed cycles. */
 export interface ShadowCounts {
   cycles: number;
   /** Those whose answer the gate would have bounded, had it followed what was permitted last. */

@@ -1,5 +1,5 @@
 import type { Spec } from "../core/spec.ts";
-import { isDriving, makeStep, type Step, Verdict } from "../core/step.ts";
+import { Mode, makeStep, type Step, Verdict } from "../core/step.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
 import type { ShadowCounts } from "./shadow-counts.ts";
@@ -31,10 +31,11 @@ export class Shadow {
 
   /** Looks at a cycle that is over, in which the second policy answered `answer`. */
   look(step: Step, answer: Float32Array): void {
-    if (isDriving(step.mode)) this.#judge(step, answer);
+    // On the way home nobody does what a policy asks for.
+    if (step.mode !== Mode.armed) return this.#guard.reset(step.action);
+    this.#judge(step, answer);
     // The next answer, too, would follow what was permitted.
-    if (isDriving(step.mode)) this.#guard.recall(step.action);
-    else this.#guard.reset(step.action);
+    this.#guard.recall(step.action);
   }
 
   #judge(step: Step, answer: Float32Array): void {

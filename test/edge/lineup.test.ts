@@ -139,11 +139,10 @@ test("lineup: what the gate refuses, or bounds too often, goes back; else it is 
   assert.deepEqual(judgements([pass, refused]), [null, "back"]);
   assert.deepEqual(judgements([limited, limited, limited]), [null, null, "back"]);
   assert.deepEqual(judgements([limited, limited, pass, pass]), [null, null, null, "keep"]);
-  // What does not drive is not watched.
-  assert.deepEqual(
-    judgements([refused, limited, pass, pass, pass], Mode.disarmed),
-    Array(5).fill(null),
-  );
+  // What no policy drives is not watched.
+  for (const mode of [Mode.disarmed, Mode.homing, Mode.stopped]) {
+    assert.deepEqual(judgements([refused, limited, pass, pass, pass], mode), Array(5).fill(null));
+  }
 });
 
 test("lineup: one that is kept can still be gone back from, with a blend", async () => {

@@ -17,6 +17,7 @@ function stepWith(action: number, mode: Mode = Mode.armed): Step {
 
 test("shadow: how far it is, and what the gate would have said from what was permitted", () => {
   const shadow = new Shadow(pendulumSpec, limits);
+  shadow.look(stepWith(1, Mode.homing), Float32Array.of(2));
   shadow.look(stepWith(0, Mode.disarmed), Float32Array.of(2));
   // 10 N m/s is 0.5 in a cycle of 50 ms; the range is 4 N m wide.
   shadow.look(stepWith(0.25), Float32Array.of(0.5));
