@@ -32,10 +32,11 @@ export class Shadow {
   /** Looks at a cycle that is over, in which the second policy answered `answer`. */
   look(step: Step, answer: Float32Array): void {
     // On the way home nobody does what a policy asks for.
-    if (step.mode !== Mode.armed) return this.#guard.reset(step.action);
-    this.#judge(step, answer);
+    const armed = step.mode === Mode.armed;
+    if (armed) this.#judge(step, answer);
     // The next answer, too, would follow what was permitted.
-    this.#guard.recall(step.action);
+    if (armed) this.#guard.recall(step.action);
+    else this.#guard.reset(step.action);
   }
 
   #judge(step: Step, answer: Float32Array): void {
