@@ -63,7 +63,8 @@ export class ControlThread {
 
   /** Hands a policy over; the loop takes it when it is asked to. */
   offer(offer: Offer): void {
-    this.#offers?.postMessage(offer);
+    // Nothing is copied: this thread has no use for it any more.
+    this.#offers?.postMessage(offer, [offer.plain.image.bytes.buffer]);
   }
 
   /** Ends the thread wherever it is. */

@@ -4,7 +4,7 @@ import { actorOfGraph } from "./actor-graph.ts";
 import type { Contract } from "./contract.ts";
 import { type PolicyFile, readPolicyFile } from "./file.ts";
 import { deployed } from "./history-policy.ts";
-import { Perceptron } from "./perceptron.ts";
+import { imageOf, Perceptron, type PerceptronImage } from "./perceptron.ts";
 import { loadPolicy, type Policy } from "./policy.ts";
 import { errorOfProof } from "./proof.ts";
 
@@ -45,11 +45,11 @@ export async function openDriver(bytes: Uint8Array, runner?: string): Promise<Dr
   return { id, contract, policy, runner: ortRunner, proofError, close: () => loaded.close() };
 }
 
-/** A network that Sinew exported, which any thread can be given. */
+/** A network that Sinew exported, made ready for another thread to take over in a moment. */
 export interface PlainPolicy {
   readonly id: string;
   readonly contract: Contract;
-  readonly actor: Actor;
+  readonly image: PerceptronImage;
 }
 
 /**
@@ -65,17 +65,32 @@ export function readPlainPolicy(bytes: Uint8Array): PlainPolicy {
       "this policy is no plain network that Sinew exported: it can drive a run from its start only",
     );
   }
-  perceptronDriver(file, actor);
-  return { id: file.id, contract: file.contract, actor };
+  const image = imageOf(file.contract.spec, actor);
+  proveBy(file, image);
+  return { id: file.id, contract: file.contract, image };
 }
 
 /** What `readPlainPolicy` read, as a robot meets it. */
-export function policyOfPlain({ id, contract, actor }: PlainPolicy): Policy {
-  return deployed(new Perceptron(id, contract.spec, actor), contract);
+export function policyOfPlain({ id, contract, image }: PlainPolicy): Policy {
+  return deployed(new Perceptron(id, contract.spec, image), contract);
 }
 
-function perceptronDriver({ id, contract, proof }: PolicyFile, actor: Actor): Driver {
-  const perceptron = new Perceptron(id, contract.spec, actor);
+function perceptronDriver(file: PolicyFile, actor: Actor): Driver {
+  const { id, contract } = file;
+  const { perceptron, proofError } = proveBy(file, imageOf(contract.spec, actor));
+  return {
+    ...{ id, contract, proofError, runner: perceptronRunner },
+    policy: deployed(perceptron, contract),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The perceptron of a file, which has answered as the file proves. */
+function proveBy(
+  { id, contract, proof }: PolicyFile,
+  image: PerceptronImage,
+): { readonly perceptron: Perceptron; readonly proofError: number } {
+  const perceptron = new Perceptron(id, contract.spec, image);
   const { observation, action } = contract.spec;
   const answer = new Float32Array(action.length);
   let proofError = 0;
@@ -84,11 +99,7 @@ function perceptronDriver({ id, contract, proof }: PolicyFile, actor: Actor): Dr
     perceptron.act(proof.inputs.subarray(at, at + observation.length), answer);
     proofError = Math.max(proofError, errorOfProof(contract.spec, proof, answer, point, 1));
   }
-  return {
-    ...{ id, contract, proofError, runner: perceptronRunner },
-    policy: deployed(perceptron, contract),
-    close: () => Promise.resolve(),
-  };
+  return { perceptron, proofError };
 }
 
 /** The network of a file that Sinew exported; null for another graph. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import type { Channel, Spec } from "../core/spec.ts";
-import { type Actor, assertShapes, type Layer, normEpsilon } from "./actor.ts";
+import { type Actor, assertShapes, type Layer, type Normaliser, normEpsilon } from "./actor.ts";
 import type { Policy } from "./policy.ts";
 
 /** What `perceptron.c` gives. */
@@ -23,10 +23,49 @@ function padded(outputs: number): number {
 
 let module: WebAssembly.Module | null = null;
 
-function compiled(): WebAssembly.Module {
+/** A module of its own for each network, with a memory of its own. */
+function instance(): Exports {
   const path = new URL("../../../src/policy/perceptron/perceptron.wasm", import.meta.url);
   module ??= new WebAssembly.Module(readFileSync(path));
-  return module;
+  return new WebAssembly.Instance(module).exports as unknown as Exports;
+}
+
+/** A network as the module's memory is to hold it: made in one thread, taken over in another. */
+export interface PerceptronImage {
+  readonly normaliser: Normaliser;
+  /** Where the image stands, what it is, and where memory for the rows behind it ends; bytes. */
+  readonly base: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly end: number;
+  /** Addresses of the layers' entries, and of two rows as wide as the widest layer. */
+  readonly layersAt: number;
+  readonly layerCount: number;
+  readonly rowsAt: readonly [number, number];
+  /** Floats of a row. */
+  readonly rowWidth: number;
+}
+
+/** The image of an actor of `spec`. It takes milliseconds: not for a control thread that drives. */
+export function imageOf(spec: Spec, actor: Actor): PerceptronImage {
+  assertShapes(spec, actor);
+  const { normaliser, layers, activation } = actor;
+  const { __heap_base: heap } = instance();
+  const base = Math.ceil(Number(heap.value) / 16) * 16;
+  const bump = new Bump(base);
+  const layersAt = bump.take(layers.length * layerBytes);
+  const writers = layers.map((layer, depth) => {
+    const bends = depth === layers.length - 1 || activation === "tanh" ? 1 : 0;
+    return entryOf(layer, bends, bump);
+  });
+  const bytes = new Uint8Array(bump.end - base);
+  writers.forEach((write, at) => {
+    write(bytes.buffer, base, layersAt + at * layerBytes);
+  });
+  const widths = layers.flatMap(({ inputs, outputs }) => [inputs, outputs]);
+  const rowWidth = padded(Math.max(...widths));
+  const rowsAt = [bump.take(4 * rowWidth), bump.take(4 * rowWidth)] as const;
+  const layerCount = layers.length;
+  return { normaliser, base, bytes, end: bump.end, layersAt, layerCount, rowsAt, rowWidth };
 }
 
 /**
@@ -46,33 +85,24 @@ export class Perceptron implements Policy {
   readonly #input: Float32Array;
   readonly #other: Float32Array;
 
-  /** `id` is the SHA-256 of the policy's file. */
-  constructor(id: string, spec: Spec, actor: Actor) {
-    assertShapes(spec, actor);
-    const { normaliser, layers, activation } = actor;
+  /** `id` is the SHA-256 of the policy's file, `image` that of its actor. */
+  constructor(id: string, spec: Spec, image: PerceptronImage) {
     this.id = id;
     this.spec = spec;
-    this.#mean = normaliser.mean;
-    this.#scale = normaliser.scale;
-    this.#clip = normaliser.clip;
+    this.#mean = image.normaliser.mean;
+    this.#scale = image.normaliser.scale;
+    this.#clip = image.normaliser.clip;
     this.#action = spec.action;
-    this.#count = layers.length;
-    const { exports } = new WebAssembly.Instance(compiled());
-    const { memory, run, __heap_base: base } = exports as unknown as Exports;
+    this.#layers = image.layersAt;
+    this.#count = image.layerCount;
+    const { memory, run } = instance();
     this.#run = run;
-    const widest = Math.max(...layers.flatMap(({ inputs, outputs }) => [inputs, outputs]));
-    const memoryOf = new Bump(memory, Number(base.value));
-    this.#layers = memoryOf.take(layers.length * layerBytes);
-    const entries = layers.map((layer, depth) => {
-      const bends = depth === layers.length - 1 || activation === "tanh" ? 1 : 0;
-      return entryOf(layer, bends, memoryOf);
+    const missing = image.end - memory.buffer.byteLength;
+    if (missing > 0) memory.grow(Math.ceil(missing / pageBytes));
+    new Uint8Array(memory.buffer).set(image.bytes, image.base);
+    const [input, other] = image.rowsAt.map((at) => {
+      return new Float32Array(memory.buffer, at, image.rowWidth);
     });
-    const rows = [0, 0].map(() => memoryOf.take(4 * padded(widest)));
-    memoryOf.settle();
-    entries.forEach((write, at) => {
-      write(memory.buffer, this.#layers + at * layerBytes);
-    });
-    const [input, other] = rows.map((at) => new Float32Array(memory.buffer, at, padded(widest)));
     this.#input = input;
     this.#other = other;
   }
@@ -100,56 +130,47 @@ export class Perceptron implements Policy {
   }
 }
 
-/** Gives out addresses of a module's memory, which then grows once. */
+/** Gives out addresses, each at a multiple of 16 as vectors like it. */
 class Bump {
-  readonly #memory: WebAssembly.Memory;
-  #end: number;
+  end: number;
 
-  constructor(memory: WebAssembly.Memory, base: number) {
-    this.#memory = memory;
-    this.#end = base;
+  constructor(base: number) {
+    this.end = base;
   }
 
   take(bytes: number): number {
-    const at = Math.ceil(this.#end / 16) * 16;
-    this.#end = at + bytes;
+    const at = Math.ceil(this.end / 16) * 16;
+    this.end = at + bytes;
     return at;
-  }
-
-  settle(): void {
-    const missing = this.#end - this.#memory.buffer.byteLength;
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / pageBytes));
   }
 }
 
-/** Takes memory for a layer, and says how to write it there with its entry at `at`. */
+/** Takes addresses for a layer, and says how to write it into an image with its entry at `at`. */
 function entryOf(
   layer: Layer,
   bends: number,
   bump: Bump,
-): (memory: ArrayBuffer, at: number) => void {
+): (image: ArrayBuffer, base: number, at: number) => void {
   const { inputs, outputs, norm } = layer;
   const width = padded(outputs);
-  const [weightsAt, biasAt, gainAt, shiftAt] = [
-    bump.take(4 * inputs * width),
-    bump.take(4 * width),
-    norm === undefined ? 0 : bump.take(4 * outputs),
-    norm === undefined ? 0 : bump.take(4 * outputs),
-  ];
-  return (memory, at) => {
-    const words = new Uint32Array(memory, at, layerBytes / 4);
+  const weightsAt = bump.take(4 * inputs * width);
+  const biasAt = bump.take(4 * width);
+  const [gainAt, shiftAt] =
+    norm === undefined ? [0, 0] : [bump.take(4 * outputs), bump.take(4 * outputs)];
+  return (image, base, at) => {
+    const words = new Uint32Array(image, at - base, layerBytes / 4);
     words.set([inputs, outputs, bends, weightsAt, biasAt, gainAt, shiftAt]);
-    new Float32Array(memory, at, layerBytes / 4)[7] = normEpsilon;
-    const weights = new Float32Array(memory, weightsAt, inputs * width);
+    new Float32Array(image, at - base, layerBytes / 4)[7] = normEpsilon;
+    const weights = new Float32Array(image, weightsAt - base, inputs * width);
     for (let i = 0; i < inputs; i++) {
       for (let j = 0; j < outputs; j++) {
         const first = (j - (j % panel)) * inputs;
         weights[first + i * panel + (j % panel)] = layer.weights[i * outputs + j];
       }
     }
-    new Float32Array(memory, biasAt, outputs).set(layer.bias);
+    new Float32Array(image, biasAt - base, outputs).set(layer.bias);
     if (norm === undefined) return;
-    new Float32Array(memory, gainAt, outputs).set(norm.gain);
-    new Float32Array(memory, shiftAt, outputs).set(norm.shift);
+    new Float32Array(image, gainAt - base, outputs).set(norm.gain);
+    new Float32Array(image, shiftAt - base, outputs).set(norm.shift);
   };
 }

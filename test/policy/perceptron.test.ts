@@ -6,7 +6,7 @@ import type { Spec } from "../../src/core/spec.ts";
 import { type Actor, evaluateActor, type Layer } from "../../src/policy/actor.ts";
 import { openDriver, ortRunner, perceptronRunner } from "../../src/policy/driver.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
-import { Perceptron } from "../../src/policy/perceptron.ts";
+import { imageOf, Perceptron } from "../../src/policy/perceptron.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { forge, randomPolicy } from "./random-policy.ts";
 
@@ -53,7 +53,7 @@ test("a perceptron computes what an actor is, whatever its widths", () => {
     const spec = specOf(1 + rng.below(70), 1 + rng.below(40));
     const hidden = Array.from({ length: rng.below(4) }, () => 1 + rng.below(130));
     const actor = actorOf(rng, spec, hidden);
-    const perceptron = new Perceptron("x", spec, actor);
+    const perceptron = new Perceptron("x", spec, imageOf(spec, actor));
     const answer = new Float32Array(spec.action.length);
     for (let point = 0; point < 5; point++) {
       const observation = Float32Array.from(spec.observation, () => rng.uniform(-4, 4));
@@ -73,7 +73,11 @@ test("its tanh is within a float of the true one, for floats of every size", () 
   const one = Float32Array.of(1);
   const layers = [{ weights: one, bias: Float32Array.of(0), inputs: 1, outputs: 1 }];
   const normaliser = { mean: Float32Array.of(0), scale: one, clip: 0 };
-  const perceptron = new Perceptron("x", spec, { normaliser, layers, activation: "tanh" });
+  const perceptron = new Perceptron(
+    "x",
+    spec,
+    imageOf(spec, { normaliser, layers, activation: "tanh" }),
+  );
   const input = new Float32Array(1);
   const bits = new Uint32Array(input.buffer);
   const answer = new Float32Array(1);
@@ -93,7 +97,7 @@ test("what is no number comes out as none, with the one set of bits", () => {
   const spec = specOf(3, 2);
   for (let seed = 0; seed < 20; seed++) {
     const actor = actorOf(new Rng(seed), spec, [5, 40]);
-    const perceptron = new Perceptron("x", spec, { ...actor, activation: "relu" });
+    const perceptron = new Perceptron("x", spec, imageOf(spec, { ...actor, activation: "relu" }));
     const observation = new Float32Array(3);
     new Uint32Array(observation.buffer)[1] = 0xffc1_2345;
     const answer = new Float32Array(2);
@@ -107,7 +111,7 @@ test("its bits are the same on every machine", () => {
   for (let seed = 0; seed < 40; seed++) {
     const rng = new Rng(seed);
     const spec = specOf(1 + rng.below(20), 1 + rng.below(8));
-    const perceptron = new Perceptron("x", spec, actorOf(rng, spec, [64, 40]));
+    const perceptron = new Perceptron("x", spec, imageOf(spec, actorOf(rng, spec, [64, 40])));
     const answer = new Float32Array(spec.action.length);
     for (let point = 0; point < 50; point++) {
       perceptron.act(
