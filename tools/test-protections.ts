@@ -34,6 +34,10 @@ function isInRealTime(test: string): boolean {
 // A test that hangs without its protection has failed; none of them takes a minute by itself.
 const timeoutMs = 120_000;
 
+/** How a test's own lines say that it failed, and how much of the former text may belong to one. */
+const firstFailure = /^(not ok|✖) /m;
+const tailLength = 16;
+
 /** A copy of dist/ and of the firmware that may be broken. */
 class Copy {
   readonly #folder = mkdtempSync(join(tmpdir(), "sinew-protections-"));
@@ -54,12 +58,20 @@ class Copy {
     const here = path === firmwareTest || image !== undefined;
     const cwd = here ? this.#folder : process.cwd();
     // A group of its own: what hangs may be a program that the test has started.
-    const options = { stdio: "ignore", cwd, detached: true } as const;
-    const child = spawn(process.execPath, [this.#compiled(path)], options);
-    const timer = AbortSignal.timeout(timeoutMs);
-    timer.addEventListener("abort", () => {
+    const child = spawn(process.execPath, [this.#compiled(path)], {
+      ...{ cwd, detached: true },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const end = (): void => {
       if (child.exitCode === null && child.signalCode === null)
         process.kill(-child.pid!, "SIGKILL");
+    };
+    AbortSignal.timeout(timeoutMs).addEventListener("abort", end);
+    // One test that fails is enough; what it leaves behind may take long to end by itself.
+    let told = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      told = told.slice(-tailLength) + text;
+      if (firstFailure.test(told)) end();
     });
     return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0)));
   }
