@@ -37,7 +37,7 @@ async function act(path: string | undefined, options: Options): Promise<void> {
   const file = robot === null ? options.policy : chosenPolicy(options.policy, robot, path!);
   const bytes = file === undefined ? null : readPolicyFile(file);
   const findings: Finding[] = [{ name: "node", state: "good", line: nodeLine() }];
-  findings.push(...(await checkMachine(await periodOf(bytes))));
+  findings.push(...(await checkMachine(await periodOf(bytes), robot?.realTime)));
   if (bytes !== null) findings.push(...(await checkPolicy(bytes)));
   if (robot !== null && bytes !== null) {
     const startedAt = new Date().toISOString();

@@ -4,12 +4,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { monotonicClock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
+import { namesOfReasons } from "../core/step.ts";
 import { nameOfDeviceMode } from "../link/device.ts";
 import { slowAdapterOf } from "../link/serial.ts";
 import { type Driver, openDriver } from "../policy/driver.ts";
 import type { Pulse, PulseWork } from "./pulse.ts";
+import type { RealTimeChoice } from "./real-time.ts";
 import type { Robot } from "./robot.ts";
-import { type RunOptions, startRun } from "./run.ts";
+import { type RunOptions, type RunReport, startRun } from "./run.ts";
 
 /** What was looked at, how it is, and where it is not well what to do. */
 export interface Finding {
@@ -20,6 +22,9 @@ export interface Finding {
 }
 
 const pulseSeconds = 3;
+/** A loop is judged by so many cycles at least, for which nobody waits longer than the latter. */
+const cyclesMin = 20;
+const pulseSecondsMax = 30;
 const tries = 2000;
 /** So long the device is listened to. */
 const lookMs = 1000;
@@ -31,15 +36,21 @@ const latenessShareMax = 0.1;
 const decideShareMax = 0.5;
 
 /** The clock, the scheduler, the processor's speed and the swap of this machine, below `root`. */
-export async function checkMachine(periodUs: number, root: string = "/"): Promise<Finding[]> {
-  const pulse = await pulseOf({ periodUs, seconds: pulseSeconds, realTime: "auto" });
+export async function checkMachine(
+  periodUs: number,
+  realTime: RealTimeChoice = "auto",
+  root: string = "/",
+): Promise<Finding[]> {
+  const seconds = Math.min(pulseSecondsMax, Math.max(pulseSeconds, (cyclesMin * periodUs) / 1e6));
+  const pulse = await pulseOf({ periodUs, seconds, realTime });
   const { granted, line } = pulse.realTime;
+  const without = realTime === "required" ? "bad" : realTime === "off" ? "good" : "poor";
   return [
-    { name: "real time", state: granted ? "good" : "poor", line },
+    { name: "real time", state: granted ? "good" : without, line },
     onTime(pulse, periodUs),
     clockIn(root),
     ...governorIn(root),
-    swapIn(root),
+    ...swapIn(root),
   ];
 }
 
@@ -51,7 +62,15 @@ function pulseOf(work: PulseWork): Promise<Pulse> {
   });
 }
 
-function onTime({ lateness, due, missed }: Pulse, periodUs: number): Finding {
+/** How an empty loop kept its times. */
+export function onTime(
+  { lateness, due, missed }: Omit<Pulse, "realTime">,
+  periodUs: number,
+): Finding {
+  if (due < cyclesMin) {
+    const few = `only ${due} cycles of ${periodUs} us could be looked at`;
+    return { name: "schedule", state: "poor", line: few };
+  }
   const late = lateness.p99 > latenessShareMax * periodUs;
   const bad = missed > missedMax * due;
   const times = `p99 ${lateness.p99.toFixed(0)} us late, at most ${lateness.max.toFixed(0)} us`;
@@ -99,12 +118,16 @@ function governorIn(root: string): Finding[] {
   return [{ name: "governor", state: fast ? "good" : "poor", line: line + advice }];
 }
 
-/** What was swapped out comes back late. */
-function swapIn(root: string): Finding {
-  const rows = (textOf(join(root, "proc/swaps")) ?? "").split("\n").slice(1);
-  const some = rows.some((row) => row.trim() !== "");
+/** What was swapped out comes back late. Nothing where the machine does not tell. */
+function swapIn(root: string): Finding[] {
+  const text = textOf(join(root, "proc/swaps"));
+  if (text === null) return [];
+  const some = text
+    .split("\n")
+    .slice(1)
+    .some((row) => row.trim() !== "");
   const line = some ? "there is swap: sudo swapoff -a, or MemorySwapMax=0 in the unit" : "none";
-  return { name: "swap", state: some ? "poor" : "good", line };
+  return [{ name: "swap", state: some ? "poor" : "good", line }];
 }
 
 /** The policy's proof on this machine, and how long it takes to decide. */
@@ -153,16 +176,27 @@ export async function checkLink(options: RunOptions): Promise<Finding[]> {
   try {
     const run = await startRun(options);
     for (let ms = 0; ms < lookMs && run.running; ms += napMs) await delay(napMs);
-    const { times, deviceAtRest, linkLost } = await run.close();
-    const { p50, max } = times.age;
-    const mode = nameOfDeviceMode(run.status.deviceMode);
-    const ages = `${p50.toFixed(0)} us old, at most ${max.toFixed(0)} us`;
-    const line = `it shook hands and is ${mode}; observations are ${ages}`;
-    found.push({ name: "device", state: linkLost || !deviceAtRest ? "bad" : "good", line });
+    const reasons = namesOfReasons(run.status.reasons);
+    found.push(deviceAs(await run.close(), nameOfDeviceMode(run.status.deviceMode), reasons));
   } catch (error) {
     found.push({ name: "device", state: "bad", line: messageOf(error) });
   }
   return found;
+}
+
+/** What a run that was not armed says of its device; `reasons` are those of its newest cycle. */
+export function deviceAs(
+  { times, deviceAtRest, linkLost }: Pick<RunReport, "times" | "deviceAtRest" | "linkLost">,
+  mode: string,
+  reasons: readonly string[],
+): Finding {
+  const { count, p50, max } = times.age;
+  const ages = `observations are ${p50.toFixed(0)} us old, at most ${max.toFixed(0)} us`;
+  const told = count === 0 ? "it told no observation" : ages;
+  const against = reasons.length === 0 ? "" : `; it would not be armed: ${reasons.join(", ")}`;
+  const bad = linkLost || !deviceAtRest || count === 0 || reasons.length > 0;
+  const line = `it shook hands and is ${mode}; ${told}${against}`;
+  return { name: "device", state: bad ? "bad" : "good", line };
 }
 
 function adapterOf({ link }: Robot): Finding[] {

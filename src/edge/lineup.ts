@@ -30,7 +30,7 @@ export interface Member {
  * The policies of a run as one: who drives, and who is asked beside it. A second one sees all that
  * the first sees and remembers what was asked for in its place. After a swap the one that drove
  * stands by: an answer that is no number or a failure is replaced by its answer in the same cycle,
- * and then it drives again. One call at a time; nothing here allocates.
+ * and then it drives again. One call at a time.
  */
 export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
   readonly #choice: SwapChoice;
@@ -45,6 +45,8 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
   #watched = 0;
   #limited = 0;
   #rescued = false;
+  /** The second one was asked in this cycle already. */
+  #asked = false;
 
   constructor(policy: Policy, choice: SwapChoice) {
     this.#driver = { index: 0, policy };
@@ -75,9 +77,9 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     return this.#answer;
   }
 
-  /** Asks `member` beside the one that drives. False while another stands by. */
+  /** Asks `member` beside the one that drives. False while another stands by, or a blend runs. */
   shadow(member: Member): boolean {
-    if (this.#as === Second.standby) return false;
+    if (this.#as === Second.standby || this.#blends) return false;
     this.#second = member;
     this.#as = Second.shadow;
     // It was not asked before, so there is nothing to blend with.
@@ -100,8 +102,13 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     if (this.#as !== Second.standby) {
       if (this.#before === null) return false;
       this.#second = this.#before;
+      // It has not seen what was done meanwhile.
+      this.#second.policy.rest?.();
     }
     this.#exchange(Second.shadow);
+    // Who answered no number is not blended with: a good answer of it may be followed by another.
+    if (this.#rescued) this.#blended = this.#choice.blendCycles;
+    this.#rescued = false;
     this.#before = null;
     return true;
   }
@@ -121,30 +128,61 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     if (step.verdict === Verdict.limited) this.#limited++;
     const wrong = this.#rescued || step.verdict === Verdict.refused;
     if (wrong || this.#limited > limitedMax * watchCycles) return "back";
-    return ++this.#watched >= watchCycles ? "keep" : null;
+    return ++this.#watched >= watchCycles && !this.#blends ? "keep" : null;
   }
 
-  async act(observation: Float32Array, action: Float32Array): Promise<void> {
-    if (this.#second === null) {
-      const done = this.#driver.policy.act(observation, action);
-      if (done !== undefined) await done;
-      return;
+  /** What `cycles` more would have done, for a replay of a log without them. */
+  skip(cycles: number): void {
+    if (this.#second === null) return;
+    this.#blended = Math.min(this.#choice.blendCycles, this.#blended + cycles);
+  }
+
+  act(observation: Float32Array, action: Float32Array): void | Promise<void> {
+    this.#asked = false;
+    if (this.#second !== null && (this.#as === Second.standby || this.#blends)) {
+      return this.#actBoth(observation, action);
     }
+    return this.#driver.policy.act(observation, action);
+  }
+
+  /**
+   * After the cycle, so that it costs what drives nothing: asks the one in the shadow what it would
+   * have answered, and tells it what was asked for.
+   */
+  async askShadow({ observation, proposed }: Step): Promise<void> {
+    if (this.#second === null || this.#asked) return;
+    this.#asked = true;
+    await this.#askSecond(observation);
+    this.#second.policy.recall?.(proposed);
+  }
+
+  async #actBoth(observation: Float32Array, action: Float32Array): Promise<void> {
+    const { policy } = this.#second!;
+    this.#asked = true;
     try {
       const done = this.#driver.policy.act(observation, action);
       if (done !== undefined) await done;
     } catch (thrown) {
+      this.#answer.fill(Number.NaN);
       if (this.#as === Second.shadow) throw thrown;
       action.fill(Number.NaN);
     }
+    await this.#askSecond(observation);
+    this.#join(action);
+    policy.recall?.(action);
+  }
+
+  async #askSecond(observation: Float32Array): Promise<void> {
     try {
-      const done = this.#second.policy.act(observation, this.#answer);
+      const done = this.#second!.policy.act(observation, this.#answer);
       if (done !== undefined) await done;
     } catch {
       this.#answer.fill(Number.NaN);
     }
-    this.#join(action);
-    this.#second.policy.recall?.(action);
+  }
+
+  get #blends(): boolean {
+    return this.#second !== null && this.#blended < this.#choice.blendCycles;
   }
 
   /** While nothing drives there is nothing to blend with. */
@@ -156,7 +194,8 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
 
   recall(action: Float32Array): void {
     this.#driver.policy.recall?.(action);
-    this.#second?.policy.recall?.(action);
+    // Who was not asked in this cycle still remembers the one before as the newest.
+    if (this.#asked) this.#second?.policy.recall?.(action);
   }
 
   /** Makes one of two answers, of which the first is in `action`. */

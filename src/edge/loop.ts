@@ -36,6 +36,9 @@ const napUs = 1000;
 const lastStretchUs = 300;
 const armWithinLeastUs = 1_000_000;
 const armRepeatUs = 20_000;
+const policyRequests = Request.shadow | Request.swap | Request.back;
+/** After so many cycles without a rest it takes one: in real time nobody else would get any. */
+const breathlessMax = 20;
 
 /** So long a request to arm is good for: also for a cycle that does not drive, and one more. */
 export function armWithinUs(periodUs: number): number {
@@ -70,6 +73,8 @@ export class Loop {
   #armUntilUs = never;
   #armAgainUs = never;
   #ending = false;
+  /** Cycles in a row that were due before the one before was over. */
+  #breathless = 0;
   #transitionsShown = 0;
   #roundTripUs = Number.NaN;
 
@@ -100,7 +105,7 @@ export class Loop {
       this.#meter.start(dueUs);
       await tick(this.#cycle, seq, behind > 0);
       const overUs = clock.now();
-      this.#rig.succession.look(this.#rig.step, overUs);
+      await this.#rig.succession.look(this.#rig.step, overUs);
       this.#account(behind, overUs > dueUs + periodUs);
       seq++;
       dueUs += periodUs;
@@ -115,6 +120,11 @@ export class Loop {
 
   #idleUntil(dueUs: number): void {
     const { clock, device } = this.#rig;
+    if (clock.now() < dueUs) this.#breathless = 0;
+    else if (++this.#breathless > breathlessMax) {
+      device.wait(napUs);
+      this.#breathless = 0;
+    }
     for (;;) {
       const nowUs = clock.now();
       device.poll(nowUs);
@@ -153,9 +163,8 @@ export class Loop {
   }
 
   #obey(requests: number, nowUs: number): void {
-    const { device, supervisor } = this.#rig;
+    const { device, step, succession, supervisor } = this.#rig;
     if ((requests & Request.end) !== 0) this.#ending = true;
-    this.#rig.succession.obey(requests, nowUs, this.#rig.step);
     // A stop wins over what was asked for with it.
     if ((requests & Request.stop) !== 0) {
       // Who waits for an arm learns that there will be none.
@@ -165,8 +174,11 @@ export class Loop {
       this.#armUntilUs = never;
       supervisor.tell(Happening.stop, nowUs);
       device.stop(StopReason.request);
+      // A policy that came with it has to wait.
+      this.#status.ask(requests & policyRequests);
       return;
     }
+    if ((requests & policyRequests) !== 0) succession.obey(requests, nowUs, step);
     if ((requests & Request.reset) !== 0) {
       // The device may be stopped from an earlier run, of which this supervisor knows nothing.
       if (supervisor.mode !== Mode.disarmed) supervisor.tell(Happening.reset, nowUs);

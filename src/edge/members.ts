@@ -1,13 +1,15 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { SinewError } from "../core/errors.ts";
-import { differenceOfSpecs, type Spec } from "../core/spec.ts";
-import { readPlainPolicy } from "../policy/driver.ts";
+import { Worker } from "node:worker_threads";
+import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
+import { differenceOfSpecs } from "../core/spec.ts";
+import type { Contract } from "../policy/contract.ts";
+import type { PlainPolicy } from "../policy/driver.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { ControlThread } from "./control-thread.ts";
 import { Second } from "./lineup.ts";
+import type { PolicyRead } from "./policy-reader.ts";
 import { shadowLine } from "./shadow-counts.ts";
-import { Request, type Status } from "./status.ts";
+import { Request, State, type Status } from "./status.ts";
 
 /** A policy that a run was given. */
 export interface MemberFile {
@@ -19,18 +21,24 @@ export interface MemberFile {
 /** A cycle of a slow robot takes long. */
 const waitMs = 5000;
 const lookMs = 5;
+const readMs = 20_000;
 
 /** The main thread's side of a run's policies: it reads and proves, and the loop takes over. */
 export class Members {
   readonly #files: MemberFile[];
-  readonly #spec: Spec;
+  readonly #contract: Contract;
   readonly #status: Status;
   readonly #thread: Pick<ControlThread, "offer">;
 
-  /** `spec` is the device's: of what all of them drive. */
-  constructor(first: MemberFile, spec: Spec, status: Status, thread: Pick<ControlThread, "offer">) {
+  /** `contract` is the first one's: what all of them drive. */
+  constructor(
+    first: MemberFile,
+    contract: Contract,
+    status: Status,
+    thread: Pick<ControlThread, "offer">,
+  ) {
     this.#files = [first];
-    this.#spec = spec;
+    this.#contract = contract;
     this.#status = status;
     this.#thread = thread;
   }
@@ -57,15 +65,20 @@ export class Members {
    */
   async shadow(path: string): Promise<string> {
     if (this.#status.secondAs === Second.standby) throw standsBy();
-    const plain = readPlainPolicy(bytesOf(path));
-    const difference = differenceOfSpecs(this.#spec, deviceSpecOf(plain.contract));
+    const plain = await readElsewhere(path);
+    const [ours, theirs] = [this.#contract, plain.contract].map(deviceSpecOf);
+    const difference = differenceOfSpecs(ours, theirs);
     if (difference !== null) {
       const line = `this policy is not for what is driven: ${difference}`;
       throw new SinewError("contract-mismatch", line);
     }
     const index = this.#files.push({ id: plain.id, path }) - 1;
     this.#thread.offer({ index, plain });
-    if (!(await this.#ask(Request.shadow, () => this.#status.second === index))) throw standsBy();
+    await this.#ask(Request.shadow);
+    if (this.#status.second !== index) {
+      this.#files.pop();
+      throw new SinewError("command", "it was not taken: is a swap or a way back under way?");
+    }
     return `${nameOf(this.#files[index])} is asked beside ${nameOf(this.driver)}`;
   }
 
@@ -74,36 +87,55 @@ export class Members {
     const how = shadowLine(this.#status.shadow());
     const { second: next, secondAs } = this.#status;
     if (secondAs !== Second.shadow) throw new SinewError("command", "no policy is in the shadow");
-    if (!(await this.#ask(Request.swap, () => this.#status.driver === next))) {
-      throw new SinewError("command", "nothing was swapped: sinew ctl status says how it stands");
+    const [before, after] = [this.driver, this.#files[next]].map(nameOf);
+    await this.#ask(Request.swap);
+    if (this.#status.driver !== next) {
+      throw new SinewError("command", `${before} drives: ${after} was gone back from at once`);
     }
-    const [now, before] = [this.driver, this.second!];
-    return `${nameOf(now)} drives, ${nameOf(before)} stands by; in the shadow: ${how}`;
+    return `${after} drives, ${before} stands by; in the shadow: ${how}`;
   }
 
   /** Lets the one drive that drove before. Throws `SinewError("command")` where there is none. */
   async back(): Promise<string> {
     const { driver, canGoBack } = this.#status;
     if (!canGoBack) throw new SinewError("command", "no policy drove before this one");
-    if (!(await this.#ask(Request.back, () => this.#status.driver !== driver))) {
-      throw new SinewError("command", "the loop did not go back: is it late?");
-    }
+    await this.#ask(Request.back);
+    if (this.#status.driver === driver) throw new SinewError("command", "it did not go back");
     return `${nameOf(this.driver)} drives again; ${nameOf(this.second!)} is in its shadow`;
   }
 
-  async #ask(request: number, done: () => boolean): Promise<boolean> {
-    this.#status.ask(request);
-    for (let waitedMs = 0; waitedMs < waitMs && !done(); waitedMs += lookMs) await delay(lookMs);
-    return done();
+  /** Returns once the loop has looked at it. Throws `SinewError("command")` where it does not. */
+  async #ask(request: number): Promise<void> {
+    const status = this.#status;
+    const { lineupChanges } = status;
+    status.ask(request);
+    for (let waitedMs = 0; waitedMs < waitMs; waitedMs += lookMs) {
+      if (status.lineupChanges !== lineupChanges) return;
+      if (status.state === State.ended) break;
+      await delay(lookMs);
+    }
+    // It must not happen when nobody expects it any more.
+    status.withdraw(request);
+    throw new SinewError("command", "the loop gave no answer: it has ended, or hangs");
   }
 }
 
-function bytesOf(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new SinewError("policy-file", `${path} cannot be read by the run`, { cause: error });
-  }
+/** Reads and proves a file in a thread of its own: this one has stops to take. */
+function readElsewhere(path: string): Promise<PlainPolicy> {
+  const worker = new Worker(new URL("./policy-reader.js", import.meta.url), { workerData: path });
+  const timer = AbortSignal.timeout(readMs);
+  return new Promise<PlainPolicy>((resolve, reject) => {
+    const fail = (why: string, code: ErrorCode = "policy-file"): void => {
+      reject(new SinewError(code, why));
+    };
+    timer.addEventListener("abort", () => fail(`${path} was not read in ${readMs / 1000} s`));
+    worker.once("error", (error) => fail(messageOf(error)));
+    worker.once("exit", () => fail(`${path} was not read`));
+    worker.once("message", (read: PolicyRead) => {
+      if ("plain" in read) resolve(read.plain);
+      else fail(read.message, read.code);
+    });
+  }).finally(() => void worker.terminate());
 }
 
 /** Enough of an id to tell it from others. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { messageOf } from "../core/errors.ts";
 
 /**
@@ -31,6 +32,8 @@ const slackNs = 1;
 export async function askRealTime(choice: RealTimeChoice): Promise<RealTime> {
   if (choice === "off") return refused("realTime is off");
   if (process.platform !== "linux") return refused(`not on ${process.platform}`);
+  // Nothing else could run while a cycle does.
+  if (availableParallelism() < 2) return refused("this program has one processor");
   try {
     const { default: koffi } = await import("koffi");
     const libc = koffi.load(null);
@@ -41,6 +44,8 @@ export async function askRealTime(choice: RealTimeChoice): Promise<RealTime> {
     if (schedule(0, schedFifo | resetOnFork, { sched_priority: priority }) === 0) {
       return { granted: true, line: `SCHED_FIFO ${priority}` };
     }
+    const { EPERM } = koffi.os.errno;
+    if (koffi.errno() !== EPERM) return refused(`the kernel refuses it, error ${koffi.errno()}`);
     return refused(`not permitted: allow it with "ulimit -r ${priority}", see docs/robot.md`);
   } catch (thrown) {
     const missing = (thrown as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND";

@@ -93,8 +93,11 @@ async function compare(
     record.decode(bytes, 0, logged);
     inputs.begin();
     turns.take(logged.seq);
-    approach.skip(gaps.before(logged, step));
+    const missing = gaps.before(logged, step);
+    approach.skip(missing);
+    policy.skip(missing);
     await tick(cycle, logged.seq, (logged.reasons & Reason.lateCycle) !== 0);
+    await policy.askShadow(step);
     record.encode(step, again, 0);
     const same = sameBytes(again, bytes);
     if (!same) {

@@ -18,7 +18,7 @@ import { armWithinUs } from "./loop.ts";
 import { Members } from "./members.ts";
 import type { RealTime } from "./real-time.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } from "./robot.ts";
-import { Setpoints, specOfDevice } from "./setpoints.ts";
+import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
 
@@ -371,7 +371,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     thread.start(log);
     status.setState(State.running);
     const first = { id: policy.id, path: options.policy.path };
-    const members = new Members(first, specOfDevice(spec, setpoints), status, thread);
+    const members = new Members(first, policy.contract, status, thread);
     return new Run({ members, spec, limits, realTime }, status, link, log, thread);
   } catch (error) {
     await thread.kill();

@@ -16,6 +16,8 @@ export class Shadow {
   readonly #guard: Guard;
   readonly #step: Step;
   readonly #ranges: Float64Array;
+  /** It does not know yet what was permitted last. */
+  #fresh = true;
 
   constructor(spec: Spec, limits: Limits) {
     this.#guard = new Guard(spec, limits);
@@ -25,6 +27,7 @@ export class Shadow {
 
   /** Forgets what it has counted. */
   begin(): void {
+    this.#fresh = true;
     Object.assign(this.counts, { cycles: 0, limited: 0, refused: 0 });
     Object.assign(this.counts, { distanceSum: 0, distanceMax: 0 });
   }
@@ -32,10 +35,11 @@ export class Shadow {
   /** Looks at a cycle that is over, in which the second policy answered `answer`. */
   look(step: Step, answer: Float32Array): void {
     // On the way home nobody does what a policy asks for.
-    const armed = step.mode === Mode.armed;
-    if (armed) this.#judge(step, answer);
+    const known = step.mode === Mode.armed && !this.#fresh;
+    this.#fresh = false;
+    if (known) this.#judge(step, answer);
     // The next answer, too, would follow what was permitted.
-    if (armed) this.#guard.recall(step.action);
+    if (known) this.#guard.recall(step.action);
     else this.#guard.reset(step.action);
   }
 

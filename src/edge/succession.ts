@@ -33,17 +33,27 @@ export class Succession {
     const lineup = this.#lineup;
     // Whoever offers one takes what is in the shadow away, so this comes before a swap.
     if ((requests & Request.shadow) !== 0) {
-      const member = this.#offered();
+      const member = this.#takeOffer();
       if (member !== null && lineup.shadow(member)) this.#tell("shadow", nowUs, seq);
+      else this.#show();
     }
-    if ((requests & Request.swap) !== 0 && lineup.swap()) this.#tell("swap", nowUs, seq);
-    if ((requests & Request.back) !== 0 && lineup.back()) this.#tell("back", nowUs, seq);
+    if ((requests & Request.swap) !== 0) {
+      if (lineup.swap()) this.#tell("swap", nowUs, seq);
+      else this.#show();
+    }
+    if ((requests & Request.back) === 0) return;
+    if (lineup.back()) this.#tell("back", nowUs, seq);
+    else this.#show();
   }
 
   /** Looks at a cycle that is over. */
-  look(step: Step, nowUs: number): void {
+  look(step: Step, nowUs: number): void | Promise<void> {
+    if (this.#lineup.secondAs !== Second.none) return this.#lookAtBoth(step, nowUs);
+  }
+
+  async #lookAtBoth(step: Step, nowUs: number): Promise<void> {
     const lineup = this.#lineup;
-    if (lineup.secondAs === Second.none) return;
+    await lineup.askShadow(step);
     this.#shadow.look(step, lineup.answer);
     this.#status.showShadow(this.#shadow.counts);
     const judgement = lineup.judge(step);
@@ -51,6 +61,15 @@ export class Succession {
     if (judgement === "back") lineup.back();
     else lineup.keep();
     this.#tell(judgement === "back" ? "rollback" : "keep", nowUs, step.seq);
+  }
+
+  /** What cannot be taken over is none; who offered it is told that nothing changed. */
+  #takeOffer(): Member | null {
+    try {
+      return this.#offered();
+    } catch {
+      return null;
+    }
   }
 
   #tell(what: PolicyEvent["what"], timeUs: number, seq: number): void {

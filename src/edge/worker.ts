@@ -13,6 +13,7 @@ import { type Door, openDevice, silenceAdviceOf } from "../link/link.ts";
 import type { LogEvent } from "../log/event.ts";
 import { RingProducer } from "../log/ring.ts";
 import { openDriver, type PlainPolicy, policyOfPlain } from "../policy/driver.ts";
+import { readyPerceptron } from "../policy/perceptron.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
 import { Supervisor } from "../safety/supervisor.ts";
@@ -77,6 +78,8 @@ async function work(given: LoopWork): Promise<void> {
     port.once("message", resolve);
   });
   const driver = await openDriver(policy);
+  // A policy that is handed over later is not to wait for it.
+  readyPerceptron();
   const clock = monotonicClock();
   const { spec } = driver.policy;
   const realTime = await realTimeFor(given);

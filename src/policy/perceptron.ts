@@ -30,6 +30,11 @@ function instance(): Exports {
   return new WebAssembly.Instance(module).exports as unknown as Exports;
 }
 
+/** Compiles the module, which takes milliseconds once in a thread. */
+export function readyPerceptron(): void {
+  instance();
+}
+
 /** A network as the module's memory is to hold it: made in one thread, taken over in another. */
 export interface PerceptronImage {
   readonly normaliser: Normaliser;

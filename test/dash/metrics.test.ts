@@ -76,10 +76,7 @@ test("metrics: Prometheus reads how the run stands, in base units", async (t) =>
   assert.equal(value("sinew_mode", '{mode="armed"}'), 0);
   assert.equal(value("sinew_device_mode", '{mode="disarmed"}'), 1);
   assert.equal(value("sinew_reason", '{reason="range"}'), 0);
-  assert.equal(
-    value("sinew_run_info", '{robot="bench",policy_id="x",policy_path="x.onnx"}'),
-    1,
-  );
+  assert.equal(value("sinew_run_info", '{robot="bench",policy_id="x",policy_path="x.onnx"}'), 1);
   assert.ok(value("sinew_loop_lateness_seconds", "_count")! > 20);
 });
 

@@ -2,8 +2,17 @@ import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { checkLink, checkMachine, checkPolicy, type Finding } from "../../src/edge/checkup.ts";
+import {
+  checkLink,
+  checkMachine,
+  checkPolicy,
+  deviceAs,
+  type Finding,
+  onTime,
+} from "../../src/edge/checkup.ts";
+import type { Percentiles } from "../../src/edge/histogram.ts";
 import { parseRobot } from "../../src/edge/robot.ts";
+import type { RunReport } from "../../src/edge/run.ts";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { randomPolicy, unevenSpec } from "../policy/random-policy.ts";
@@ -33,7 +42,7 @@ test("doctor: a machine that slows down, swaps and has a slow clock is told so",
     "sys/devices/system/cpu/cpufreq/policy0": "",
     "proc/swaps": "Filename Type Size Used Priority\n/swapfile file 1 0 -2\n",
   });
-  const findings = await checkMachine(10_000, root);
+  const findings = await checkMachine(10_000, "auto", root);
   for (const [name, line] of [
     ["clock", /^hpet, read in \d+ ns; a slow source/],
     ["governor", /^powersave; sudo cpupower/],
@@ -52,13 +61,40 @@ test("doctor: a machine in order has nothing to do, nor one that tells nothing",
     "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "performance\n",
     "proc/swaps": "Filename Type Size Used Priority\n",
   });
-  const findings = await checkMachine(100_000, root);
+  const findings = await checkMachine(100_000, "off", root);
   for (const name of ["clock", "governor", "swap"]) {
     assert.equal(named(findings, name)!.state, "good", named(findings, name)!.line);
   }
-  const silent = await checkMachine(100_000, machine({}));
+  const silent = await checkMachine(100_000, "auto", machine({}));
   assert.equal(named(silent, "governor"), undefined);
-  assert.equal(named(silent, "swap")!.state, "good");
+  assert.equal(named(silent, "swap"), undefined);
+  assert.equal(named(findings, "real time")!.state, "good", "it was not asked for");
+});
+
+test("doctor: a schedule is good, poor or bad, and not judged by a few cycles", () => {
+  const lateness = (p99: number): Percentiles => ({ count: 9, p50: 1, p99, p999: p99, max: p99 });
+  const state = (p99: number, due: number, missed: number): string =>
+    onTime({ lateness: lateness(p99), due, missed }, 1000).state;
+  assert.deepEqual([state(99, 1000, 5), state(101, 1000, 5)], ["good", "poor"]);
+  assert.deepEqual([state(99, 1000, 6), state(99, 19, 0)], ["bad", "poor"]);
+});
+
+test("doctor: a device that tells nothing, or would not be armed, is bad", () => {
+  const age = { count: 50, p50: 900, p99: 2000, p999: 2000, max: 2000 };
+  const report = (changed: object) =>
+    ({ times: { age }, deviceAtRest: true, linkLost: false, ...changed }) as unknown as RunReport;
+  const good = deviceAs(report({}), "disarmed", []);
+  assert.deepEqual(good, {
+    ...{ name: "device", state: "good" },
+    line: "it shook hands and is disarmed; observations are 900 us old, at most 2000 us",
+  });
+  const silent = report({ times: { age: { ...age, count: 0 } } });
+  assert.match(deviceAs(silent, "disarmed", []).line, /it told no observation/);
+  for (const bad of [silent, report({ deviceAtRest: false }), report({ linkLost: true })]) {
+    assert.equal(deviceAs(bad, "disarmed", []).state, "bad");
+  }
+  const far = deviceAs(report({}), "disarmed", ["beyondLimits"]);
+  assert.deepEqual([far.state, /would not be armed: beyondLimits/.test(far.line)], ["bad", true]);
 });
 
 test("doctor: a policy is proved and timed; a damaged one is bad", async () => {

@@ -33,10 +33,12 @@ class Constant {
 
 const observation = new Float32Array(3);
 
+/** What it asks for in a cycle, at whose end the one in the shadow is asked. */
 async function answerOf(lineup: Lineup): Promise<number> {
-  const action = new Float32Array(1);
-  await lineup.act(observation, action);
-  return action[0];
+  const step = makeStep(pendulumSpec);
+  await lineup.act(observation, step.proposed);
+  await lineup.askShadow(step);
+  return step.proposed[0];
 }
 
 async function answersOf(lineup: Lineup, count: number): Promise<number[]> {
@@ -78,7 +80,7 @@ test("lineup: one in the shadow changes nothing, and learns what was asked for",
 test("lineup: the one that drives alone fails as it would without a lineup", async () => {
   const { lineup, old, member } = two();
   old.answer = new Error("broken");
-  await assert.rejects(answerOf(lineup), /broken/);
+  await assert.rejects(async () => answerOf(lineup), /broken/);
   lineup.shadow(member);
   await assert.rejects(answerOf(lineup), /broken/);
   old.answer = Number.NaN;
@@ -127,9 +129,40 @@ test("lineup: an answer that is no number is replaced in its cycle, and goes bac
   }
 });
 
+test("lineup: who answers no number once is not blended with on the way back", async () => {
+  const { lineup, fresh, member } = two({ watchCycles: 100 });
+  lineup.shadow(member);
+  lineup.swap();
+  await answersOf(lineup, 5);
+  fresh.answer = Number.NaN;
+  assert.equal(await answerOf(lineup), 1);
+  assert.equal(lineup.judge(stepWith(Verdict.pass)), "back");
+  lineup.back();
+  fresh.answer = -1;
+  assert.deepEqual(await answersOf(lineup, 3), [1, 1, 1]);
+});
+
+test("lineup: the watch outlasts the blend, during which no other is taken", async () => {
+  const { lineup, member } = two({ watchCycles: 1 });
+  lineup.shadow(member);
+  lineup.swap();
+  const seen: (string | null)[] = [];
+  for (let cycle = 0; cycle < 4; cycle++) {
+    await answerOf(lineup);
+    seen.push(lineup.judge(stepWith(Verdict.pass)));
+  }
+  assert.deepEqual(seen, [null, null, null, "keep"]);
+  lineup.keep();
+  lineup.back();
+  await answerOf(lineup);
+  assert.equal(lineup.shadow({ index: 2, policy: new Constant("third", 0) }), false);
+  lineup.skip(3);
+  assert.ok(lineup.shadow({ index: 2, policy: new Constant("third", 0) }));
+});
+
 test("lineup: what the gate refuses, or bounds too often, goes back; else it is kept", () => {
   const judgements = (verdicts: readonly Verdict[], mode?: Mode): (string | null)[] => {
-    const { lineup, member } = two({ watchCycles: 4, limitedMax: 0.5 });
+    const { lineup, member } = two({ blendCycles: 0, watchCycles: 4, limitedMax: 0.5 });
     lineup.shadow(member);
     assert.equal(lineup.judge(stepWith(Verdict.refused)), null, "nobody stands by");
     lineup.swap();

@@ -44,6 +44,8 @@ export interface Recorded {
   readonly between?: (policy: Policy) => Cycle["policy"];
   /** Called before each cycle, with its number. */
   readonly before?: (seq: number, log: Log) => void;
+  /** Called after each cycle. */
+  readonly after?: (step: Step) => Promise<void>;
   readonly swap?: SwapChoice;
 }
 
@@ -74,7 +76,7 @@ export async function recordRun(
   recorded: Recorded = {},
 ): Promise<ClosedLog> {
   const { start, spec = pendulumSpec, onMiss, choices, runner } = recorded;
-  const { between = (policy) => policy, before = () => {} } = recorded;
+  const { between = (policy) => policy, before = () => {}, after } = recorded;
   const driver = await openDriver(bytes, runner);
   const [{ name: driven }] = spec.action;
   const limits = limitsOf(spec, choices ?? { action: { [driven]: { high: 1, rateMax: 12 } } });
@@ -118,6 +120,7 @@ export async function recordRun(
     before(seq, log);
     // A gap for a late cycle is another thing than one for a step that was lost.
     await tick(cycle, seq, rng.below(15) === 0 && !lost);
+    await after?.(cycle.step);
   }
   await driver.close();
   return log.close();

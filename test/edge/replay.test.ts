@@ -232,7 +232,9 @@ test("replay: which policy followed which is done again, with all of their files
     const ids = { drives: driver.policy.id, beside: second?.policy.id ?? null };
     log.append({ timeUs: seq, kind: "policy", what, fromSeq: seq, ...ids });
   };
-  const { path } = await recordRun("swapped", first, 1000, () => {}, { between, before, swap });
+  const after = (step: Step): Promise<void> => lineup.askShadow(step);
+  const recorded = { between, before, after, swap };
+  const { path } = await recordRun("swapped", first, 1000, () => {}, recorded);
   const { equal, steps } = await replayLog(readLog(path), first, [next]);
   assert.deepEqual({ equal, steps }, { equal: true, steps: 1000 });
   await assert.rejects(replayLog(readLog(path), first), {

@@ -143,7 +143,7 @@ test("run: who stands beyond its limits is named where arming is refused", async
   const log = { path: "x.mcap" } as Log;
   const run = new Run(
     {
-      members: new Members({ id: "x", path: "x.onnx" }, pendulumSpec, status, {
+      members: new Members({ id: "x", path: "x.onnx" }, randomPolicy(1).contract, status, {
         offer: () => {},
       }),
       spec: pendulumSpec,
@@ -226,7 +226,11 @@ test("run: a policy is looked at, swapped in, kept, and gone back from, on a boa
     "contract-mismatch",
     /for what is driven: period/,
   );
-  await refuses(members.shadow(join(folder, "none.onnx")), "policy-file", /cannot be read/);
+  await refuses(
+    members.shadow(join(folder, "none.onnx")),
+    "policy-file",
+    /no file that the run can read/,
+  );
   await refuses(members.swap(), "command", /no policy is in the shadow/);
   await refuses(members.back(), "command", /no policy drove before/);
   await run.reset();

@@ -38,6 +38,8 @@ test("shadow: how far it is, and what the gate would have said from what was per
 
 test("shadow: a stale cycle is refused for it as for the one that drives", () => {
   const shadow = new Shadow(pendulumSpec, limits);
+  // The first one tells what was permitted last.
+  shadow.look(stepWith(0), Float32Array.of(0));
   shadow.look({ ...stepWith(0), ageUs: 1e6 }, Float32Array.of(0));
   assert.equal(shadow.counts.refused, 1);
 });

@@ -10,6 +10,7 @@ import { StepRecord } from "../../src/log/record.ts";
 import { countsOfRing, makeRing, RingConsumer, RingProducer } from "../../src/log/ring.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { randomPolicy } from "../policy/random-policy.ts";
 import { LoopStage } from "./loop-stage.ts";
 
 const slots = 256;
@@ -54,7 +55,7 @@ export class StagedRun {
     stage.status.setState(State.running);
     this.run = new Run(
       {
-        members: new Members({ id: "x", path: "x.onnx" }, pendulumSpec, stage.status, {
+        members: new Members({ id: "x", path: "x.onnx" }, randomPolicy(1).contract, stage.status, {
           offer: () => {},
         }),
         spec: pendulumSpec,

@@ -43,7 +43,11 @@ function staged(first: Policy, choice: Partial<SwapChoice> = {}): Stage {
   };
   const other = { policy: lineup, succession: later, events: kept };
   const stage = new LoopStage(pendulumSpec, undefined, choices, [], other);
-  succession = new Succession(lineup, shadow, stage.status, kept, () => offers.shift() ?? null);
+  succession = new Succession(lineup, shadow, stage.status, kept, () => {
+    const member = offers.shift();
+    // As what cannot be built throws.
+    return member === undefined ? null : { index: member.index, policy: member.policy };
+  });
   const isPolicy = (event: LogEvent): event is PolicyEvent => event.kind === "policy";
   return {
     ...{ stage, status: stage.status },
@@ -74,7 +78,7 @@ test("succession: a shadow, a swap, the watch and what is kept, each at a bounda
     16: () => assert.deepEqual([status.driver, status.canGoBack], [1, true]),
     40: () => assert.equal(status.secondAs, Second.none),
   });
-  assert.deepEqual(counted, [9, 0, 0.25]);
+  assert.deepEqual(counted, [8, 0, 0.25]);
   assert.deepEqual(told(), ["shadow 6 steady", "swap 16 next", "keep 24 next"]);
   const proposed = stage.steps.slice(14, 22).map((step) => step.proposed[0]);
   assert.deepEqual(proposed, [0.5, 0.5, 0.25, 0, -0.25, -0.5, -0.5, -0.5]);
@@ -132,4 +136,30 @@ test("succession: who is asked to go back does, from the shadow of a stop too", 
   });
   assert.deepEqual(told(), ["shadow 6 steady", "swap 6 next", "back 21 steady"]);
   assert.equal(stage.steps[13].proposed[0], -0.5);
+});
+
+test("succession: what cannot be taken over changes nothing; a stop comes first", async () => {
+  const { stage, status, offer, told } = staged(steady);
+  const changes: number[] = [];
+  await stage.run(30, {
+    2: stage.ask(Request.arm),
+    5: () => {
+      offer({
+        index: 1,
+        get policy(): Policy {
+          throw new Error("no memory");
+        },
+      });
+      changes.push(status.lineupChanges);
+      status.ask(Request.shadow);
+    },
+    6: () => changes.push(status.lineupChanges),
+    10: () => {
+      offer({ index: 1, policy: policyOf("next", () => -0.5) });
+      status.ask(Request.shadow | Request.stop);
+    },
+  });
+  assert.equal(changes[1], changes[0] + 1, "who asked is answered");
+  assert.deepEqual(told(), ["shadow 11 steady"]);
+  assert.equal(stage.modeAt(11), Mode.stopped);
 });
