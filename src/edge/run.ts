@@ -186,11 +186,22 @@ export class Run {
 
   async #arm(): Promise<void> {
     const refused = this.status.count(Count.refusedRequests);
+    const { transitionCount } = this.status;
+    // Also where it was stopped again before anybody looked.
+    const drove = (): boolean => {
+      const fresh = this.status.transitionCount - transitionCount;
+      return (
+        fresh > 0 &&
+        this.status
+          .transitions()
+          .slice(-fresh)
+          .some(({ to }) => isDriving(to))
+      );
+    };
     this.status.ask(Request.arm);
-    const settled = (): boolean =>
-      isDriving(this.status.mode) || this.status.count(Count.refusedRequests) > refused;
+    const settled = (): boolean => drove() || this.status.count(Count.refusedRequests) > refused;
     const answered = await this.#until(settled, armWithinUs(this.spec.periodUs) / 1000 + spareMs);
-    if (isDriving(this.status.mode)) return;
+    if (drove()) return;
     // A loop that said nothing may still do it.
     if (!answered) this.status.ask(Request.stop);
     const { why } = this.status;

@@ -184,6 +184,11 @@ export class Status {
     return this.#histograms[which];
   }
 
+  /** How many transitions there were. */
+  get transitionCount(): number {
+    return Atomics.load(this.#words, transitionCount);
+  }
+
   /** The newest transitions, at most 64, oldest first. */
   transitions(): Transition[] {
     const count = Atomics.load(this.#words, transitionCount);

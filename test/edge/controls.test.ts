@@ -3,7 +3,7 @@ import { type TestContext, test } from "node:test";
 import { Mode } from "../../src/core/step.ts";
 import { commandNamed } from "../../src/edge/commands.ts";
 import { Controls } from "../../src/edge/controls.ts";
-import { Count } from "../../src/edge/status.ts";
+import { Count, Request } from "../../src/edge/status.ts";
 import { DeviceMode } from "../../src/wire/messages.ts";
 import { until } from "./board-run.ts";
 import { refused, wordsOf } from "./run-words.ts";
@@ -46,6 +46,19 @@ test("controls: each command and its answer is kept, and what it did between the
   assert.ok(told.includes("status by ctl"));
   const kept = report.commands.map((each) => "command" in each && each.command);
   assert.deepEqual([kept.includes("status"), kept.length], [false, 12]);
+});
+
+test("controls: an arm that was stopped before anybody looked was one", async (t) => {
+  const { controls, run, stage } = staged(t);
+  const { also } = stage;
+  let stops = 0;
+  stage.also = (step) => {
+    also(step);
+    if (step.mode === Mode.armed && stops++ === 0) stage.status.ask(Request.stop);
+  };
+  assert.equal(await controls.order(arm, "one"), "armed");
+  await until("the stop", () => run.status.mode === Mode.stopped);
+  assert.equal(stops, 1);
 });
 
 test("controls: a stop waits behind nobody, and ends the arm that is waited for", async (t) => {
