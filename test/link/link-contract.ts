@@ -14,8 +14,11 @@ const bad: Faults = {
 /** `port` as it is, then behind a line with every fault, must keep the contract. */
 export async function keepsTheContract(port: Port, seed: number): Promise<void> {
   const sound = new Host(port);
+  await sound.ready();
+  // Who joins a device that speaks already may hear the end of a frame first.
+  const { framesBad } = sound.session.counts;
   await keeps(sound);
-  assert.equal(sound.session.counts.framesBad, 0, "no byte was lost or stolen");
+  assert.equal(sound.session.counts.framesBad, framesBad, "no byte was lost or stolen");
   const faulty = new Host(new FaultyPort(port, clock, { seed, toDevice: bad, fromDevice: bad }));
   try {
     await keeps(faulty);
