@@ -203,11 +203,12 @@ test("events: they are synced though no step comes, and a full disk ends them in
   assert.equal(disk.syncs.length, 1);
   disk.syncs.splice(0)[0](null);
   assert.equal(writer.dueUs, Number.POSITIVE_INFINITY);
-  disk.capacity = disk.bytes.length;
+  // Room for some more of them.
+  disk.capacity = disk.bytes.length + 4096;
   for (let time = 0; time < 20; time++) writer.appendEvents(events);
   assert.match(String(writer.failure), /ENOSPC/);
   const { length } = new LogFile("x.mcap.open", disk.bytes).events();
-  assert.ok(length > 3 && length % 3 === 0);
+  assert.ok(length > 3 && length % 3 === 0, `${length}`);
 });
 
 test("events: two threads tell of them through the writer's thread", async () => {
