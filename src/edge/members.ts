@@ -9,7 +9,7 @@ import type { ControlThread } from "./control-thread.ts";
 import { Second } from "./lineup.ts";
 import type { PolicyRead } from "./policy-reader.ts";
 import { shadowLine } from "./shadow-counts.ts";
-import { Request, State, type Status } from "./status.ts";
+import { Count, Request, State, type Status } from "./status.ts";
 
 /** A policy that a run was given. */
 export interface MemberFile {
@@ -74,9 +74,12 @@ export class Members {
     }
     const index = this.#files.push({ id: plain.id, path }) - 1;
     this.#thread.offer({ index, plain });
-    await this.#ask(Request.shadow);
+    try {
+      await this.#ask(Request.shadow);
+    } finally {
+      if (this.#status.second !== index) this.#files.pop();
+    }
     if (this.#status.second !== index) {
-      this.#files.pop();
       throw new SinewError("command", "it was not taken: is a swap or a way back under way?");
     }
     return `${nameOf(this.#files[index])} is asked beside ${nameOf(this.driver)}`;
@@ -107,10 +110,10 @@ export class Members {
   /** Returns once the loop has looked at it. Throws `SinewError("command")` where it does not. */
   async #ask(request: number): Promise<void> {
     const status = this.#status;
-    const { lineupChanges } = status;
+    const looks = status.count(Count.policyRequests);
     status.ask(request);
     for (let waitedMs = 0; waitedMs < waitMs; waitedMs += lookMs) {
-      if (status.lineupChanges !== lineupChanges) return;
+      if (status.count(Count.policyRequests) !== looks) return;
       if (status.state === State.ended) break;
       await delay(lookMs);
     }

@@ -21,7 +21,8 @@ export interface Pulse {
   readonly missed: number;
 }
 
-async function beat({ periodUs, seconds, realTime }: PulseWork): Promise<Pulse> {
+/** Keeps the schedule in the calling thread, which it blocks. */
+export async function beat({ periodUs, seconds, realTime }: PulseWork): Promise<Pulse> {
   const granted = await askRealTime(realTime);
   const clock = monotonicClock();
   const lateness = new Histogram(new ArrayBuffer(histogramBytes));

@@ -63,6 +63,8 @@ export const Count = {
   limitedRate: 10,
   limitedAcceleration: 11,
   limitedBarrier: 12,
+  /** Looks at what was asked about policies, whatever came of it. */
+  policyRequests: 13,
 } as const;
 export type Count = (typeof Count)[keyof typeof Count];
 
@@ -80,7 +82,6 @@ const driver = 9;
 const second = 10;
 const secondAs = 11;
 const canGoBack = 12;
-const lineupChanges = 13;
 const countsAt = 14;
 // An even number of words, for doubles follow; room for every counter.
 const headerWords: number = countsAt + 2 * Object.keys(Count).length;
@@ -242,11 +243,6 @@ export class Status {
     return Atomics.load(this.#words, secondAs) as Second;
   }
 
-  /** Counts what was said of the policies. */
-  get lineupChanges(): number {
-    return Atomics.load(this.#words, lineupChanges);
-  }
-
   /** Takes back what was asked of the loop, where it has not seen it yet. */
   withdraw(request: number): void {
     Atomics.and(this.#words, requests, ~request);
@@ -328,7 +324,6 @@ export class Status {
     Atomics.store(this.#words, second, beside);
     Atomics.store(this.#words, secondAs, as);
     Atomics.store(this.#words, driver, drives);
-    Atomics.add(this.#words, lineupChanges, 1);
   }
 
   showShadow({ cycles, limited, refused, distanceSum, distanceMax }: ShadowCounts): void {

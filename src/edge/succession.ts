@@ -2,7 +2,7 @@ import type { Step } from "../core/step.ts";
 import type { LogEvent, PolicyEvent } from "../log/event.ts";
 import { type Lineup, type Member, Second } from "./lineup.ts";
 import type { Shadow } from "./shadow.ts";
-import { Request, type Status } from "./status.ts";
+import { Count, Request, type Status } from "./status.ts";
 
 /** Which policy follows which in a running loop: what is asked of it, done between two cycles. */
 export class Succession {
@@ -35,15 +35,11 @@ export class Succession {
     if ((requests & Request.shadow) !== 0) {
       const member = this.#takeOffer();
       if (member !== null && lineup.shadow(member)) this.#tell("shadow", nowUs, seq);
-      else this.#show();
     }
-    if ((requests & Request.swap) !== 0) {
-      if (lineup.swap()) this.#tell("swap", nowUs, seq);
-      else this.#show();
-    }
-    if ((requests & Request.back) === 0) return;
-    if (lineup.back()) this.#tell("back", nowUs, seq);
-    else this.#show();
+    if ((requests & Request.swap) !== 0 && lineup.swap()) this.#tell("swap", nowUs, seq);
+    if ((requests & Request.back) !== 0 && lineup.back()) this.#tell("back", nowUs, seq);
+    // Behind all of it: who reads this reads what came of it.
+    this.#status.add(Count.policyRequests, 1);
   }
 
   /** Looks at a cycle that is over. */

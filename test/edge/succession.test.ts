@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Mode } from "../../src/core/step.ts";
 import { Lineup, type Member, Second, type SwapChoice } from "../../src/edge/lineup.ts";
 import { Shadow } from "../../src/edge/shadow.ts";
-import { Request, type Status } from "../../src/edge/status.ts";
+import { Count, Request, type Status } from "../../src/edge/status.ts";
 import { Succession } from "../../src/edge/succession.ts";
 import type { LogEvent, PolicyEvent } from "../../src/log/event.ts";
 import type { Policy } from "../../src/policy/policy.ts";
@@ -150,10 +150,10 @@ test("succession: what cannot be taken over changes nothing; a stop comes first"
           throw new Error("no memory");
         },
       });
-      changes.push(status.lineupChanges);
+      changes.push(status.count(Count.policyRequests));
       status.ask(Request.shadow);
     },
-    6: () => changes.push(status.lineupChanges),
+    6: () => changes.push(status.count(Count.policyRequests)),
     10: () => {
       offer({ index: 1, policy: policyOf("next", () => -0.5) });
       status.ask(Request.shadow | Request.stop);

@@ -3,9 +3,7 @@
 // Prints the `Turns` of it. With "auto" it ends in an error where SCHED_FIFO is not granted.
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { monotonicClock } from "../../../src/core/clock.ts";
-import { Histogram, histogramBytes } from "../../../src/edge/histogram.ts";
-import { askRealTime, type RealTimeChoice } from "../../../src/edge/real-time.ts";
+import { beat } from "../../../src/edge/pulse.ts";
 import { parseRobot } from "../../../src/edge/robot.ts";
 import { startRun } from "../../../src/edge/run.ts";
 
@@ -53,23 +51,11 @@ async function run(): Promise<Turns> {
 }
 
 async function empty(): Promise<Turns> {
-  const { granted, line } = await askRealTime(realTime as RealTimeChoice);
-  if (realTime !== "off" && !granted) throw new Error(line);
-  const clock = monotonicClock();
-  const lateness = new Histogram(new ArrayBuffer(histogramBytes));
-  const endUs = clock.now() + seconds * 1e6;
-  let skipped = 0;
-  let cycles = 0;
-  for (let dueUs = clock.now() + periodUs; dueUs < endUs; dueUs += periodUs) {
-    clock.until(dueUs);
-    const behind = Math.floor((clock.now() - dueUs) / periodUs);
-    skipped += behind;
-    dueUs += behind * periodUs;
-    lateness.add(clock.now() - dueUs);
-    cycles++;
-  }
-  const { p50, p99, p999 } = lateness.percentiles();
-  const missed = (100 * skipped) / (cycles + skipped);
+  const choice = realTime === "off" ? "off" : "required";
+  const pulse = await beat({ periodUs, seconds, realTime: choice });
+  if (choice !== "off" && !pulse.realTime.granted) throw new Error(pulse.realTime.line);
+  const { p50, p99, p999 } = pulse.lateness;
+  const missed = (100 * pulse.missed) / pulse.due;
   return { missed, late: 0, p50Us: p50, p99Us: p99, p999Us: p999 };
 }
 
