@@ -29,6 +29,8 @@ export class LoopStage {
   readonly far: DeskDevice;
   readonly steps: Step[] = [];
   readonly events: LogEvent[] = [];
+  /** How often it has slept for a while. */
+  naps = 0;
   /** What the host sends is lost on the way. */
   cut: boolean = false;
   /** What is to happen between two cycles, in order. */
@@ -65,6 +67,7 @@ export class LoopStage {
         return this.cut || near.write(bytes, length);
       },
       wait: (timeoutUs: number): void => {
+        this.naps++;
         this.nowUs += timeoutUs;
       },
       close: (): void => near.close(),

@@ -233,3 +233,20 @@ test("loop: a stop wins over an arm that was asked for with it", async () => {
   assert.equal(stage.status.count(Count.refusedRequests), 1, "who waits for the arm learns it");
   assert.equal(stage.far.mode, DeviceMode.stopped);
 });
+
+test("loop: one that cannot keep its period rests at times, for others to run", async () => {
+  const stage = new LoopStage();
+  stage.act = (_, action) => {
+    stage.nowUs += 1.5 * periodUs;
+    action.fill(0);
+  };
+  let before = 0;
+  await stage.run(200, {
+    1: () => {
+      before = stage.naps;
+    },
+  });
+  // 100 cycles or so ran, every other one was skipped.
+  const rests = stage.naps - before;
+  assert.ok(rests >= 3 && rests <= 7, `${rests}`);
+});

@@ -46,6 +46,12 @@ test("real time: who may not have it is told how to get it, and sleeps on time",
   if (slackNs !== null) assert.equal(slackNs, 1);
 });
 
+test("real time: who has one processor only does not ask", onLinux, () => {
+  const { realTime, policies } = asked(["taskset", "-c", "0"]);
+  assert.deepEqual(realTime, { granted: false, line: "no, this program has one processor" });
+  assert.equal(policies[0], 0);
+});
+
 test("real time: without the optional package it is told which", onLinux, () => {
   const folder = mkdtempSync(join(tmpdir(), "sinew-real-time-"));
   try {

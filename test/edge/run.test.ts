@@ -231,6 +231,7 @@ test("run: a policy is looked at, swapped in, kept, and gone back from, on a boa
     "policy-file",
     /no file that the run can read/,
   );
+  await refuses(members.shadow(folder), "policy-file", /no file that the run can read/);
   await refuses(members.swap(), "command", /no policy is in the shadow/);
   await refuses(members.back(), "command", /no policy drove before/);
   await run.reset();
