@@ -20,8 +20,9 @@ const refusing: number =
 /**
  * The gate: the only way from a proposed action to a permitted one. Order: age, finite observation,
  * what is seen of the joints, finite action, range, rate, acceleration, barrier. Where not all can
- * be kept, the range is kept first, then the barrier, then the rate. It never throws, allocates
- * nothing, and remembers only the last three permitted actions.
+ * be kept, the range is kept first, then the barrier, then the rate. It never throws, makes no
+ * object (the engine boxes some of the numbers that pass between its calls), and remembers only the
+ * last three permitted actions.
  */
 export class Guard {
   readonly #ageUsMax: number;
