@@ -1,9 +1,10 @@
 /**
- * node dist/tools/test-protections.js [part of a name, or of a test's path]
+ * node dist/tools/test-protections.js [--write] [part of a name, or of a test's path]
  *
  * Deletes each call that test/protections.json lists from a copy of the compiled program, or of the
  * firmware's C, plants each bug that test/silent-bugs.json lists (other systems had them), one at a
- * time, and requires that its test then fails. Ends with a line `N passed, N failed`.
+ * time, and requires that the test of that title then fails. `--write` runs each file whole, and
+ * writes the title of what fails first into the list. Ends with a line `N passed, N failed`.
  */
 import { strict as assert } from "node:assert";
 import { spawn, spawnSync } from "node:child_process";
@@ -21,8 +22,18 @@ interface Protection {
   /** The image that is built without it, for a test that boots one. */
   readonly image?: string;
   readonly test: string;
+  /** The test of that file that goes red; the firmware's, which is a program, has none. */
+  readonly title?: string;
 }
 
+/** Which tests of a file are run, and on which image of the firmware. */
+interface Choice {
+  /** All, unless told. */
+  readonly titles?: readonly string[] | undefined;
+  readonly image?: string | undefined;
+}
+
+const lists = ["test/protections.json", "test/silent-bugs.json"] as const;
 const firmwareTest = "tools/test-firmware.ts";
 
 /** Tests that boards and brokers answer in real time: nothing else may run beside them. */
@@ -35,8 +46,8 @@ function isInRealTime(test: string): boolean {
 const timeoutMs = 120_000;
 
 /** How a test's own lines say that it failed, and how much of the former text may belong to one. */
-const firstFailure = /^(not ok|✖) /m;
-const tailLength = 16;
+const firstFailure = /^not ok \d+ - (.*)\n/m;
+const tailLength = 1000;
 
 /** A copy of dist/ and of the firmware that may be broken. */
 class Copy {
@@ -52,13 +63,18 @@ class Copy {
     writeFileSync(join(this.#folder, "package.json"), '{"type":"module"}\n');
   }
 
-  /** Whether the test at `path` (of the source) passes, on the copy's own `image` if told. */
-  passes(path: string, image?: string): Promise<boolean> {
+  /**
+   * The title of the first test at `path` (of the source) that fails; "" where the file fails
+   * otherwise, undefined where it passes.
+   */
+  async failureOf(path: string, { titles, image }: Choice): Promise<string | undefined> {
     // The firmware's tests build the firmware that they find here; all others look at the project.
     const here = path === firmwareTest || image !== undefined;
     const cwd = here ? this.#folder : process.cwd();
+    const chosen = (titles ?? []).map((title) => `--test-name-pattern=^${escapeForRegExp(title)}$`);
+    const words = ["--test-reporter=tap", ...chosen, this.#compiled(path)];
     // A group of its own: what hangs may be a program that the test has started.
-    const child = spawn(process.execPath, [this.#compiled(path)], {
+    const child = spawn(process.execPath, words, {
       ...{ cwd, detached: true },
       stdio: ["ignore", "pipe", "ignore"],
     });
@@ -69,11 +85,16 @@ class Copy {
     AbortSignal.timeout(timeoutMs).addEventListener("abort", end);
     // One test that fails is enough; what it leaves behind may take long to end by itself.
     let told = "";
+    let failure: string | undefined;
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       told = told.slice(-tailLength) + text;
-      if (firstFailure.test(told)) end();
+      failure ??= firstFailure.exec(told)?.[1];
+      if (failure !== undefined) end();
     });
-    return new Promise((resolve) => child.on("exit", (code) => resolve(code === 0)));
+    const code = await new Promise((resolve) => child.on("exit", resolve));
+    // TAP writes a backslash before what would begin a comment, and before itself.
+    if (failure !== undefined) return failure.replaceAll(/\\([#\\])/g, "$1");
+    return code === 0 ? undefined : "";
   }
 
   /** Replaces the call, runs `body`, and puts the call back. */
@@ -127,14 +148,6 @@ function escapeForRegExp(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
-function readProtections(): Protection[] {
-  const part = process.argv[2] ?? "";
-  const lists = ["test/protections.json", "test/silent-bugs.json"];
-  const all = lists.flatMap(readList);
-  for (const { file, call } of all) onlyMatch(readFileSync(file, "utf8"), call, file);
-  return all.filter(({ name, test }) => name.includes(part) || test.includes(part));
-}
-
 function readList(path: string): Protection[] {
   const text = readFileSync(path, "utf8");
   const list = JSON.parse(text) as Protection[];
@@ -143,10 +156,45 @@ function readList(path: string): Protection[] {
   return list;
 }
 
-/** One test run, and whether it came out as it must. */
+/** One test run in a copy, and what is to be said of it: it came out as it must, or not. */
 interface Job {
   readonly test: string;
-  run(): Promise<boolean>;
+  run(copy: Copy): Promise<{ good: boolean; told: string }>;
+}
+
+/** Each file by itself, on a program with every protection: those tests pass that must go red. */
+function wholeJobs(protections: readonly Protection[]): Job[] {
+  const byTest = new Map<string, Protection[]>();
+  for (const one of protections) byTest.set(one.test, [...(byTest.get(one.test) ?? []), one]);
+  return [...byTest].map(([test, all]) => {
+    const titles = [...new Set(all.flatMap(({ title }) => title ?? []))];
+    // A test of images looks at the firmware that it finds beside it.
+    const image = all.find((one) => one.image !== undefined)?.image;
+    const run: Job["run"] = async (copy) => {
+      const failure = await copy.failureOf(test, { titles, image });
+      const good = failure === undefined;
+      return { good, told: `${test} ${good ? "passes" : `fails (${failure})`} as it is` };
+    };
+    return { test, run };
+  });
+}
+
+function brokenJob(protection: Protection, toTitle: ((title: string) => void) | undefined): Job {
+  const { name, test, image, title } = protection;
+  const titles = toTitle !== undefined || title === undefined ? undefined : [title];
+  const run: Job["run"] = async (lanes) => {
+    // An image that was built without its protection stays so.
+    const copy = image === undefined ? lanes : new Copy();
+    try {
+      const failure = await copy.without(protection, () => copy.failureOf(test, { titles, image }));
+      const good = failure !== undefined;
+      if (good && failure !== "") toTitle?.(failure);
+      return { good, told: `${name}: ${test} ${good ? "goes red" : "stays green"}` };
+    } finally {
+      if (copy !== lanes) copy.remove();
+    }
+  };
+  return { test, run };
 }
 
 /** Works through `jobs` in so many lanes at once; says how many came out as they must. */
@@ -154,8 +202,17 @@ async function work(jobs: readonly Job[], lanes: number): Promise<number> {
   const left = [...jobs];
   let good = 0;
   const lane = async (): Promise<void> => {
-    for (let job = left.shift(); job !== undefined; job = left.shift()) {
-      if (await job.run()) good++;
+    const copy = new Copy();
+    try {
+      for (let job = left.shift(); job !== undefined; job = left.shift()) {
+        const startMs = performance.now();
+        const outcome = await job.run(copy);
+        const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+        console.log(`${outcome.good ? "ok" : "NOT OK"}   ${outcome.told} (${seconds} s)`);
+        if (outcome.good) good++;
+      }
+    } finally {
+      copy.remove();
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
@@ -163,44 +220,30 @@ async function work(jobs: readonly Job[], lanes: number): Promise<number> {
 }
 
 async function main(): Promise<void> {
-  const protections = readProtections();
-  const tests = new Map(protections.map(({ test, image }) => [test, image]));
-  const copies: Copy[] = [];
-  const newCopy = (): Copy => {
-    const copy = new Copy();
-    copies.push(copy);
-    return copy;
-  };
-  const whole = newCopy();
-  try {
-    const wholeRuns = [...tests].map(([test, image]): Job => {
-      const run = async (): Promise<boolean> => {
-        const passes = await whole.passes(test, image);
-        console.log(`${passes ? "ok" : "NOT OK"}   ${test} passes with every protection`);
-        return passes;
-      };
-      return { test, run };
-    });
-    const brokenRuns = protections.map((protection): Job => {
-      const { name, test, image } = protection;
-      const run = async (): Promise<boolean> => {
-        const copy = newCopy();
-        const red = !(await copy.without(protection, () => copy.passes(test, image)));
-        copy.remove();
-        console.log(`${red ? "ok" : "NOT OK"}   ${name}: ${test} goes red`);
-        return red;
-      };
-      return { test, run };
-    });
-    const jobs = [...wholeRuns, ...brokenRuns];
-    const beside = jobs.filter(({ test }) => !isInRealTime(test));
-    const alone = jobs.filter(({ test }) => isInRealTime(test));
-    const good = (await work(beside, Math.min(2, availableParallelism()))) + (await work(alone, 1));
-    console.log(`${good} passed, ${jobs.length - good} failed`);
-    if (good < jobs.length) process.exitCode = 1;
-  } finally {
-    for (const copy of copies) copy.remove();
+  const write = process.argv.includes("--write");
+  const part = process.argv.slice(2).find((word) => word !== "--write") ?? "";
+  const read = new Map(lists.map((path) => [path, readList(path)]));
+  const all = [...read.values()].flat();
+  for (const { file, call } of all) onlyMatch(readFileSync(file, "utf8"), call, file);
+  const chosen = all.filter(({ name, test }) => name.includes(part) || test.includes(part));
+  const titles = new Map<Protection, string>();
+  const broken = chosen.map((one) =>
+    brokenJob(one, write ? (title) => titles.set(one, title) : undefined),
+  );
+  const jobs = [...(write ? [] : wholeJobs(chosen)), ...broken];
+  const beside = jobs.filter(({ test }) => !isInRealTime(test));
+  const alone = jobs.filter(({ test }) => isInRealTime(test));
+  const good = (await work(beside, Math.min(2, availableParallelism()))) + (await work(alone, 1));
+  for (const [path, list] of write ? read : []) {
+    const titled = list.map((one) => ({ ...one, ...titleOf(titles.get(one)) }));
+    writeFileSync(path, `${JSON.stringify(titled, null, 2)}\n`);
   }
+  console.log(`${good} passed, ${jobs.length - good} failed`);
+  if (good < jobs.length) process.exitCode = 1;
+}
+
+function titleOf(title: string | undefined): { title?: string } {
+  return title === undefined ? {} : { title };
 }
 
 await main();

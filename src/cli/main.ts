@@ -1,26 +1,30 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { messageOf, SinewError } from "../core/errors.ts";
-import { bridgeCommand } from "./bridge.ts";
-import { calibrateCommand } from "./calibrate.ts";
-import { checkEnvCommand } from "./check-env.ts";
-import { contractCommand } from "./contract.ts";
-import { ctlCommand } from "./ctl.ts";
-import { demoCommand } from "./demo.ts";
-import { doctorCommand } from "./doctor.ts";
-import { evaluateCommand } from "./evaluate.ts";
-import { exportCommand } from "./export.ts";
-import { failsafeCommand } from "./failsafe.ts";
-import { filmCommand } from "./film.ts";
-import { hilCommand } from "./hil.ts";
-import { importCommand } from "./import.ts";
-import { inspectCommand } from "./inspect.ts";
-import { plotCommand } from "./plot.ts";
-import { replayCommand } from "./replay.ts";
-import { retrainCommand } from "./retrain.ts";
-import { runCommand } from "./run.ts";
-import { sweepCommand } from "./sweep.ts";
-import { trainCommand } from "./train.ts";
+
+/** Each command by its name, in the order of the help: only what is asked for is loaded. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  train: async () => (await import("./train.ts")).trainCommand(),
+  sweep: async () => (await import("./sweep.ts")).sweepCommand(),
+  evaluate: async () => (await import("./evaluate.ts")).evaluateCommand(),
+  plot: async () => (await import("./plot.ts")).plotCommand(),
+  film: async () => (await import("./film.ts")).filmCommand(),
+  "check-env": async () => (await import("./check-env.ts")).checkEnvCommand(),
+  export: async () => (await import("./export.ts")).exportCommand(),
+  import: async () => (await import("./import.ts")).importCommand(),
+  inspect: async () => (await import("./inspect.ts")).inspectCommand(),
+  contract: async () => (await import("./contract.ts")).contractCommand(),
+  calibrate: async () => (await import("./calibrate.ts")).calibrateCommand(),
+  doctor: async () => (await import("./doctor.ts")).doctorCommand(),
+  run: async () => (await import("./run.ts")).runCommand(),
+  ctl: async () => (await import("./ctl.ts")).ctlCommand(),
+  bridge: async () => (await import("./bridge.ts")).bridgeCommand(),
+  replay: async () => (await import("./replay.ts")).replayCommand(),
+  retrain: async () => (await import("./retrain.ts")).retrainCommand(),
+  hil: async () => (await import("./hil.ts")).hilCommand(),
+  failsafe: async () => (await import("./failsafe.ts")).failsafeCommand(),
+  demo: async () => (await import("./demo.ts")).demoCommand(),
+};
 
 const program = new Command("sinew")
   .description("Carries a learned policy from the simulator to the motor.")
@@ -38,29 +42,9 @@ Exit codes:
 A software stop is not an emergency stop: keep a switch that cuts the motors' power within reach.`,
   );
 
-for (const command of [
-  trainCommand(),
-  sweepCommand(),
-  evaluateCommand(),
-  plotCommand(),
-  filmCommand(),
-  checkEnvCommand(),
-  exportCommand(),
-  importCommand(),
-  inspectCommand(),
-  contractCommand(),
-  calibrateCommand(),
-  doctorCommand(),
-  runCommand(),
-  ctlCommand(),
-  bridgeCommand(),
-  replayCommand(),
-  retrainCommand(),
-  hilCommand(),
-  failsafeCommand(),
-  demoCommand(),
-]) {
-  program.addCommand(command);
+const asked = process.argv[2] ?? "";
+for (const name of Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)) {
+  program.addCommand(await commands[name]());
 }
 
 // Commander would exit with 1 on a wrong flag; here 1 means "the answer is no".
