@@ -64,6 +64,7 @@ export function reportRows(report: RunReport): string[][] {
     ...times,
     ["gate", `limited ${report.limited}${limitedBy(report)}, refused ${report.refused}`],
     ["joints", jointsLine(report)],
+    ["hold", report.cannotHold ?? "by a place, no velocity, or a joint's gains"],
     ["log", `${report.steps} steps, dropped ${report.droppedSteps}: ${report.logPath}`],
   ];
   if (report.failedReads > 0) rows.push(["failed reads", String(report.failedReads)]);

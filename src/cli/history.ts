@@ -42,7 +42,7 @@ function lineOf(event: LogEvent): string {
   return `${event.from} -> ${event.to} (${event.happening}${reason})`;
 }
 
-/** Sees each stop that nobody asked for, once. */
+/** Sees each stop, each hold and each end of one that nobody asked for, once. */
 export class StopWatch {
   #seenUs = Number.NEGATIVE_INFINITY;
 
@@ -51,7 +51,15 @@ export class StopWatch {
     const fresh = status.transitions().filter(({ timeUs }) => timeUs > this.#seenUs);
     this.#seenUs = fresh.at(-1)?.timeUs ?? this.#seenUs;
     return fresh
-      .filter(({ to, happening }) => to === Mode.stopped && happening !== Happening.stop)
-      .map((one) => `${lineOf(eventOfTransition(one, status.why))}: reset, then arm`);
+      .filter(({ to, happening }) => isUnasked(to, happening))
+      .map((one) => {
+        const advice = one.to === Mode.stopped ? ": reset, then arm" : "";
+        return lineOf(eventOfTransition(one, status.why)) + advice;
+      });
   }
+}
+
+function isUnasked(to: Mode, happening: Happening): boolean {
+  if (to === Mode.stopped) return happening !== Happening.stop;
+  return happening === Happening.fallBack || happening === Happening.recover;
 }

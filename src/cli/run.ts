@@ -135,7 +135,10 @@ async function driveCommanded(
       signal: abort.signal,
       onLook: (run) => {
         service.look(run, clock.now());
-        if (Number.isNaN(startUs)) startUs = run.status.live().timeUs;
+        if (Number.isNaN(startUs)) {
+          startUs = run.status.live().timeUs;
+          if (run.holds.cannot !== null) terminal.line(run.holds.cannot);
+        }
         for (const line of stops.look(run)) terminal.line(line);
         while (told < run.notices.length) terminal.line(run.notices[told++]);
         terminal.live(`${nameOfMode(run.status.mode).padEnd(8)}  ${liveLine(run, startUs)}`);

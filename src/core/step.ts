@@ -32,6 +32,8 @@ export const Reason = {
   missHeld: 65_536,
   /** Cycles were skipped, and robot.yaml asks for a stop then. */
   missStopped: 131_072,
+  /** Held meanwhile: the policy failed, or its answer was no number. */
+  policyUnfit: 262_144,
 } as const;
 
 /** Reasons that lie in what is seen of a joint. */
@@ -55,7 +57,20 @@ export type Mode = (typeof Mode)[keyof typeof Mode];
 
 /** Actions go to the device in this mode. */
 export function isDriving(mode: Mode): boolean {
-  return mode === Mode.armed || mode === Mode.homing;
+  return mode === Mode.armed || mode === Mode.homing || mode === Mode.holding;
+}
+
+/** The policy drives in this mode, or is asked on beside the hold that stands in for it. */
+export function asksPolicy(mode: Mode): boolean {
+  return mode === Mode.armed || mode === Mode.holding;
+}
+
+/** Every one of `values` is a number; NaN and the infinities are none. */
+export function allFinite(values: Float32Array): boolean {
+  for (let at = 0; at < values.length; at++) {
+    if (!Number.isFinite(values[at]!)) return false;
+  }
+  return true;
 }
 
 /** The word for a mode. */
@@ -80,7 +95,7 @@ export interface Step {
   validUntilUs: number;
   mode: Mode;
   observation: Float32Array;
-  /** What the policy asked for. */
+  /** What the policy asked for, or what was put in its place before the gate. */
   proposed: Float32Array;
   /** What the gate permitted; what the device is told when the verdict is not `refused`. */
   action: Float32Array;

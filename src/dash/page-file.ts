@@ -31,8 +31,8 @@ export const failsafeModules: readonly string[] = [
   ...[...shared, "core/history", "link/device", "wire/messages"],
   ...["commands", "histogram", "lineup", "loop", "run-status", "setpoints"].map(ofEdge),
   ...["shadow-counts", "start", "status", "tick", "transition-event"].map(ofEdge),
-  ...["action-change", "approach", "barrier", "between", "guard", "joint", "limits"].map(ofSafety),
-  ...["seen-limits", "supervisor"].map(ofSafety),
+  ...["action-change", "approach", "barrier", "between", "guard", "hold"].map(ofSafety),
+  ...["hold-gains", "joint", "limits", "recovery", "seen-limits", "supervisor"].map(ofSafety),
   ...[...drawing, "failsafe-bench", "failsafe-fault", "failsafe-page"].map(ofPage),
   ...["failsafe-servo", "mode-table"].map(ofPage),
 ];

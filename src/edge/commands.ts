@@ -62,6 +62,28 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    name: "hold",
+    key: "h",
+    help: "keep the robot where it is, under torque, until it is resumed",
+    takesTime: false,
+    permits: ({ mode }) => inTable(mode, Happening.hold),
+    act: async (run) => {
+      await run.holds.hold();
+      return "holding";
+    },
+  },
+  {
+    name: "resume",
+    key: "g",
+    help: "go on after a hold: let the policy drive again",
+    takesTime: false,
+    permits: ({ mode }) => inTable(mode, Happening.resume),
+    act: async (run) => {
+      await run.holds.resume();
+      return "armed";
+    },
+  },
+  {
     name: "shadow",
     key: "",
     argument: "policy.onnx",

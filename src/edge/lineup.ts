@@ -1,4 +1,4 @@
-import { Mode, type Step, Verdict } from "../core/step.ts";
+import { allFinite, Mode, type Step, Verdict } from "../core/step.ts";
 import type { Policy } from "../policy/policy.ts";
 
 /** How one policy takes over from another. */
@@ -226,11 +226,4 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     this.#as = as;
     this.#blended = 0;
   }
-}
-
-function allFinite(values: Float32Array): boolean {
-  for (let at = 0; at < values.length; at++) {
-    if (!Number.isFinite(values[at]!)) return false;
-  }
-  return true;
 }

@@ -10,6 +10,8 @@ import {
 } from "../core/step.ts";
 import { type RobotDevice, StopReason } from "../link/device.ts";
 import type { LogEvent } from "../log/event.ts";
+import type { Hold } from "../safety/hold.ts";
+import type { Recovery } from "../safety/recovery.ts";
 import { Happening, type Supervisor } from "../safety/supervisor.ts";
 import type { Start } from "./start.ts";
 import { Count, Measure, Request, State, type Status } from "./status.ts";
@@ -23,6 +25,8 @@ export interface Rig extends Omit<Cycle, "meter"> {
   readonly device: RobotDevice;
   readonly supervisor: Supervisor;
   readonly approach: Start;
+  readonly hold: Hold;
+  readonly recovery: Recovery;
   /** Which policy follows which. */
   readonly succession: Pick<Succession, "obey" | "look">;
   /** Keeps what happens beside the cycles. */
@@ -37,6 +41,7 @@ const lastStretchUs = 300;
 const armWithinLeastUs = 1_000_000;
 const armRepeatUs = 20_000;
 const policyRequests = Request.shadow | Request.swap | Request.back;
+const holdRequests = Request.hold | Request.resume;
 /** After so many cycles without a rest it takes one: in real time nobody else would get any. */
 const breathlessMax = 20;
 
@@ -174,11 +179,13 @@ export class Loop {
       this.#armUntilUs = never;
       supervisor.tell(Happening.stop, nowUs);
       device.stop(StopReason.request);
+      if ((requests & holdRequests) !== 0) this.#status.add(Count.refusedHolds, 1);
       // A policy that came with it has to wait.
       this.#status.ask(requests & policyRequests);
       return;
     }
     if ((requests & policyRequests) !== 0) succession.obey(requests, nowUs, step);
+    if ((requests & holdRequests) !== 0) this.#holdOrResume(requests, nowUs);
     if ((requests & Request.reset) !== 0) {
       // The device may be stopped from an earlier run, of which this supervisor knows nothing.
       if (supervisor.mode !== Mode.disarmed) supervisor.tell(Happening.reset, nowUs);
@@ -189,6 +196,21 @@ export class Loop {
       this.#armUntilUs = nowUs + this.#armWithinUs;
       this.#armAgainUs = nowUs;
     }
+  }
+
+  /** A hold wins over a resume that came with it, and goes on until somebody resumes. */
+  #holdOrResume(requests: number, nowUs: number): void {
+    const { hold, recovery, step, supervisor } = this.#rig;
+    if ((requests & Request.hold) !== 0) {
+      if (hold.cannot === null && supervisor.tell(Happening.hold, nowUs)) recovery.begin(false);
+      else this.#status.add(Count.refusedHolds, 1);
+    }
+    if ((requests & Request.resume) === 0) return;
+    // Who failed just now is no one to go on with.
+    const isFit = (step.reasons & Reason.policyUnfit) === 0;
+    const alone = (requests & Request.hold) === 0;
+    if (alone && isFit && supervisor.tell(Happening.resume, nowUs)) return;
+    this.#status.add(Count.refusedHolds, 1);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { SinewError } from "../core/errors.ts";
 import { differenceOfSpecs, type Spec } from "../core/spec.ts";
-import { makeStep, Reason, type Step } from "../core/step.ts";
+import { Mode, makeStep, Reason, type Step } from "../core/step.ts";
 import type { Device } from "../link/device.ts";
 import type { PolicyEvent } from "../log/event.ts";
 import type { LogFile } from "../log/reader.ts";
@@ -13,6 +13,7 @@ import {
   readPlainPolicy,
 } from "../policy/driver.ts";
 import { Guard } from "../safety/guard.ts";
+import { Hold, type HoldTimes } from "../safety/hold.ts";
 import type { Limits } from "../safety/limits.ts";
 import { Lineup, type SwapChoice } from "./lineup.ts";
 import { Start, type StartChoice } from "./start.ts";
@@ -83,8 +84,9 @@ async function compare(
   const inputs = new LoggedInputs(log.spec);
   const { logged } = inputs;
   const cycle = cycleOf(log, policy, inputs);
-  const { approach, guard, step } = cycle;
-  const gaps = new Gaps(log, guard.memory + actionHistory, approach.softCycles);
+  const { approach, guard, hold, step } = cycle;
+  const takeover = Math.max(approach.softCycles, hold.returnCycles);
+  const gaps = new Gaps(log, guard.memory + actionHistory, takeover);
   let steps = 0;
   let differing = 0;
   let unverified = 0;
@@ -95,6 +97,7 @@ async function compare(
     turns.take(logged.seq);
     const missing = gaps.before(logged, step);
     approach.skip(missing);
+    hold.skip(missing);
     policy.skip(missing);
     await tick(cycle, logged.seq, (logged.reasons & Reason.lateCycle) !== 0);
     await policy.askShadow(step);
@@ -123,7 +126,7 @@ function cycleOf(
   log: LogFile,
   policy: Cycle["policy"],
   inputs: LoggedInputs,
-): Cycle & { readonly approach: Start } {
+): Cycle & { readonly approach: Start; readonly hold: Hold } {
   const limits = metadataOf<Limits>(log, "limits");
   return {
     clock: inputs,
@@ -132,6 +135,9 @@ function cycleOf(
     // They are in the logged observation.
     setpoints: { fill: () => {} },
     approach: new Start(log.spec, limits, startOf(log)),
+    hold: new Hold(log.spec, limits, holdOf(log)),
+    // Which modes came of that is logged.
+    recovery: { mayHold: () => false, begin: () => {}, look: () => false },
     guard: new Guard(log.spec, limits),
     supervisor: inputs,
     log: { append: () => true },
@@ -179,9 +185,8 @@ class Turns {
 
 /**
  * Steps that a log lacks though they ran, beside those that were skipped for being late. Behind
- * them it is not known what the gate let through
- * last, which actions the policy remembers, and, unless the mode stayed as it was, since when it
- * takes over.
+ * them it is not known what the gate let through last, which actions the policy remembers, and,
+ * unless the mode stayed as it was, since when it takes over, or where it is held.
  */
 class Gaps {
   readonly #whole: boolean;
@@ -190,6 +195,9 @@ class Gaps {
   /** So many steps may still differ for it. */
   #doubtful = 0;
   #justBehind = false;
+  #mode: Mode = Mode.disarmed;
+  /** It is held, and it is not known where. */
+  #heldSomewhere = false;
 
   constructor(log: LogFile, pastSteps: number, softSteps: number) {
     this.#whole = log.closed && log.damaged === 0 && log.metadata.get("dropped") === "0";
@@ -200,21 +208,29 @@ class Gaps {
   /** How many steps ran between `last` and `next`, in the mode of both; 0 where none is known. */
   before(next: Step, last: Step): number {
     this.#doubtful = Math.max(0, this.#doubtful - 1);
+    this.#mode = next.mode;
+    if (this.#heldSomewhere) this.#doubt();
     const missing = next.seq - last.seq - 1;
     const late = (next.reasons & Reason.lateCycle) !== 0;
     this.#justBehind = missing > 0 && !(late && this.#whole);
     if (!this.#justBehind) return 0;
     // How many of them ran is known only where none was skipped.
     const stayed = next.mode === last.mode && !late;
-    this.#doubtful = Math.max(this.#doubtful, this.#pastSteps + (stayed ? 0 : this.#softSteps));
+    if (stayed) this.#doubtful = Math.max(this.#doubtful, this.#pastSteps);
+    else this.#doubt();
     return stayed ? missing : 0;
   }
 
   /** Whether the newest step may differ. */
   excuse(): boolean {
     // The mode did not stay: there was a stop, and another start.
-    if (this.#justBehind) this.#doubtful = this.#pastSteps + this.#softSteps;
+    if (this.#justBehind) this.#doubt();
     return this.#doubtful > 0;
+  }
+
+  #doubt(): void {
+    this.#doubtful = this.#pastSteps + this.#softSteps;
+    this.#heldSomewhere = this.#mode === Mode.holding;
   }
 }
 
@@ -270,6 +286,12 @@ function swapOf(log: LogFile): SwapChoice {
   const text = log.metadata.get("swap");
   const none = { blendCycles: 0, watchCycles: 0, limitedMax: 1 };
   return text === undefined ? none : (JSON.parse(text) as SwapChoice);
+}
+
+/** A log from before a robot could be held held none. */
+function holdOf(log: LogFile): HoldTimes {
+  const text = log.metadata.get("hold");
+  return text === undefined ? { easeCycles: 1, returnCycles: 0 } : (JSON.parse(text) as HoldTimes);
 }
 
 /** A log from before there was a start, and one without, say none. */

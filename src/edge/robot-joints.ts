@@ -5,6 +5,8 @@ const number = v.pipe(v.number("give a number"), v.finite("give a finite number"
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
 const above = v.pipe(number, v.gtValue(0));
 
+const holdSchema = v.strictObject({ stiffness: above, damping: above });
+
 const entries = {
   unlimited: v.optional(v.literal(true, "give true, or leave it out")),
   position: v.optional(text),
@@ -17,6 +19,7 @@ const entries = {
   beyondMax: v.optional(v.pipe(number, v.minValue(0))),
   velocityMax: v.optional(above),
   effortMax: v.optional(above),
+  hold: v.optional(holdSchema),
 };
 type Key = keyof typeof entries;
 
@@ -31,7 +34,7 @@ const jointSchema = v.pipe(
     const joint = dataset.value;
     const given = (key: Key): boolean => joint[key] !== undefined;
     if (joint.unlimited) {
-      const wrong = [...ofEnds, "beyondMax" as const].find(given);
+      const wrong = [...ofEnds, "beyondMax" as const, "hold" as const].find(given);
       if (wrong !== undefined) addIssue({ message: `it is unlimited: leave ${wrong} out` });
       return;
     }

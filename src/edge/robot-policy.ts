@@ -4,6 +4,7 @@ import type { Spec } from "../core/spec.ts";
 import { checkDevice } from "../link/link.ts";
 import type { Limits } from "../safety/limits.ts";
 import { limitsOfRobot, type Robot } from "./robot.ts";
+import { holdOfRobot } from "./robot-hold.ts";
 import type { Mistakes } from "./robot-mistakes.ts";
 import { faultsOfSetpoints, specOfDevice } from "./setpoints.ts";
 import { Start } from "./start.ts";
@@ -20,6 +21,9 @@ export function checkWithPolicy(robot: Robot, spec: Spec, mistakes: Mistakes): v
   const known = faults.length === 0 ? robot : { ...robot, setpoints: [], joints: undefined };
   const limits = checkLimits(known, spec, check);
   if (limits !== undefined) checkStart(robot, spec, limits, check);
+  if (limits !== undefined && faults.length === 0) {
+    check.attempt(["fallback"], () => holdOfRobot(robot, spec, limits));
+  }
   checkLink(robot, spec, check);
 }
 

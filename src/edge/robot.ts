@@ -11,6 +11,7 @@ import type { JointChoice } from "../safety/joint.ts";
 import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
 import type { SwapChoice } from "./lineup.ts";
 import type { RealTimeChoice } from "./real-time.ts";
+import { type FallbackWords, fallbackEntries, fallbackOf } from "./robot-hold.ts";
 import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
@@ -131,6 +132,7 @@ const robotSchema = v.strictObject({
   commandTtlMs: v.optional(milliseconds),
   observationAgeMs: v.optional(milliseconds),
   onMiss: v.optional(v.picklist(["coast", "hold", "stop"], "give coast, hold or stop"), "coast"),
+  ...fallbackEntries,
   swap: v.optional(swapSchema, {}),
   realTime: v.optional(
     v.picklist(["auto", "off", "required"], "give auto, off or required"),
@@ -140,7 +142,7 @@ const robotSchema = v.strictObject({
 });
 
 /** A robot as its owner describes it: `robot.yaml`, with the defaults filled in. */
-export interface Robot {
+export interface Robot extends FallbackWords {
   /** Where it was read, for messages. */
   readonly path: string;
   readonly robot: string;
@@ -230,7 +232,7 @@ function robotOf(
   const times = { commandTtlMs, observationAgeMs, onMiss, realTime, swap };
   return {
     ...{ path, robot, link: choice, policy, limits: choices, joints, stops },
-    ...{ setpoints, start, ...times, log },
+    ...{ setpoints, start, ...times, ...fallbackOf(output, fail), log },
   };
 }
 

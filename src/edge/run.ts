@@ -14,10 +14,13 @@ import type { Limits } from "../safety/limits.ts";
 import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
+import { Holds } from "./holds.ts";
 import { armWithinUs } from "./loop.ts";
 import { Members } from "./members.ts";
 import type { RealTime } from "./real-time.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } from "./robot.ts";
+import { holdOfRobot, holdTermsOf } from "./robot-hold.ts";
+import { metadataOfRun } from "./run-metadata.ts";
 import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
@@ -32,6 +35,7 @@ export interface RunOptions {
 /** What is known of a run as it begins. */
 export interface RunFacts {
   readonly members: Members;
+  readonly holds: Holds;
   readonly spec: Spec;
   readonly limits: Limits;
   /** What the machine granted the control thread. */
@@ -59,6 +63,8 @@ export interface RunReport {
   readonly refused: number;
   /** How many joints' ends are watched; null where the robot file describes no joints. */
   readonly jointsWithEnds: number | null;
+  /** Why the robot cannot be held, on a line; null: it can. */
+  readonly cannotHold: string | null;
   readonly droppedCommands: number;
   /** Cycles that asked the device and got no whole answer. */
   readonly failedReads: number;
@@ -100,6 +106,7 @@ const commandsKept = 64;
 export class Run {
   readonly spec: Spec;
   readonly members: Members;
+  readonly holds: Holds;
   /** The file while it is being written. */
   readonly logPath: string;
   /** What the machine granted the control thread. */
@@ -117,6 +124,7 @@ export class Run {
   constructor(facts: RunFacts, status: Status, link: Link, log: Log, thread: ControlThread) {
     this.spec = facts.spec;
     this.members = facts.members;
+    this.holds = facts.holds;
     this.#limits = facts.limits;
     this.realTime = facts.realTime;
     this.status = status;
@@ -261,6 +269,7 @@ export class Run {
       },
       refused: this.status.count(Count.refused),
       jointsWithEnds: this.#limits.ends?.filter((ends) => ends !== null).length ?? null,
+      cannotHold: this.holds.cannot,
       droppedCommands: this.status.count(Count.droppedCommands),
       failedReads: this.status.count(Count.failedReads),
       protection: protectionOf(this.#link.door),
@@ -331,12 +340,13 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const ttlUs = commandTtlUs(robot, spec);
   const { setpoints, start } = robot;
   // What they refuse is told before anything is opened.
-  const limits = ofRobotFile(robot, () => {
+  const { limits, cannotHold } = ofRobotFile(robot, () => {
     const limits = limitsOfRobot(robot, spec);
     new Setpoints(spec, setpoints);
     new Start(spec, limits, start);
-    return limits;
+    return { limits, cannotHold: holdOfRobot(robot, spec, limits).cannot };
   });
+  const hold = holdTermsOf(robot, spec);
   const swap = swapOfRobot(robot, spec);
   checkLink(robot.link, new Date(startedAt));
   const memory = new SharedArrayBuffer(statusBytes(spec));
@@ -356,34 +366,24 @@ export async function startRun(options: RunOptions): Promise<Run> {
     onMiss: robot.onMiss,
     realTime: robot.realTime,
     swap,
+    hold,
     status: memory,
   });
   try {
-    const { runner, realTime } = await thread.ready;
+    const ready = await thread.ready;
     const log = await openLog({
       directory: robot.log.directory,
       name: `${robot.robot}-${startedAt.replaceAll(/[:.]/g, "-")}`,
       spec,
-      metadata: {
-        policyId: policy.id,
-        runner,
-        policyPath: options.policy.path,
-        robot: robot.robot,
-        limits: JSON.stringify(limits),
-        commandTtlUs: JSON.stringify(ttlUs),
-        onMiss: robot.onMiss,
-        swap: JSON.stringify(swap),
-        realTime: realTime.line,
-        ...(start !== undefined && { start: JSON.stringify(start) }),
-        ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),
-        startedAt,
-      },
+      metadata: metadataOfRun(options, { policyId: policy.id, limits, ttlUs, swap, hold }, ready),
     });
     thread.start(log);
     status.setState(State.running);
     const first = { id: policy.id, path: options.policy.path };
     const members = new Members(first, policy.contract, status, thread);
-    return new Run({ members, spec, limits, realTime }, status, link, log, thread);
+    const holds = new Holds(cannotHold, status);
+    const { realTime } = ready;
+    return new Run({ members, holds, spec, limits, realTime }, status, link, log, thread);
   } catch (error) {
     await thread.kill();
     await link.close();

@@ -61,7 +61,8 @@ export function* faultsOfSetpoints(
 
 /**
  * Setpoints in motion. Their time counts cycles from the first in which the policy drives, so that
- * it is in the log; before that the first holds. The last one holds for good.
+ * it is in the log; before that the first holds. The last one holds for good. While the robot is
+ * held it stands still.
  */
 export class Setpoints {
   readonly #own: number;
@@ -69,6 +70,7 @@ export class Setpoints {
   readonly #startsUs: Float64Array;
   readonly #values: readonly Float32Array[];
   #begunSeq = -1;
+  #lastSeq = -1;
   #at = 0;
 
   /** Throws as `specOfDevice`. */
@@ -86,7 +88,11 @@ export class Setpoints {
   /** Writes those of this cycle behind what the device told. */
   fill(step: Step): void {
     if (this.#values.length === 0) return;
-    if (step.mode !== Mode.armed) {
+    const passed = step.seq - this.#lastSeq;
+    this.#lastSeq = step.seq;
+    if (step.mode === Mode.holding && this.#begunSeq >= 0) {
+      this.#begunSeq += passed;
+    } else if (step.mode !== Mode.armed) {
       this.#begunSeq = -1;
       this.#at = 0;
     } else if (this.#begunSeq < 0) {

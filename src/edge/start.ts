@@ -1,7 +1,7 @@
 import { SinewError } from "../core/errors.ts";
 import { restOf } from "../core/history.ts";
 import type { Channel, Spec } from "../core/spec.ts";
-import { isDriving, Mode, Reason, type Step } from "../core/step.ts";
+import { asksPolicy, isDriving, Mode, Reason, type Step } from "../core/step.ts";
 import { placeUnits } from "../safety/joint.ts";
 import type { Limits } from "../safety/limits.ts";
 
@@ -109,8 +109,10 @@ export class Start {
       return false;
     }
     this.arrived = false;
+    // Who was held is not begun anew: the policy takes over from the hold.
+    if (step.mode === Mode.holding) this.#cycles = this.softCycles;
     if (step.mode !== Mode.armed) return false;
-    if (before !== Mode.armed) {
+    if (!asksPolicy(before)) {
       this.#cycles = 0;
       if (before !== Mode.homing) this.#stand(step.observation);
     }

@@ -36,6 +36,10 @@ export const Request = {
   swap: 32,
   /** Let the one drive that drove before. */
   back: 64,
+  /** Keep still, ready to go on. */
+  hold: 128,
+  /** Let the policy drive after that. */
+  resume: 256,
 } as const;
 
 /** How far the loop has come. */
@@ -65,6 +69,8 @@ export const Count = {
   limitedBarrier: 12,
   /** Looks at what was asked about policies, whatever came of it. */
   policyRequests: 13,
+  /** Requests to hold or to resume that were not permitted. */
+  refusedHolds: 14,
 } as const;
 export type Count = (typeof Count)[keyof typeof Count];
 

@@ -1,8 +1,18 @@
 import type { Clock } from "../core/clock.ts";
-import { isDriving, Mode, Reason, type Step, Verdict } from "../core/step.ts";
+import {
+  allFinite,
+  asksPolicy,
+  isDriving,
+  Mode,
+  Reason,
+  type Step,
+  Verdict,
+} from "../core/step.ts";
 import { type Device, StopReason } from "../link/device.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Guard } from "../safety/guard.ts";
+import type { Hold } from "../safety/hold.ts";
+import type { Recovery } from "../safety/recovery.ts";
 import { Happening, type Supervisor } from "../safety/supervisor.ts";
 import type { Setpoints } from "./setpoints.ts";
 import type { Start } from "./start.ts";
@@ -27,6 +37,10 @@ export interface Cycle {
   readonly setpoints: Pick<Setpoints, "fill">;
   /** How the policy comes to drive. */
   readonly approach: Pick<Start, "ease" | "standsAt">;
+  /** What drives while the robot is held. */
+  readonly hold: Pick<Hold, "propose">;
+  /** Whether a policy that fails is held, and when it drives again by itself. */
+  readonly recovery: Pick<Recovery, "mayHold" | "begin" | "look">;
   readonly guard: Guard;
   readonly supervisor: Pick<Supervisor, "mode" | "tell">;
   readonly log: { append(step: Step): boolean };
@@ -49,10 +63,13 @@ export async function tick(cycle: Cycle, seq: number, late: boolean): Promise<vo
   admit(cycle);
   aim(cycle);
   await decide(cycle);
-  const held = miss(cycle, late);
-  ease(cycle, held);
+  fallBack(cycle);
+  const missed = miss(cycle, late);
+  ease(cycle, missed);
+  hold(cycle);
   guard(cycle);
   write(cycle);
+  recover(cycle);
   log(cycle);
 }
 
@@ -72,7 +89,7 @@ function read({ device, meter, step }: Cycle): void {
 /** What nothing drove in the cycle before, whose mode the step still has, begins anew. */
 function settle({ approach, guard, policy, supervisor, step }: Cycle): void {
   const { mode } = supervisor;
-  if (step.mode !== Mode.armed || mode !== Mode.armed) policy.rest?.();
+  if (!asksPolicy(step.mode) || !asksPolicy(mode)) policy.rest?.();
   if (isDriving(step.mode) && isDriving(mode)) return;
   // A device that was not driven stands, so the first action after that is limited from there.
   for (let at = 0; at < step.action.length; at++) {
@@ -102,6 +119,32 @@ async function decide({ clock, policy, meter, step }: Cycle): Promise<void> {
   meter.lap(Stage.decide);
 }
 
+/**
+ * A policy that fails is held from this cycle on, where robot.yaml says so and nothing else is
+ * wrong. While it is held its failing refuses nothing: what it asks for is not done.
+ */
+function fallBack(cycle: Cycle): void {
+  const { step } = cycle;
+  const failed = failureOf(step);
+  if (failed === 0) return;
+  if (step.mode === Mode.armed && mayHold(cycle, failed)) {
+    step.mode = Mode.holding;
+    cycle.recovery.begin(true);
+  }
+  if (step.mode !== Mode.holding) return;
+  step.reasons = (step.reasons & ~Reason.policyFailed) | Reason.policyUnfit;
+}
+
+/** The bits of what is wrong with the policy's answer; 0: nothing. */
+function failureOf({ proposed, reasons }: Step): number {
+  return (reasons & Reason.policyFailed) | (allFinite(proposed) ? 0 : Reason.nonFiniteAction);
+}
+
+function mayHold({ guard, recovery, step, supervisor }: Cycle, failed: number): boolean {
+  if (!recovery.mayHold(step.decidedUs) || guard.refusesAny(step)) return false;
+  return supervisor.tell(Happening.fallBack, step.decidedUs, failed);
+}
+
 /** Says whether it put the last permitted action in the place of what the policy asked for. */
 function miss({ onMiss, step }: Cycle, late: boolean): boolean {
   if (!late || !isDriving(step.mode)) return false;
@@ -117,8 +160,13 @@ function miss({ onMiss, step }: Cycle, late: boolean): boolean {
 }
 
 /** On the way home and as the policy takes over, something gentler is proposed. */
-function ease({ approach, policy, step }: Cycle, held: boolean): void {
-  if (approach.ease(step) || held) policy.recall?.(step.proposed);
+function ease({ approach, policy, step }: Cycle, missed: boolean): void {
+  if (approach.ease(step) || missed) policy.recall?.(step.proposed);
+}
+
+/** While the robot is held, and as the policy takes over from that, the hold proposes. */
+function hold({ hold, policy, step }: Cycle): void {
+  if (hold.propose(step)) policy.recall?.(step.proposed);
 }
 
 function guard({ guard, meter, step }: Cycle): void {
@@ -142,6 +190,13 @@ function stop({ device, supervisor, step }: Cycle): void {
 function send({ device, step, ttlUs }: Cycle): void {
   step.validUntilUs = step.timeUs + ttlUs;
   device.write(step.action, step.validUntilUs);
+}
+
+/** A policy that failed drives again in the next cycle, once it was fit for long enough. */
+function recover({ recovery, step, supervisor }: Cycle): void {
+  if (step.mode !== Mode.holding) return;
+  const isFit = (step.reasons & Reason.policyUnfit) === 0;
+  if (recovery.look(isFit, step.decidedUs)) supervisor.tell(Happening.recover, step.decidedUs);
 }
 
 function log({ log, meter, step }: Cycle): void {

@@ -17,7 +17,8 @@ export function eventOfTransition(transition: Transition, why: string): Transiti
 }
 
 function reasonOf({ happening, reason }: Transition, why: string): string {
-  if (happening === Happening.fault) return namesOfReasons(reason).join(", ");
+  if (happening === Happening.fault || happening === Happening.fallBack)
+    return namesOfReasons(reason).join(", ");
   if (happening !== Happening.deviceStopped) return "";
   return nameOfDeviceReason(reason) + (why === "" ? "" : `: ${why}`);
 }

@@ -15,11 +15,14 @@ import { RingProducer } from "../log/ring.ts";
 import { openDriver, type PlainPolicy, policyOfPlain } from "../policy/driver.ts";
 import { readyPerceptron } from "../policy/perceptron.ts";
 import { Guard } from "../safety/guard.ts";
+import { Hold } from "../safety/hold.ts";
 import type { Limits } from "../safety/limits.ts";
+import { Recovery } from "../safety/recovery.ts";
 import { Supervisor } from "../safety/supervisor.ts";
 import { Lineup, type Member, type SwapChoice } from "./lineup.ts";
 import { Loop, shakeHands } from "./loop.ts";
 import { askRealTime, type RealTime, type RealTimeChoice } from "./real-time.ts";
+import type { HoldTerms } from "./robot-hold.ts";
 import { type Setpoint, Setpoints, specOfDevice } from "./setpoints.ts";
 import { Shadow } from "./shadow.ts";
 import { Start, type StartChoice } from "./start.ts";
@@ -41,6 +44,7 @@ export interface LoopWork {
   readonly ttlUs: number;
   readonly onMiss: MissPolicy;
   readonly swap: SwapChoice;
+  readonly hold: HoldTerms;
   readonly realTime: RealTimeChoice;
   readonly status: SharedArrayBuffer;
 }
@@ -99,6 +103,8 @@ async function work(given: LoopWork): Promise<void> {
       succession: new Succession(lineup, shadow, own, kept, () => takeOffer(offers)),
       setpoints: new Setpoints(spec, setpoints),
       approach: new Start(spec, limits, start),
+      hold: new Hold(device.spec, limits, given.hold.times),
+      recovery: new Recovery(given.hold.fallback),
       guard: new Guard(spec, limits),
       supervisor: new Supervisor(),
       log: new RingProducer(ring, spec),

@@ -1,5 +1,6 @@
 import { approachSpeed } from "./approach.ts";
 import { between } from "./between.ts";
+import type { HoldGains } from "./hold-gains.ts";
 import type { ActionLimit } from "./limits.ts";
 
 /** What an action tells a joint: where to go, how fast to go, or how hard to push. */
@@ -17,6 +18,8 @@ export interface JointEnds {
   readonly deceleration: number;
   /** What it speeds up by at most, under any effort and load; of an effort only. */
   readonly acceleration?: number;
+  /** How it is held; of an effort only. */
+  readonly hold?: HoldGains;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Spec } from "../core/spec.ts";
-import { Reason, reasonsOfJoints, type Step, Verdict } from "../core/step.ts";
+import { allFinite, Reason, reasonsOfJoints, type Step, Verdict } from "../core/step.ts";
 import { ActionChange } from "./action-change.ts";
 import { Barrier } from "./barrier.ts";
 import type { Limits } from "./limits.ts";
@@ -64,18 +64,21 @@ export class Guard {
    * A refused step keeps the last permitted action in `step.action`; it must not be sent.
    */
   filter(step: Step): Verdict {
-    // Written so that NaN is stale too. An observation from the future is as wrong as an old one.
-    // The age is that at the decision, so that a slow policy makes its own observation stale.
-    const ageUs = step.ageUs + (step.decidedUs - step.timeUs);
-    const fresh = ageUs <= this.#ageUsMax && ageUs >= -this.#ageUsMax;
-    if (!fresh) step.reasons |= Reason.staleObservation;
-    if (!allFinite(step.observation)) step.reasons |= Reason.nonFiniteObservation;
-    else step.reasons |= this.#seen.judge(step.observation);
+    const ageUs = this.#see(step);
     if (!allFinite(step.proposed)) step.reasons |= Reason.nonFiniteAction;
     if ((step.reasons & refusing) === 0) this.#bound(step, Math.max(0, ageUs) / 1e6);
     else this.#refuse(step);
     this.#change.take(step.action);
     return step.verdict;
+  }
+
+  /**
+   * Whether `step` would be refused whatever its action were, for other reasons than the policy.
+   * Adds its bits to `step.reasons`.
+   */
+  refusesAny(step: Step): boolean {
+    this.#see(step);
+    return (step.reasons & refusing & ~Reason.policyFailed) !== 0;
   }
 
   /**
@@ -89,6 +92,18 @@ export class Guard {
   /** Takes `action` for the one that was permitted last, in the place of what that was. */
   recall(action: Float32Array): void {
     this.#change.correct(action);
+  }
+
+  /** Judges what was observed; its age at the decision, us. */
+  #see(step: Step): number {
+    // Written so that NaN is stale too. An observation from the future is as wrong as an old one.
+    // The age is that at the decision, so that a slow policy makes its own observation stale.
+    const ageUs = step.ageUs + (step.decidedUs - step.timeUs);
+    const fresh = ageUs <= this.#ageUsMax && ageUs >= -this.#ageUsMax;
+    if (!fresh) step.reasons |= Reason.staleObservation;
+    if (!allFinite(step.observation)) step.reasons |= Reason.nonFiniteObservation;
+    else step.reasons |= this.#seen.judge(step.observation);
+    return ageUs;
   }
 
   #refuse(step: Step): void {
@@ -139,11 +154,4 @@ function permit(step: Step, at: number, reason: number, value: number): void {
   step.action[at] = value;
   step.reasons |= reason;
   step.verdict = Verdict.limited;
-}
-
-function allFinite(values: Float32Array): boolean {
-  for (let at = 0; at < values.length; at++) {
-    if (!Number.isFinite(values[at]!)) return false;
-  }
-  return true;
 }

@@ -2,6 +2,7 @@ import { SinewError } from "../core/errors.ts";
 import type { Channel, Spec } from "../core/spec.ts";
 import { approachSpeed } from "./approach.ts";
 import type { Drive, JointEnds } from "./barrier.ts";
+import type { HoldGains } from "./hold-gains.ts";
 import type { ActionLimit } from "./limits.ts";
 import type { SeenLimit, SeenQuantity } from "./seen-limits.ts";
 
@@ -34,6 +35,8 @@ export interface EndedJoint extends SeenChoice {
   readonly acceleration?: number | undefined;
   /** Further beyond an end it is stopped; absent: 3 % of the way between the ends. */
   readonly beyondMax?: number | undefined;
+  /** How it is held; of an effort only. */
+  readonly hold?: HoldGains | undefined;
 }
 
 export type JointChoice = EndlessJoint | EndedJoint;
@@ -178,6 +181,9 @@ class JointReader {
     const ends = { drive, positionAt, velocityAt, low, high, deceleration };
     this.#checkRest(drive, limit);
     if (drive !== "effort") {
+      if (choice.hold !== undefined) {
+        this.#fail(`hold is for an action that is an effort: a ${drive} is held without it`);
+      }
       if (choice.acceleration === undefined) return ends;
       this.#fail(`acceleration is for an action that is an effort, and this is a ${drive}`);
     }
@@ -185,7 +191,8 @@ class JointReader {
       this.#fail("acceleration is missing: by how much it speeds up at most, at full effort");
     }
     this.#checkAcceleration("acceleration", choice.acceleration, unit);
-    return { ...ends, acceleration: choice.acceleration };
+    const { acceleration, hold } = choice;
+    return { ...ends, acceleration, ...(hold !== undefined && { hold }) };
   }
 
   /** What the action is, by its unit. */

@@ -8,9 +8,9 @@ export const Happening = {
   homed: 1,
   /** Asked for: let the policy drive. */
   arm: 2,
-  /** Asked for: keep still, ready to go on. */
+  /** Asked for: keep still, ready to go on; nobody but who asks ends it. */
   hold: 3,
-  /** Asked for: go on after a hold. */
+  /** Asked for: let the policy drive after a hold. */
   resume: 4,
   /** Asked for: stop. */
   stop: 5,
@@ -20,6 +20,10 @@ export const Happening = {
   deviceStopped: 7,
   /** Asked for: leave the latched stop. */
   reset: 8,
+  /** The policy failed and robot.yaml asks for a hold then; the reason holds its `Reason` bits. */
+  fallBack: 9,
+  /** Held for that, the policy has been fit for long enough. */
+  recover: 10,
 } as const;
 export type Happening = (typeof Happening)[keyof typeof Happening];
 
@@ -35,15 +39,15 @@ const no = -1;
 /**
  * Mode (row) and happening (column) to mode. Only `reset` leaves `stopped`, only `arm` leads to
  * `armed` from rest, and no row but `disarmed` accepts `arm`: after a stop it takes reset, then
- * arm.
+ * arm. Only what drives can be held, and any fault of a hold is a stop.
  */
 export const modeTable: readonly (readonly (Mode | -1)[])[] = [
-  //            home    homed     arm    hold     resume stop     fault     deviceStopped reset
-  /* disarmed */ [homing, no, armed, no, no, stopped, disarmed, disarmed, no],
-  /* homing   */ [no, disarmed, no, no, no, stopped, stopped, stopped, no],
-  /* armed    */ [no, no, no, holding, no, stopped, stopped, stopped, no],
-  /* holding  */ [no, no, no, no, armed, stopped, stopped, stopped, no],
-  /* stopped  */ [no, no, no, no, no, stopped, stopped, stopped, disarmed],
+  // home, homed, arm, hold, resume, stop, fault, deviceStopped, reset, fallBack, recover
+  /* disarmed */ [homing, no, armed, no, no, stopped, disarmed, disarmed, no, no, no],
+  /* homing   */ [no, disarmed, no, no, no, stopped, stopped, stopped, no, no, no],
+  /* armed    */ [no, no, no, holding, no, stopped, stopped, stopped, no, holding, no],
+  /* holding  */ [no, no, no, holding, armed, stopped, stopped, stopped, no, no, armed],
+  /* stopped  */ [no, no, no, no, no, stopped, stopped, stopped, disarmed, no, no],
 ];
 
 /** One change of mode. */

@@ -100,7 +100,7 @@ test("ctl: a run starts disarmed, is armed and stopped from elsewhere, and goes 
   assert.deepEqual([again.code, again.err], [1, ""]);
   assert.match(
     again.out,
-    /^bench {2}arm is not permitted while armed; permitted: stop, shadow, status\n$/,
+    /^bench {2}arm is not permitted while armed; permitted: stop, hold, shadow, status\n$/,
   );
   assert.equal((await ctl("stop", robot)).out, "bench  stopped\n");
   assert.equal((await ctl("reset")).code, 0);

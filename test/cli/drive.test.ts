@@ -13,6 +13,7 @@ const report = {
   limitedBy: { range: 0, rate: 3, acceleration: 0, barrier: 5 },
   refused: 1,
   jointsWithEnds: 2,
+  cannotHold: null,
   protection: { gates: ["a", "b"], silence: "c" },
   realTime: { granted: false, line: "no, not on cp/m" },
   times: Object.fromEntries(Object.keys(Measure).map((name) => [name, spread])),
@@ -39,6 +40,11 @@ test("report: what the gate bounded is told by its checks, and what it knows of 
   assert.equal(row("joints"), "braked before their ends: 2");
   const none = "not described: nothing brakes before their ends";
   assert.equal(row("joints", { jointsWithEnds: null }), none);
+});
+
+test("report: whether the robot can be held, or why it cannot", () => {
+  assert.match(row("hold")!, /by a place/);
+  assert.equal(row("hold", { cannotHold: "cannot be held: why" }), "cannot be held: why");
 });
 
 test("report: each part of a cycle has its times, and what the machine granted is told", () => {

@@ -79,7 +79,7 @@ test("dash: pages see the steps as the log has them, and how the run stands", as
   assert.deepEqual(hello.limits, [{ low: -2, high: 1.5 }]);
   assert.deepEqual(
     hello.commands.map(({ name }) => name),
-    ["arm", "stop", "reset", "swap", "back"],
+    ["arm", "stop", "reset", "hold", "resume", "swap", "back"],
   );
   const record = new StepRecord(pendulumSpec);
   const step = makeStep(pendulumSpec);
@@ -122,7 +122,7 @@ test("dash: who sees the run commands it, from the one table, and the log says w
   assert.equal(again.status, 409);
   assert.match(
     await again.text(),
-    /arm is not permitted while armed; permitted: stop, shadow, status/,
+    /arm is not permitted while armed; permitted: stop, hold, shadow, status/,
   );
   assert.deepEqual(await answerTo(dash, { command: "stop" }), { ok: true, line: "stopped" });
   assert.equal(staged.run.status.mode, Mode.stopped);

@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { isDriving, nameOfMode, namesOfReasons } from "../../src/core/step.ts";
-import { FailsafeBench } from "../../src/dash/page/failsafe-bench.ts";
+import { FailsafeBench, type Onlooker } from "../../src/dash/page/failsafe-bench.ts";
 import { type FaultKey, type Faults, faults } from "../../src/dash/page/failsafe-fault.ts";
 import { Request } from "../../src/edge/status.ts";
 import type { MissPolicy } from "../../src/edge/tick.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../../src/link/device.ts";
+import type { Fallback } from "../../src/safety/recovery.ts";
 
 /** A bench in time that the test lets pass. */
 class Stage {
@@ -20,8 +21,8 @@ class Stage {
   furthest = 0;
   #ms = 0;
 
-  constructor(onMiss: MissPolicy = "coast") {
-    this.bench = new FailsafeBench(this.on, onMiss, {
+  constructor(onMiss: MissPolicy = "coast", fallback: Fallback = "stop") {
+    const onlooker: Onlooker = {
       step: ({ mode, reasons, action }) => {
         if (!isDriving(mode)) return;
         for (const name of namesOfReasons(reasons)) this.reasons.add(name);
@@ -31,7 +32,8 @@ class Stage {
         if (event.kind !== "transition") return;
         this.events.push(`${event.from} ${event.happening} ${event.to} ${event.reason}`.trim());
       },
-    });
+    };
+    this.bench = new FailsafeBench(this.on, onMiss, onlooker, fallback);
   }
 
   get mode(): string {
@@ -151,3 +153,39 @@ for (const [choice, mode, reason] of misses) {
     assert.ok(stage.reasons.has(reason), [...stage.reasons].join());
   });
 }
+
+test("failsafe: a policy that fails is held, comes back twice, and then is stopped", async () => {
+  const stage = new Stage("coast", "hold");
+  await stage.drive();
+  for (const [at, last] of [
+    [0, "armed fallBack holding nonFiniteAction"],
+    [1, "armed fallBack holding nonFiniteAction"],
+    [2, "armed fault stopped nonFiniteAction"],
+  ] as const) {
+    stage.on.add("policyNan");
+    await stage.pass(1);
+    assert.equal(stage.events.at(-1), last);
+    const { place } = stage.bench.servo;
+    await stage.pass(1);
+    assert.ok(Math.abs(stage.bench.servo.place - place) < 0.01, "it holds");
+    stage.on.delete("policyNan");
+    await stage.pass(3);
+    assert.equal(stage.mode, at < 2 ? "armed" : "stopped");
+  }
+});
+
+test("failsafe: who asks has it held, and a fault of a hold is a stop", async () => {
+  const stage = new Stage();
+  await stage.drive();
+  stage.bench.status.ask(Request.hold);
+  await stage.pass(1);
+  assert.equal(stage.events.at(-1), "armed hold holding");
+  stage.bench.status.ask(Request.resume);
+  await stage.pass(2);
+  assert.equal(stage.events.at(-1), "holding resume armed");
+  stage.bench.status.ask(Request.hold);
+  await stage.pass(1);
+  stage.on.add("observationNan");
+  await stage.pass(1);
+  assert.equal(stage.events.at(-1), "holding fault stopped nonFiniteObservation");
+});

@@ -27,6 +27,10 @@ test("commands: what is permitted is what the supervisor's table permits", () =>
     assert.equal(arm, modeTable[mode][Happening.arm] >= 0, nameOfMode(mode));
     // Who asks to arm a robot with a home has it brought there first.
     assert.equal(arm, modeTable[mode][Happening.home] >= 0, nameOfMode(mode));
+    for (const name of ["hold", "resume"] as const) {
+      const permitted = commandNamed(name).permits(standing(mode));
+      assert.equal(permitted, modeTable[mode][Happening[name]] >= 0, nameOfMode(mode));
+    }
     const reset = modeTable[mode][Happening.reset] >= 0 || mode === Mode.disarmed;
     assert.equal(commandNamed("reset").permits(standing(mode)), reset, nameOfMode(mode));
   }
@@ -39,6 +43,13 @@ test("commands: a stop is permitted in every mode, and waits for nothing", () =>
   assert.equal(nameOfKey(stop), "space");
 });
 
+test("commands: a hold and a resume wait for nothing that is under way", () => {
+  assert.deepEqual(
+    [commandNamed("hold").takesTime, commandNamed("resume").takesTime],
+    [false, false],
+  );
+});
+
 test("commands: each has a name, a key and a line of its own", () => {
   for (const key of ["name", "key", "help"] as const) {
     assert.equal(new Set(commands.map((command) => command[key])).size, commands.length);
@@ -48,8 +59,11 @@ test("commands: each has a name, a key and a line of its own", () => {
     assert.match(key, argument === undefined ? /^[ a-z]$/ : /^$/);
     assert.match(help, /^[^\n]{5,70}$/);
   }
-  assert.throws(() => commandNamed("fly"), /give one of arm, stop, reset, shadow, swap, back, st/);
-  assert.deepEqual(permittedIn(standing(Mode.armed)), ["stop", "shadow", "status"]);
+  assert.throws(
+    () => commandNamed("fly"),
+    /give one of arm, stop, reset, hold, resume, shadow, swap, b/,
+  );
+  assert.deepEqual(permittedIn(standing(Mode.armed)), ["stop", "hold", "shadow", "status"]);
 });
 
 test("commands: a policy is swapped for the one in the shadow, and for none", () => {

@@ -22,7 +22,7 @@ test("controls: each command and its answer is kept, and what it did between the
   const one = staged(t);
   const { controls, run } = one;
   await controls.order(arm, "keyboard");
-  const line = /^arm is not permitted while armed; permitted: stop, shadow, status$/;
+  const line = /^arm is not permitted while armed; permitted: stop, hold, shadow, status$/;
   await assert.rejects(controls.order(arm, "ctl pid 7"), refused("command", line));
   await assert.rejects(controls.order(reset, "ctl"), refused("command", /reset is not permitted/));
   assert.match(await controls.order(status, "ctl"), /^armed, the device is armed; \d+ cycles/);

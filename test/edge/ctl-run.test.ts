@@ -23,7 +23,7 @@ test("ctl: a run is commanded while others send garbage and an arm is waited for
   };
   const armed = await ask("arm");
   assert.deepEqual([armed.ok, armed.line, armed.status!.mode], [true, "armed", "armed"]);
-  assert.deepEqual(armed.status!.permitted, ["stop", "shadow", "status"]);
+  assert.deepEqual(armed.status!.permitted, ["stop", "hold", "shadow", "status"]);
   const noise = new RawClient(server.path);
   for (let time = 0; time < 50; time++) noise.socket.write(`${"x".repeat(200)}\n`);
   await noise.answered(50);

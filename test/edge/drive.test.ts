@@ -43,7 +43,7 @@ test("drive: who asked for what, and what came of it, is in log and report", asy
   assert.match(await controls.order(status, "ctl"), /^armed.*, the device is armed; \d+ cycles/);
   await assert.rejects(
     controls.order(arm, "ctl pid 7"),
-    refused("command", /arm is not permitted while armed; permitted: stop, shadow, status/),
+    refused("command", /arm is not permitted while armed; permitted: stop, hold, shadow, status/),
   );
   await halt(controls);
   const report = await running;
@@ -54,7 +54,10 @@ test("drive: who asked for what, and what came of it, is in log and report", asy
     ["arm by test", "disarmed arm armed"],
     ["disarmed arm armed", "arm: armed"],
     ["status by keyboard", "status by ctl"],
-    ["arm by ctl pid 7", "arm: arm is not permitted while armed; permitted: stop, shadow, status"],
+    [
+      "arm by ctl pid 7",
+      "arm: arm is not permitted while armed; permitted: stop, hold, shadow, status",
+    ],
     ["stop by keyboard", "armed stop stopped"],
     ["stop by keyboard", "end by test"],
   ]) {

@@ -10,7 +10,9 @@ import { BridgeDevice } from "../../src/link/device.ts";
 import { memoryPorts } from "../../src/link/memory.ts";
 import type { LogEvent } from "../../src/log/event.ts";
 import { Guard } from "../../src/safety/guard.ts";
+import { Hold } from "../../src/safety/hold.ts";
 import { type LimitChoices, limitsOf } from "../../src/safety/limits.ts";
+import { Recovery } from "../../src/safety/recovery.ts";
 import { Supervisor } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { Session } from "../../src/wire/session.ts";
@@ -89,6 +91,8 @@ export class LoopStage {
       setpoints: new Setpoints(spec, setpoints),
       succession: { obey: () => {}, look: () => {} },
       approach: new Start(spec, limits, start),
+      hold: new Hold(told, limits, { easeCycles: 2, returnCycles: 4 }),
+      recovery: new Recovery({ fallback: "stop", recoverCycles: null, recoverMost: 1 }),
       guard: new Guard(spec, limits),
       supervisor: this.supervisor,
       log: {

@@ -12,7 +12,10 @@ import { RingProducer } from "../../src/log/ring.ts";
 import { openDriver, ortRunner } from "../../src/policy/driver.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import { Guard } from "../../src/safety/guard.ts";
+import { Hold, type HoldTimes } from "../../src/safety/hold.ts";
 import { type LimitChoices, limitsOf } from "../../src/safety/limits.ts";
+import { Recovery } from "../../src/safety/recovery.ts";
+import { Happening } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { ownFolder } from "./board-run.ts";
 
@@ -47,10 +50,12 @@ export interface Recorded {
   /** Called after each cycle. */
   readonly after?: (step: Step) => Promise<void>;
   readonly swap?: SwapChoice;
+  /** How it is held, and that it is where its policy fails, for at least three cycles. */
+  readonly hold?: HoldTimes;
 }
 
 function metadataOf(
-  { start, onMiss, swap, runner }: Recorded,
+  { start, onMiss, swap, runner, hold }: Recorded,
   used: string,
 ): Readonly<Record<string, string>> {
   return {
@@ -60,6 +65,7 @@ function metadataOf(
     ...(runner !== ortRunner && { runner: used }),
     ...(start !== undefined && { start: JSON.stringify(start) }),
     ...(onMiss !== undefined && { onMiss }),
+    ...(hold !== undefined && { hold: JSON.stringify(hold) }),
     ...(swap !== undefined && { swap: JSON.stringify(swap) }),
   };
 }
@@ -75,7 +81,8 @@ export async function recordRun(
   change: (step: Step) => unknown,
   recorded: Recorded = {},
 ): Promise<ClosedLog> {
-  const { start, spec = pendulumSpec, onMiss, choices, runner } = recorded;
+  const { start, spec = pendulumSpec, onMiss, choices, runner, hold } = recorded;
+  const fallback = hold === undefined ? "stop" : "hold";
   const { between = (policy) => policy, before = () => {}, after } = recorded;
   const driver = await openDriver(bytes, runner);
   const [{ name: driven }] = spec.action;
@@ -95,12 +102,18 @@ export async function recordRun(
     policy,
     setpoints: { fill: () => {} },
     approach: new Start(spec, limits, start),
+    hold: new Hold(spec, limits, hold ?? { easeCycles: 1, returnCycles: 0 }),
+    recovery: new Recovery({ fallback, recoverCycles: 3, recoverMost: count }),
     guard: new Guard(spec, limits),
     supervisor: {
       get mode() {
         return mode;
       },
-      tell: () => true,
+      tell: (happening) => {
+        if (happening === Happening.fallBack) mode = Mode.holding;
+        if (happening === Happening.recover) mode = Mode.armed;
+        return true;
+      },
     },
     log: {
       append: (step) => {

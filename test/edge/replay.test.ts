@@ -257,8 +257,8 @@ test("replay: a log from before joints were described is still replayed", async 
 test("replay: steps that a log lacks are reckoned with, or leave others unverified", async () => {
   const bytes = await exportPolicy(randomPolicy(3, jointSpec, [16], 3));
   const runs: [StartChoice, number][] = [
-    [{ ...jointHome, softSeconds: 3 }, 50],
-    [{ ...jointHome, home: undefined, softSeconds: 3 }, 50],
+    [{ ...jointHome, softSeconds: 3 }, 70],
+    [{ ...jointHome, home: undefined, softSeconds: 3 }, 70],
   ];
   for (const [at, [start, most]] of runs.entries()) {
     let before: Mode = Mode.disarmed;

@@ -3,7 +3,10 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { limitsOfRobot, parseRobot } from "../../src/edge/robot.ts";
+import { readYaml } from "../../src/core/yaml.ts";
+import { checkRobot, limitsOfRobot, parseRobot } from "../../src/edge/robot.ts";
+import { holdOfRobot } from "../../src/edge/robot-hold.ts";
+import { checkWithPolicy } from "../../src/edge/robot-policy.ts";
 
 const spec: Spec = {
   observation: [
@@ -97,6 +100,7 @@ test("robot: a joint that is described by half is refused by line and column", (
     "deceleration: 1",
     "acceleration: 1",
     "beyondMax: 1",
+    "hold: { stiffness: 1, damping: 1 }",
   ]) {
     const [word] = key.split(":");
     instead("true", `true, ${key}`, new RegExp(`it is unlimited: leave ${word} out`));
@@ -173,7 +177,61 @@ test("robot: the joints of the documentation are joints", () => {
     ],
     periodUs: 20_000,
   };
-  const { ends, seen } = limitsOfRobot(parseRobot(serial + example, "robot.yaml"), told);
+  const robot = parseRobot(serial + example, "robot.yaml");
+  const limits = limitsOfRobot(robot, told);
+  const { ends, seen } = limits;
+  assert.equal(holdOfRobot(robot, told, limits).cannot, null);
   assert.deepEqual([ends![0]!.deceleration, ends![1]], [8, null]);
   assert.equal(seen!.length, 4);
+});
+
+const torqueSpec: Spec = { ...spec, action: [{ ...spec.action[0], unit: "N*m" }] };
+
+/** A lift that is driven by a torque, with `more` keys of its own. */
+function torqued(more: string): string {
+  return `${serial}${lift}    acceleration: 9\n${more}`;
+}
+
+test("robot: a joint's gains, and a robot that cannot do without them", () => {
+  const gains = (text: string): string => torqued(`    hold: ${text}\n`);
+  const robot = parseRobot(
+    `${gains("{ stiffness: 2.5, damping: 1 }")}fallback: hold\n`,
+    "robot.yaml",
+  );
+  const limits = limitsOfRobot(robot, torqueSpec);
+  assert.deepEqual(limits.ends![0]!.hold, { stiffness: 2.5, damping: 1 });
+  assert.equal(holdOfRobot(robot, torqueSpec, limits).cannot, null);
+  for (const bad of ["1", "{ stiffness: 1 }", "{ damping: 1 }", "{}"]) {
+    refuses(gains(bad), /:12:\d+: "joints\.lift_position\.hold/);
+  }
+  for (const bad of [".nan", ".inf", "0", "-1", "stiff"]) {
+    refuses(gains(`{ stiffness: ${bad}, damping: 1 }`), /:12:24: "joints.*hold\.stiffness"/);
+    refuses(gains(`{ stiffness: 1, damping: ${bad} }`), /:12:36: "joints.*hold\.damping"/);
+  }
+  const bare = parseRobot(torqued(""), "robot.yaml");
+  const without = holdOfRobot(bare, torqueSpec, limitsOfRobot(bare, torqueSpec));
+  assert.match(without.cannot!, /this robot cannot be held: "lift_position" is an effort \(N\*m\)/);
+  const falls = parseRobot(torqued("fallback: hold\n"), "robot.yaml");
+  assert.throws(() => holdOfRobot(falls, torqueSpec, limitsOfRobot(falls, torqueSpec)), {
+    code: "robot-file",
+    message: /^fallback: this robot cannot be held: "lift_position" is an effort/,
+  });
+  const wild = parseRobot(gains("{ stiffness: 1, damping: 99 }"), "robot.yaml");
+  assert.throws(() => holdOfRobot(wild, torqueSpec, limitsOfRobot(wild, torqueSpec)), {
+    code: "robot-file",
+    message: /^joints: "lift_position": hold\.damping is 99: give above 0, at most /,
+  });
+});
+
+test("robot: a dry run tells where a robot cannot be held, or would shake", () => {
+  for (const [text, place, line] of [
+    ["fallback: hold\n", [12, 11], /^fallback: this robot cannot be held/],
+    ["    hold: { stiffness: 1, damping: 99 }\n", [5, 5], /hold\.damping is 99/],
+  ] as const) {
+    const { robot, mistakes } = checkRobot(readYaml(torqued(text), "robot.yaml"), "robot.yaml");
+    checkWithPolicy(robot!, torqueSpec, mistakes);
+    const [first] = mistakes.list();
+    assert.match(first.message, line);
+    assert.deepEqual([first.line, first.column], place);
+  }
 });

@@ -58,7 +58,8 @@ function jointsText(rng: Rng): string {
   const effort = rng.below(2) === 0 ? "" : ", effort: pan_current, effortMax: 3";
   const ended = `position: pan_position, velocity: pan_velocity, low: -0.7, high: 0.4${beyond}`;
   const other = "lift: { unlimited: true }";
-  return `joints: { pan_torque: { ${ended}, deceleration: 8${effort} }, ${other} }`;
+  const hold = rng.below(2) === 0 ? "" : ", hold: { stiffness: 0.1, damping: 0.2 }";
+  return `joints: { pan_torque: { ${ended}, deceleration: 8${effort}${hold} }, ${other} }`;
 }
 
 function mqttText(rng: Rng): string {
@@ -97,6 +98,13 @@ function robotText(rng: Rng, kind: number): string {
     maybe(rng, `swap: { blendSeconds: ${numberOf(rng, 0, 60)}, limitedMax: 0.${rng.below(99)} }`),
     maybe(rng, `realTime: ${["auto", "off", "required"][rng.below(3)]}`),
     maybe(rng, `onMiss: ${["coast", "hold", "stop"][rng.below(3)]}`),
+    [
+      "",
+      "fallback: stop\n",
+      "fallback: hold\nrecoverSeconds: null\n",
+      "fallback: hold\nrecoverSeconds: 2.5\n",
+      `fallback: hold\nrecoverSeconds: 2\nrecoverMost: ${1 + rng.below(10)}\n`,
+    ][rng.below(5)],
     maybe(rng, `log: { directory: "logs of ${rng.below(9)}" }`),
   ].join("");
 }
@@ -201,6 +209,7 @@ test("robot: the file says what its owner may say, and nothing else", () => {
     link: { mqtt: { url: "mqtt://h:1", prefix: "sinew", protocolVersion: 5 } },
     limits: {},
     onMiss: "coast",
+    fallback: "stop",
     swap: { blendSeconds: 0.5, watchSeconds: 10, limitedMax: 0.25 },
     realTime: "auto",
     log: { directory: "logs" },

@@ -3,6 +3,9 @@ import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { commandTtlUs, limitsOfRobot, parseRobot } from "../../src/edge/robot.ts";
+import { holdTermsOf } from "../../src/edge/robot-hold.ts";
+import type { HoldTimes } from "../../src/safety/hold.ts";
+import type { FallbackChoice } from "../../src/safety/recovery.ts";
 
 const spec: Spec = {
   observation: [{ name: "angle", unit: "rad", low: -4, high: 4 }],
@@ -66,6 +69,43 @@ test("robot: what is done about skipped cycles", () => {
   assert.equal(parseRobot(source, "robot.yaml").realTime, "auto");
   refuses(`${source}realTime: yes\n`, /^robot\.yaml:3:11: "realTime": give auto, off or req/);
   refuses(`${source}onMiss: skip\n`, /^robot\.yaml:3:9: "onMiss": give coast, hold or stop/);
+});
+
+test("robot: what is done about a policy that fails", () => {
+  const source = "robot: a\nlink: { serial: { path: p } }\n";
+  const choiceOf = (text: string): FallbackChoice => {
+    return holdTermsOf(parseRobot(source + text, "robot.yaml"), spec).fallback;
+  };
+  const held = { fallback: "hold", recoverCycles: null, recoverMost: 1 };
+  assert.deepEqual(choiceOf(""), { ...held, fallback: "stop" });
+  assert.deepEqual(choiceOf("fallback: hold\n"), held);
+  assert.deepEqual(choiceOf("fallback: hold\nrecoverSeconds: null\n"), held);
+  const cycles = Math.round(2e6 / spec.periodUs);
+  const recovers = { ...held, recoverCycles: cycles, recoverMost: 3 };
+  assert.deepEqual(choiceOf("fallback: hold\nrecoverSeconds: 2\n"), recovers);
+  const often = "fallback: hold\nrecoverSeconds: 2\nrecoverMost: 7\n";
+  assert.deepEqual(choiceOf(often), { ...recovers, recoverMost: 7 });
+  refuses(`${source}fallback: coast\n`, /^robot\.yaml:3:11: "fallback": give stop or hold/);
+  refuses(`${source}recoverSeconds: 2\n`, /^robot\.yaml:3:17: .*give fallback: hold/);
+  refuses(`${source}fallback: hold\nrecoverMost: 2\n`, /:4:14: .*needs recoverSeconds/);
+  for (const bad of ["0", "0.4", "601", ".nan", ".inf", "soon"]) {
+    refuses(`${source}fallback: hold\nrecoverSeconds: ${bad}\n`, /:4:17: "recoverSeconds"/);
+  }
+  for (const bad of ["0", "11", "1.5", ".nan"]) {
+    const text = `fallback: hold\nrecoverSeconds: 1\nrecoverMost: ${bad}\n`;
+    refuses(source + text, /:5:14: "recoverMost"/);
+  }
+});
+
+test("robot: how long a hold takes to come and to go", () => {
+  const timesOf = (text: string): HoldTimes => {
+    const source = `robot: a\nlink: { serial: { path: p } }\n${text}`;
+    return holdTermsOf(parseRobot(source, "robot.yaml"), { ...spec, periodUs: 20_000 }).times;
+  };
+  assert.deepEqual(timesOf(""), { easeCycles: 5, returnCycles: 25 });
+  assert.deepEqual(timesOf("swap: { blendSeconds: 2 }\n"), { easeCycles: 5, returnCycles: 100 });
+  const soft = "start: { softSeconds: 0.2 }\nswap: { blendSeconds: 2 }\n";
+  assert.deepEqual(timesOf(soft), { easeCycles: 5, returnCycles: 10 });
 });
 
 test("robot: the policy and how each actuator stops", () => {

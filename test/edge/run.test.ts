@@ -10,6 +10,7 @@ import type { Spec } from "../../src/core/spec.ts";
 import { Mode, makeStep, Reason } from "../../src/core/step.ts";
 import type { ControlThread } from "../../src/edge/control-thread.ts";
 import { runPolicy } from "../../src/edge/drive.ts";
+import { Holds } from "../../src/edge/holds.ts";
 import { Second } from "../../src/edge/lineup.ts";
 import { Members } from "../../src/edge/members.ts";
 import { replayLog } from "../../src/edge/replay.ts";
@@ -146,6 +147,7 @@ test("run: who stands beyond its limits is named where arming is refused", async
       members: new Members({ id: "x", path: "x.onnx" }, randomPolicy(1).contract, status, {
         offer: () => {},
       }),
+      holds: new Holds(null, status),
       spec: pendulumSpec,
       limits: limitsOf(pendulumSpec),
       realTime: { granted: false, line: "no" },

@@ -7,7 +7,9 @@ import { Start } from "../../src/edge/start.ts";
 import { Count, Request, Status } from "../../src/edge/status.ts";
 import { armingMode } from "../../src/link/device.ts";
 import { Guard } from "../../src/safety/guard.ts";
+import { Hold } from "../../src/safety/hold.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
+import { Recovery } from "../../src/safety/recovery.ts";
 import { Supervisor } from "../../src/safety/supervisor.ts";
 import { DeviceMode } from "../../src/wire/messages.ts";
 import { DeskX, deskDynamixel } from "../link/desk-servo.ts";
@@ -28,6 +30,8 @@ async function run(
     policy: { act: (_: Float32Array, action: Float32Array) => void action.fill(0.1) },
     setpoints: { fill: () => {} },
     approach: new Start(spec, limitsOf(spec), undefined),
+    hold: new Hold(spec, limitsOf(spec), { easeCycles: 1, returnCycles: 0 }),
+    recovery: new Recovery({ fallback: "stop", recoverCycles: null, recoverMost: 1 }),
     guard: new Guard(spec, limitsOf(spec)),
     supervisor: new Supervisor(),
     log: {

@@ -70,6 +70,30 @@ test("setpoints: a time that is no whole microsecond in floating point is not a 
   }
 });
 
+test("setpoints: their time stands still while the robot is held", () => {
+  const setpoints = new Setpoints(spec, [at(0, 0.1, 0), at(0.5, 0.3, 0), at(1, 0.5, 0)]);
+  const step = makeStep(spec);
+  const rows: [number, Mode, number][] = [
+    // Nothing has begun that could stand still.
+    [3, Mode.holding, 0.1],
+    [10, Mode.armed, 0.1],
+    [14, Mode.armed, 0.1],
+    [15, Mode.holding, 0.1],
+    [60, Mode.holding, 0.1],
+    [61, Mode.armed, 0.3],
+    [65, Mode.armed, 0.3],
+    [66, Mode.armed, 0.5],
+    [67, Mode.holding, 0.5],
+    [68, Mode.stopped, 0.1],
+    [69, Mode.armed, 0.1],
+  ];
+  for (const [seq, mode, wanted] of rows) {
+    Object.assign(step, { seq, mode });
+    setpoints.fill(step);
+    assert.equal(step.observation[1], Math.fround(wanted), `${seq}`);
+  }
+});
+
 test("setpoints: the device tells the rest, and without any it tells all", () => {
   assert.deepEqual(
     specOfDevice(spec, [at(0, 0, 0)]).observation.map(({ name }) => name),

@@ -1,6 +1,7 @@
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ControlThread } from "../../src/edge/control-thread.ts";
+import { Holds } from "../../src/edge/holds.ts";
 import { Members } from "../../src/edge/members.ts";
 import { Run } from "../../src/edge/run.ts";
 import { Request, State } from "../../src/edge/status.ts";
@@ -58,6 +59,7 @@ export class StagedRun {
         members: new Members({ id: "x", path: "x.onnx" }, randomPolicy(1).contract, stage.status, {
           offer: () => {},
         }),
+        holds: new Holds(null, stage.status),
         spec: pendulumSpec,
         limits: limitsOf(pendulumSpec),
         realTime: { granted: false, line: "no" },

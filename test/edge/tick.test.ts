@@ -5,7 +5,9 @@ import { Start } from "../../src/edge/start.ts";
 import { type Cycle, type MissPolicy, Stage, tick } from "../../src/edge/tick.ts";
 import { type Device, StopReason } from "../../src/link/device.ts";
 import { Guard } from "../../src/safety/guard.ts";
+import { Hold } from "../../src/safety/hold.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
+import { Recovery } from "../../src/safety/recovery.ts";
 import { Happening, Supervisor } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 
@@ -51,6 +53,8 @@ function benchWith(act: (observation: Float32Array, action: Float32Array) => voi
     policy: { act },
     setpoints: { fill: () => {} },
     approach: new Start(pendulumSpec, limits, undefined),
+    hold: new Hold(pendulumSpec, limits, { easeCycles: 1, returnCycles: 0 }),
+    recovery: new Recovery({ fallback: "stop", recoverCycles: null, recoverMost: 1 }),
     guard: new Guard(pendulumSpec, limits),
     supervisor: new Supervisor(),
     log: { append: (step) => logged.push(structuredClone(step)) > 0 },

@@ -46,6 +46,25 @@ test("guard: a good action passes unchanged", () => {
   assert.equal(step.reasons, 0);
 });
 
+test("guard: what would be refused whatever the action is can be told before", () => {
+  const guard = new Guard(spec, open);
+  const cases: [change: (step: Step) => void, reasons: number, refuses: boolean][] = [
+    [() => {}, 0, false],
+    [(step) => step.proposed.fill(Number.NaN), 0, false],
+    [(step) => (step.reasons = Reason.policyFailed), Reason.policyFailed, false],
+    [(step) => (step.reasons = Reason.lateCycle), Reason.lateCycle, false],
+    [(step) => (step.reasons = Reason.linkLost), Reason.linkLost, true],
+    [(step) => (step.ageUs = 20_001), Reason.staleObservation, true],
+    [(step) => (step.observation[1] = Number.NaN), Reason.nonFiniteObservation, true],
+  ];
+  for (const [change, reasons, refuses] of cases) {
+    const step = stepOf([1, 0.5]);
+    change(step);
+    assert.equal(guard.refusesAny(step), refuses, `${reasons}`);
+    assert.equal(step.reasons, reasons);
+  }
+});
+
 test("guard: an observation older than two periods is refused", () => {
   const guard = new Guard(spec, open);
   guard.filter(stepOf([1, 0.5]));

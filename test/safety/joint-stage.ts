@@ -4,7 +4,7 @@ import { makeStep, type Step } from "../../src/core/step.ts";
 import type { Drive } from "../../src/safety/barrier.ts";
 import { Guard } from "../../src/safety/guard.ts";
 import type { EndedJoint } from "../../src/safety/joint.ts";
-import { type ActionLimit, limitsOf } from "../../src/safety/limits.ts";
+import { type ActionLimit, type Limits, limitsOf } from "../../src/safety/limits.ts";
 
 /** What a joint has to do with. */
 interface Drivers {
@@ -107,6 +107,9 @@ export class JointStage {
   velocity = 0;
   readonly step: Step;
   readonly guard: Guard;
+  readonly limits: Limits;
+  /** Stands between the policy and the gate. */
+  between: (step: Step) => void = () => {};
   readonly #case: JointCase;
   readonly #past: { position: number; velocity: number }[] = [];
   readonly #drivers: Drivers = { action: 0, rate: 0, push: 0 };
@@ -118,7 +121,8 @@ export class JointStage {
     this.#case = given;
     const joints = { joint: isEnded ? joint : ({ unlimited: true } as const) };
     const choices = { action: { joint: limit }, joints, actsUs, ageUsMax: 1e6 };
-    this.guard = new Guard(spec, limitsOf(spec, choices));
+    this.limits = limitsOf(spec, choices);
+    this.guard = new Guard(spec, this.limits);
     this.step = makeStep(spec);
     this.position = position;
     this.#action = given.drive === "position" ? position : 0;
@@ -135,6 +139,7 @@ export class JointStage {
     this.step.ageUs = back * stepS * 1e6;
     this.step.reasons = 0;
     this.step.proposed[0] = proposed;
+    this.between(this.step);
     this.guard.filter(this.step);
     const [action] = this.step.action;
     const before = this.#action;

@@ -81,6 +81,16 @@ test("joints: a place is bounded by its ends, rounded inwards; nothing else is",
   }
 });
 
+test("joints: gains to hold it go with its ends, of an effort only", () => {
+  const hold = { stiffness: 0.01, damping: 0.002 };
+  const [, ends] = limitsOf(spec, { joints: { pan, lift: { ...lift, hold } } }).ends!;
+  assert.deepEqual(ends!.hold, hold);
+  assert.throws(
+    () => limitsOf(spec, { joints: { pan: { ...pan, hold }, lift } }),
+    /"pan": hold is for an action that is an effort: a position is held without it/,
+  );
+});
+
 test("joints: what drives one is told by its action's unit", () => {
   for (const [unit, drive] of [
     ["rad", "position"],

@@ -44,10 +44,13 @@ const expected: Record<string, string> = {
   "armed stop": "stopped",
   "armed fault": "stopped",
   "armed deviceStopped": "stopped",
+  "armed fallBack": "holding",
+  "holding hold": "holding",
   "holding resume": "armed",
   "holding stop": "stopped",
   "holding fault": "stopped",
   "holding deviceStopped": "stopped",
+  "holding recover": "armed",
   "stopped stop": "stopped",
   "stopped fault": "stopped",
   "stopped deviceStopped": "stopped",
@@ -78,7 +81,7 @@ test("supervisor: every cell of the table", () => {
     for (const cell of row) assert.ok(cell === -1 || modes.includes(cell));
   }
   // They are the columns, and a log keeps them as numbers.
-  assert.deepEqual(happenings, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(happenings, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 });
 
 test("supervisor: a process that starts moves nothing", () => {
@@ -97,7 +100,26 @@ test("supervisor: a stop latches until reset, and reset does not arm", () => {
   assert.equal(supervisor.mode, Mode.disarmed);
 });
 
-test("supervisor: only arm and resume lead to armed, only reset leads out of stopped", () => {
+test("supervisor: only what drives is held, and a fault of a hold is a latched stop", () => {
+  for (const mode of modes) {
+    for (const happening of happenings) {
+      const supervisor = supervisorIn(mode);
+      supervisor.tell(happening, 1);
+      if (supervisor.mode !== Mode.holding || mode === Mode.holding) continue;
+      assert.equal(mode, Mode.armed);
+      const leads = happening === Happening.hold || happening === Happening.fallBack;
+      assert.ok(leads, nameOfHappening(happening));
+    }
+  }
+  const held = supervisorIn(Mode.holding);
+  held.tell(Happening.fault, 1, 1);
+  assert.equal(held.mode, Mode.stopped);
+  for (const happening of [Happening.resume, Happening.recover, Happening.fallBack]) {
+    assert.equal(held.tell(happening, 2), false);
+  }
+});
+
+test("supervisor: only arm and who ends a hold lead to armed, only reset out of stopped", () => {
   for (let seed = 0; seed < 100; seed++) {
     const rng = new Rng(seed);
     const supervisor = new Supervisor();
@@ -107,8 +129,8 @@ test("supervisor: only arm and resume lead to armed, only reset leads out of sto
       supervisor.tell(happening, at);
       const where = `seed ${seed} at ${at}`;
       if (supervisor.mode === Mode.armed && before !== Mode.armed) {
-        const asked = happening === Happening.arm || happening === Happening.resume;
-        assert.ok(asked, where);
+        const ended = happening === Happening.resume || happening === Happening.recover;
+        assert.ok(before === Mode.holding ? ended : happening === Happening.arm, where);
       }
       if (before === Mode.stopped && supervisor.mode !== Mode.stopped) {
         assert.equal(happening, Happening.reset, where);

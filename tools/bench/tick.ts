@@ -11,7 +11,9 @@ import { makeRing, RingProducer } from "../../src/log/ring.ts";
 import { openDriver, ortRunner } from "../../src/policy/driver.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { Guard } from "../../src/safety/guard.ts";
+import { Hold } from "../../src/safety/hold.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
+import { Recovery } from "../../src/safety/recovery.ts";
 import { Happening, Supervisor } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { Session } from "../../src/wire/session.ts";
@@ -103,6 +105,8 @@ async function oneRound(spec: Spec, policy: Cycle["policy"]): Promise<Times> {
     policy,
     setpoints: { fill: () => {} },
     approach: new Start(spec, limitsOf(spec), undefined),
+    hold: new Hold(spec, limitsOf(spec), { easeCycles: 1, returnCycles: 0 }),
+    recovery: new Recovery({ fallback: "stop", recoverCycles: null, recoverMost: 1 }),
     guard: new Guard(spec, limitsOf(spec)),
     supervisor,
     log: new RingProducer(ring, spec),

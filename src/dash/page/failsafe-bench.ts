@@ -6,7 +6,9 @@ import { Status, statusBytes } from "../../edge/status.ts";
 import type { MissPolicy } from "../../edge/tick.ts";
 import type { LogEvent } from "../../log/event.ts";
 import { Guard } from "../../safety/guard.ts";
+import { Hold } from "../../safety/hold.ts";
 import { limitsOf } from "../../safety/limits.ts";
+import { type Fallback, Recovery } from "../../safety/recovery.ts";
 import { Supervisor } from "../../safety/supervisor.ts";
 import type { Faults } from "./failsafe-fault.ts";
 import { ServoModel, servoSpec } from "./failsafe-servo.ts";
@@ -18,6 +20,9 @@ const lateEvery = 25;
 const behindUsMax = 200_000;
 const limits = limitsOf(servoSpec, { action: { shoulder: { rateMax: 4 } } });
 const start = { home: { shoulder: 0 }, speed: 0.8, softSeconds: 1 };
+/** 0.1 s and 1 s; it comes back after 2 s, at most twice a minute. */
+const holdTimes = { easeCycles: 5, returnCycles: 50 };
+const recover = { recoverCycles: 100, recoverMost: 2 };
 
 /** Told what happens on the bench. */
 export interface Onlooker {
@@ -42,7 +47,7 @@ export class FailsafeBench {
   #offsetUs = Number.NaN;
   #go: () => void = () => {};
 
-  constructor(faults: Faults, onMiss: MissPolicy, onlooker: Onlooker) {
+  constructor(faults: Faults, onMiss: MissPolicy, onlooker: Onlooker, fallback: Fallback = "stop") {
     this.#faults = faults;
     this.servo = new ServoModel(faults, this.nowUs, (us) => {
       this.nowUs += us;
@@ -60,6 +65,8 @@ export class FailsafeBench {
       },
       setpoints: new Setpoints(servoSpec, []),
       approach: new Start(servoSpec, limits, start),
+      hold: new Hold(servoSpec, limits, holdTimes),
+      recovery: new Recovery({ fallback, ...recover }),
       guard: new Guard(servoSpec, limits),
       supervisor: new Supervisor(),
       log: {

@@ -4,10 +4,11 @@ import { Count, Request } from "../../edge/status.ts";
 import type { MissPolicy } from "../../edge/tick.ts";
 import { nameOfDeviceMode, nameOfDeviceReason } from "../../link/device.ts";
 import type { LogEvent } from "../../log/event.ts";
+import type { Fallback } from "../../safety/recovery.ts";
 import { ChannelCard } from "./channel-card.ts";
 import { Differences } from "./differences.ts";
 import { byId, make, say } from "./element.ts";
-import { FailsafeBench } from "./failsafe-bench.ts";
+import { FailsafeBench, type Onlooker } from "./failsafe-bench.ts";
 import { type Faults, faults } from "./failsafe-fault.ts";
 import { servoSpec } from "./failsafe-servo.ts";
 import { History } from "./history.ts";
@@ -24,12 +25,15 @@ const requests: Readonly<Record<string, number>> = {
   arm: Request.arm,
   stop: Request.stop,
   reset: Request.reset,
+  hold: Request.hold,
+  resume: Request.resume,
 };
 
 const on: Faults = new Set();
 const table = new ModeTable(byId("table"));
 const buttons = new Map<string, HTMLButtonElement>();
 let onMiss: MissPolicy = "coast";
+let fallback: Fallback = "stop";
 let world = begin();
 
 /** A bench and what is seen of it; another one begins where a run would begin anew. */
@@ -38,7 +42,7 @@ function begin() {
   const differences = new Differences(byId("differences"), servoSpec, 1e6);
   const events: LogEvent[] = [];
   const seen: { judged: Judged | null; refusals: number } = { judged: null, refusals: 0 };
-  const bench = new FailsafeBench(on, onMiss, {
+  const onlooker: Onlooker = {
     step: (step) => {
       seen.judged = { mode: step.mode, reasons: step.reasons, verdict: step.verdict };
       traces.push(step);
@@ -49,7 +53,8 @@ function begin() {
       if (events.length > eventsShown) events.shift();
       if (event.kind === "transition") table.mark(event);
     },
-  });
+  };
+  const bench = new FailsafeBench(on, onMiss, onlooker, fallback);
   const [channel] = servoSpec.action;
   const range = [channel!.low, channel!.high] as const;
   const asked: Curve = { values: traces.asked[0]!, colour: "asked" };
@@ -123,6 +128,11 @@ byId("miss").addEventListener("change", ({ target }) => {
   world = begin();
 });
 
+byId("fallback").addEventListener("change", ({ target }) => {
+  fallback = (target as HTMLSelectElement).value as Fallback;
+  world = begin();
+});
+
 function turn(ms: number): void {
   requestAnimationFrame(turn);
   const { bench, traces, cards, differences, history, events, seen } = world;
@@ -136,7 +146,7 @@ function turn(ms: number): void {
   say(byId("reasons"), seen.judged === null ? "" : reasonsOf(seen.judged));
   const over = "The link is lost and the run has ended. Plug it in: that begins another.";
   say(byId("alarm"), bench.ended ? over : mode === "stopped" ? causeOf(events) : "");
-  const refusals = status.count(Count.refusedRequests);
+  const refusals = status.count(Count.refusedRequests) + status.count(Count.refusedHolds);
   if (refusals > seen.refusals) say(byId("answer"), "That was refused: see the reasons above.");
   seen.refusals = refusals;
   const permitted = permittedIn(status);

@@ -1,0 +1,39 @@
+import type { Limits } from "../safety/limits.ts";
+import type { Ready } from "./control-thread.ts";
+import type { SwapChoice } from "./lineup.ts";
+import type { HoldTerms } from "./robot-hold.ts";
+import type { RunOptions } from "./run.ts";
+
+/** What was settled for a run before it begins, beside its options. */
+export interface RunTerms {
+  readonly policyId: string;
+  readonly limits: Limits;
+  readonly ttlUs: number;
+  readonly swap: SwapChoice;
+  readonly hold: HoldTerms;
+}
+
+/** What a run's log says of it: the conditions under which a replay is the same. */
+export function metadataOfRun(
+  { robot, policy, startedAt }: RunOptions,
+  { policyId, limits, ttlUs, swap, hold }: RunTerms,
+  { runner, realTime }: Ready,
+): Readonly<Record<string, string>> {
+  const { start, setpoints } = robot;
+  return {
+    policyId,
+    runner,
+    policyPath: policy.path,
+    robot: robot.robot,
+    limits: JSON.stringify(limits),
+    commandTtlUs: JSON.stringify(ttlUs),
+    onMiss: robot.onMiss,
+    swap: JSON.stringify(swap),
+    hold: JSON.stringify(hold.times),
+    fallback: JSON.stringify(hold.fallback),
+    realTime: realTime.line,
+    ...(start !== undefined && { start: JSON.stringify(start) }),
+    ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),
+    startedAt,
+  };
+}
