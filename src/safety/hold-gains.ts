@@ -31,7 +31,8 @@ export function checkGains(
   delayS: number,
 ): void {
   const { stiffness, damping } = joint.hold!;
-  const { deceleration, acceleration = 0, low, high } = joint;
+  const { deceleration, low, high } = joint;
+  const acceleration = joint.acceleration!;
   const room = giveShare * (high - low);
   const delayMs = rounded(delayS * 1000);
   // Else the barrier, which reckons with the worst, pushes it about wherever it is held.

@@ -35,9 +35,8 @@ interface Grip {
  * The fallback controller: what is proposed in the policy's place while the robot is held. A place
  * is that where the actuator was seen as the hold began, a velocity is 0, and an effort pulls the
  * joint to where it was seen by its gains, or a tenth of its way inside its end where it was nearer
- * to that. It only proposes: the gate comes after it. It depends on
- * nothing but the steps, so that a replay holds as the robot did. Nothing here throws or allocates
- * after construction.
+ * to that. It only proposes: the gate comes after it. It depends on nothing but the steps, so that
+ * a replay holds as the robot did. Nothing here throws or allocates after construction.
  */
 export class Hold {
   /** Why this robot cannot be held, on a line; null: it can. */
@@ -65,8 +64,7 @@ export class Hold {
     const grips = spec.action.map((_, at) => gripOf(spec, limits, at));
     const found = grips.find((grip) => typeof grip === "string");
     this.cannot = found === undefined ? null : `this robot cannot be held: ${found}`;
-    // Who cannot hold all of it holds nothing.
-    this.#grips = found === undefined ? (grips as Grip[]) : [];
+    this.#grips = grips as Grip[];
     this.#easeCycles = times.easeCycles;
     this.returnCycles = times.returnCycles;
     this.#place = new Float32Array(spec.action.length);
@@ -80,6 +78,7 @@ export class Hold {
    * true where it did.
    */
   propose(step: Step): boolean {
+    if (this.cannot !== null) return refuse(step);
     const before = this.#mode;
     this.#mode = step.mode;
     // What was not driven was at rest.
@@ -135,7 +134,6 @@ export class Hold {
    * would let it go past, and come back, and go past again.
    */
   #ease({ action }: Step, at: number, wanted: number): number {
-    if (at >= this.#grips.length) return wanted;
     const { rate, acceleration } = this.#grips[at]!;
     if (acceleration === Number.POSITIVE_INFINITY) return wanted;
     const last = action[at]!;
@@ -145,9 +143,7 @@ export class Hold {
     return last + between(Math.sign(left) * speed, change - acceleration, change + acceleration);
   }
 
-  /** NaN, which the gate refuses, where nothing is known to hold it. */
   #answer({ observation }: Step, at: number): number {
-    if (at >= this.#grips.length) return Number.NaN;
     const { drive, positionAt, velocityAt, stiffness, damping } = this.#grips[at]!;
     if (drive === "velocity") return 0;
     const from = this.#from[at]!;
@@ -156,6 +152,13 @@ export class Hold {
     const away = observation[positionAt]! - goal;
     return -stiffness * away - damping * observation[velocityAt]!;
   }
+}
+
+/** Who cannot be held whole is not held: the gate refuses what is no number. */
+function refuse(step: Step): boolean {
+  if (step.mode !== Mode.holding) return false;
+  step.proposed.fill(Number.NaN);
+  return true;
 }
 
 /** What is no number has bits that depend on how it was computed, and a replay compares bits. */

@@ -160,6 +160,18 @@ test("hold: what is not seen is not held: the proposal is no number", () => {
   const step = makeStep(spec);
   const blind = proposed(hold, step, Mode.holding, [Number.NaN, 0, 0]);
   assert.deepEqual([blind[0], blind[2]! + 0], [Number.NaN, 0]);
+  // A log keeps its bits, which are the same however they came about.
+  const odd = new Uint32Array(step.observation.buffer, 0, 1);
+  for (const mode of [Mode.holding, Mode.armed]) {
+    const other = holdOf();
+    const bits = new Uint32Array(step.proposed.buffer, 0, 1);
+    step.mode = Mode.holding;
+    odd[0] = 0xffc0_0001;
+    other.propose(step);
+    step.mode = mode;
+    other.propose(step);
+    assert.equal(bits[0], 0x7fc0_0000);
+  }
   const shaken = proposed(hold, step, Mode.holding, [0, 0, Number.POSITIVE_INFINITY]);
   assert.equal(shaken[2], Number.NEGATIVE_INFINITY);
 });
@@ -223,6 +235,10 @@ test("hold: who cannot be held says why, and is never sent 0 instead", () => {
       step.mode = Mode.holding;
       hold.propose(step);
       assert.ok(step.proposed.every(Number.isNaN), "all of it, though some could be");
+      step.mode = Mode.armed;
+      step.proposed.fill(0.5);
+      assert.equal(hold.propose(step), false);
+      assert.ok(step.proposed.every((value) => value === 0.5));
     }
   }
   const named = { ...spec, observation: [{ ...spec.observation[0]!, unit: "deg" }] };
@@ -260,6 +276,9 @@ test("hold: gains that would shake the joint are refused with the greatest that 
   for (const stiffness of [8.01, 1e9, 5.59, 0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
     refused({ stiffness, damping: 0.4 }, between);
   }
+  refused({ stiffness: 1, damping: 9 }, /of 9\.99 ms$/, { ageUsMax: 4990, actsUs: 10_000 });
+  const strong = { ...lift, hold: { stiffness: 8, damping: 0.500_000_1 } };
+  assert.throws(() => holdOf({ ...choices, joints: { ...joints, lift: strong } }), /at most 0\.5,/);
   // Later: an older observation, a longer command, a slower effort.
   const late = { stiffness: 6, damping: 0.4 };
   refused(late, /at most 0\.278,/, { ageUsMax: 20_000 });
@@ -278,6 +297,11 @@ test("hold: a joint that may go far before anybody sees it is not held", () => {
   };
   assert.throws(() => late(39_900), /hold\.stiffness is 1/);
   assert.throws(() => late(40_100), /"lift": hold: no gains hold it: it may move by 0\.25 within /);
+  // 512 * t^2 / 2 is exactly that at t = 31.25 ms.
+  const hold = { stiffness: 0.5, damping: 0.05 };
+  const joint = { ...lift, deceleration: 512, acceleration: 512, hold };
+  const far = { ...choices, ageUsMax: 21_250, joints: { ...joints, lift: joint } };
+  assert.equal(holdOf(far).cannot, null);
 });
 
 test("hold: what brakes as hard as it speeds up has no load, and any stiffness holds it", () => {
@@ -305,6 +329,9 @@ test("hold: an action that may change no faster and faster comes to its place, n
     step.proposed[0] = asked;
     hold.propose(step);
     guard.filter(step);
+    // What is held passes the gate as it is.
+    const moved = Math.abs(step.action[0]! - step.proposed[0]!);
+    if (mode === Mode.holding) assert.ok(moved < 1e-6, `${moved}`);
     return step.action[0]!;
   };
   let before = 0;
@@ -321,9 +348,21 @@ test("hold: an action that may change no faster and faster comes to its place, n
   // One at rest begins gently, and is not thrown.
   const rested = new Hold(one, limitsOf(one, limits), { ...times, easeCycles: 1 });
   const still = makeStep(one);
-  still.action[0] = 1;
+  still.observation[0] = 1;
+  still.mode = Mode.armed;
+  rested.propose(still);
   still.mode = Mode.holding;
   rested.propose(still);
   // 100 rad/s^2 in cycles of 10 ms.
-  assert.ok(Math.abs(still.proposed[0]! - 0.99) < 1e-6, `${still.proposed[0]}`);
+  assert.equal(still.proposed[0], Math.fround(0.01));
+  // From 0.1 rad a cycle it stops in 0.1 + 0.1^2 / (2 * 0.01) = 0.6 rad.
+  const fast = new Hold(one, limitsOf(one, limits), { ...times, easeCycles: 1 });
+  still.action[0] = 0;
+  still.mode = Mode.armed;
+  fast.propose(still);
+  still.action[0] = 0.105;
+  still.observation[0] = 0.705;
+  still.mode = Mode.holding;
+  fast.propose(still);
+  assert.ok(Math.abs(still.proposed[0]! - 0.205) < 1e-6, `${still.proposed[0]}`);
 });

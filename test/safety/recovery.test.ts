@@ -17,7 +17,10 @@ function comeBack(recovery: Recovery, nowUs: number): number {
 
 test("recovery: where robot.yaml does not ask for a hold there is none", () => {
   assert.equal(new Recovery({ ...choice, fallback: "stop" }).mayHold(0), false);
-  assert.equal(new Recovery(choice).mayHold(0), true);
+  const recovery = new Recovery(choice);
+  assert.equal(recovery.mayHold(0), true);
+  // Nothing was held by itself that could end by itself.
+  for (let at = 0; at < 9; at++) assert.equal(recovery.look(true, at), false);
 });
 
 test("recovery: it comes back once the policy was fit for as long in a row as it must be", () => {
