@@ -44,6 +44,7 @@ export class Holds {
     const refused = status.count(Count.refusedHolds);
     // Also where that did not last until anybody looked.
     const done = (): boolean => {
+      if (status.isAsked(request)) return false;
       const fresh = status.transitionCount - transitionCount;
       const came = fresh > 0 && status.transitions().slice(-fresh);
       return status.mode === wanted || (came !== false && came.some(({ to }) => to === wanted));

@@ -249,6 +249,11 @@ export class Status {
     return Atomics.load(this.#words, secondAs) as Second;
   }
 
+  /** Whether the loop has not seen yet that this was asked of it. */
+  isAsked(request: number): boolean {
+    return (Atomics.load(this.#words, requests) & request) !== 0;
+  }
+
   /** Takes back what was asked of the loop, where it has not seen it yet. */
   withdraw(request: number): void {
     Atomics.and(this.#words, requests, ~request);

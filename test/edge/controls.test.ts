@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import type { Spec } from "../../src/core/spec.ts";
 import { Mode } from "../../src/core/step.ts";
 import { commandNamed } from "../../src/edge/commands.ts";
 import { Controls } from "../../src/edge/controls.ts";
 import { Count, Request } from "../../src/edge/status.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { DeviceMode } from "../../src/wire/messages.ts";
 import { until } from "./board-run.ts";
 import { refused, wordsOf } from "./run-words.ts";
@@ -149,4 +151,38 @@ test("run: a reset waits for a device that is still about to stop", async (t) =>
   await done;
   assert.equal(stage.far.mode, DeviceMode.disarmed);
   await run.close();
+});
+
+test("controls: a robot is held and resumed, or it is said why it cannot be", async (t) => {
+  const joint = { name: "joint", unit: "rad", low: -2, high: 2 };
+  const place: Spec = { ...pendulumSpec, observation: [joint], action: [joint] };
+  const able = new StagedRun(t, place);
+  const controls = new Controls();
+  controls.attach(able.run);
+  const [hold, resume] = ["hold", "resume"].map(commandNamed);
+  await assert.rejects(
+    controls.order(hold, "one"),
+    /^SinewError: hold is not permitted while disar/,
+  );
+  await controls.order(arm, "one");
+  assert.equal(await controls.order(hold, "one"), "holding");
+  assert.equal(able.run.status.mode, Mode.holding);
+  assert.ok(able.run.moves, "a hold is under torque");
+  // Who asks again has it.
+  assert.equal(await controls.order(hold, "two"), "holding");
+  await assert.rejects(
+    controls.order(arm, "one"),
+    /arm is not permitted while holding; permitted:/,
+  );
+  assert.equal(await controls.order(resume, "one"), "armed");
+  assert.equal(able.run.status.mode, Mode.armed);
+  assert.ok(able.events.some((event) => event.kind === "answer" && event.line === "holding"));
+  const unable = new StagedRun(t);
+  const other = new Controls();
+  other.attach(unable.run);
+  await other.order(arm, "one");
+  const why =
+    /^SinewError: this robot cannot be held: "pole_torque" is in N\*m; describe its joint/;
+  await assert.rejects(other.order(hold, "one"), why);
+  assert.equal(unable.run.status.mode, Mode.armed);
 });

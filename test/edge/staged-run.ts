@@ -1,5 +1,6 @@
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Spec } from "../../src/core/spec.ts";
 import type { ControlThread } from "../../src/edge/control-thread.ts";
 import { Holds } from "../../src/edge/holds.ts";
 import { Members } from "../../src/edge/members.ts";
@@ -9,6 +10,7 @@ import type { LogEvent } from "../../src/log/event.ts";
 import type { Log } from "../../src/log/log.ts";
 import { StepRecord } from "../../src/log/record.ts";
 import { countsOfRing, makeRing, RingConsumer, RingProducer } from "../../src/log/ring.ts";
+import { Hold } from "../../src/safety/hold.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
@@ -21,12 +23,13 @@ const slots = 256;
  * with its test, whether that fails or not.
  */
 export class StagedRun {
-  readonly stage: LoopStage = new LoopStage();
+  readonly stage: LoopStage;
   readonly run: Run;
   /** What the log would keep, of commands and of the loop. */
   readonly events: LogEvent[];
 
-  constructor(t: TestContext) {
+  constructor(t: TestContext, spec: Spec = pendulumSpec) {
+    this.stage = new LoopStage(spec);
     const { stage } = this;
     t.after(() => stage.status.ask(Request.end));
     this.events = stage.events;
@@ -36,8 +39,8 @@ export class StagedRun {
       await delay(1);
     };
     const link = { name: "desk", door: { serialPath: "" }, notices: [], close: async () => {} };
-    const ring = makeRing(new StepRecord(pendulumSpec).size, slots);
-    const [producer, consumer] = [new RingProducer(ring, pendulumSpec), new RingConsumer(ring)];
+    const ring = makeRing(new StepRecord(spec).size, slots);
+    const [producer, consumer] = [new RingProducer(ring, spec), new RingConsumer(ring)];
     stage.also = (step) => {
       producer.append(step);
       consumer.drain(() => {});
@@ -54,14 +57,15 @@ export class StagedRun {
       .run(Number.POSITIVE_INFINITY, {})
       .then(() => ({ linkLost: false, failure: null }));
     stage.status.setState(State.running);
+    const { cannot } = new Hold(spec, limitsOf(spec), { easeCycles: 1, returnCycles: 1 });
     this.run = new Run(
       {
         members: new Members({ id: "x", path: "x.onnx" }, randomPolicy(1).contract, stage.status, {
           offer: () => {},
         }),
-        holds: new Holds(null, stage.status),
-        spec: pendulumSpec,
-        limits: limitsOf(pendulumSpec),
+        holds: new Holds(cannot, stage.status),
+        spec,
+        limits: limitsOf(spec),
         realTime: { granted: false, line: "no" },
       },
       stage.status,

@@ -233,7 +233,7 @@ test("hold: who cannot be held says why, and is never sent 0 instead", () => {
       assert.match(hold.cannot!, /^this robot cannot be held: /);
       const step = makeStep(of);
       step.mode = Mode.holding;
-      hold.propose(step);
+      assert.equal(hold.propose(step), true);
       assert.ok(step.proposed.every(Number.isNaN), "all of it, though some could be");
       step.mode = Mode.armed;
       step.proposed.fill(0.5);
@@ -360,9 +360,33 @@ test("hold: an action that may change no faster and faster comes to its place, n
   still.action[0] = 0;
   still.mode = Mode.armed;
   fast.propose(still);
-  still.action[0] = 0.105;
-  still.observation[0] = 0.705;
+  still.action[0] = 0.05;
+  fast.propose(still);
+  still.action[0] = 0.155;
+  still.observation[0] = 0.755;
   still.mode = Mode.holding;
   fast.propose(still);
-  assert.ok(Math.abs(still.proposed[0]! - 0.205) < 1e-6, `${still.proposed[0]}`);
+  assert.ok(Math.abs(still.proposed[0]! - 0.255) < 1e-6, `${still.proposed[0]}`);
+  // No faster than it may go, which is 0.02 rad a cycle here, though it came with 0.015.
+  const slow = limitsOf(one, { action: { pan: { rateMax: 2, accelerationMax: 100 } } });
+  const even = new Hold(one, slow, { ...times, easeCycles: 1 });
+  for (const [mode, action] of [
+    [Mode.armed, 0],
+    [Mode.armed, 0.05],
+    [Mode.holding, 0.065],
+  ] as const) {
+    still.mode = mode;
+    still.action[0] = action;
+    even.propose(still);
+  }
+  assert.ok(Math.abs(still.proposed[0]! - 0.085) < 1e-6, `${still.proposed[0]}`);
+  // What was proposed while nothing was driven is no speed.
+  const first = new Hold(one, limitsOf(one, limits), times);
+  still.mode = Mode.disarmed;
+  still.action[0] = 1;
+  first.propose(still);
+  still.mode = Mode.holding;
+  still.action[0] = 0;
+  first.propose(still);
+  assert.equal(still.proposed[0], Math.fround(0.01));
 });
