@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { reasonsOfStops, reportRows } from "../../src/cli/drive.ts";
+import { StopWatch } from "../../src/cli/history.ts";
 import { Mode, Reason } from "../../src/core/step.ts";
-import type { RunReport } from "../../src/edge/run.ts";
+import type { Run, RunReport } from "../../src/edge/run.ts";
 import { Measure } from "../../src/edge/status.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 
@@ -57,4 +58,29 @@ test("report: a stop for what was seen names the observation", () => {
   assert.deepEqual(reasonsOfStops(report), [
     "lateCycle, jointVelocity: lift_velocity by 0.500 rad/s",
   ]);
+});
+
+test("history: a hold that begins or ends by itself is told as it happens, once", () => {
+  const one = { timeUs: 1, reason: 0 };
+  const { armed, holding, stopped } = Mode;
+  const all = [
+    { ...one, from: armed, happening: Happening.hold, to: holding },
+    { ...one, from: holding, happening: Happening.resume, to: armed },
+    {
+      ...{ timeUs: 2, from: armed, happening: Happening.fallBack, to: holding },
+      reason: Reason.nonFiniteAction,
+    },
+    { ...one, timeUs: 3, from: holding, happening: Happening.recover, to: armed },
+    { ...one, timeUs: 4, from: armed, happening: Happening.stop, to: stopped },
+    { ...one, timeUs: 5, from: armed, happening: Happening.fault, to: stopped },
+  ];
+  const status = { transitions: () => all, why: "" };
+  const watch = new StopWatch();
+  const run = { status } as unknown as Run;
+  assert.deepEqual(watch.look(run), [
+    "armed -> holding (fallBack: nonFiniteAction)",
+    "holding -> armed (recover)",
+    "armed -> stopped (fault): reset, then arm",
+  ]);
+  assert.deepEqual(watch.look(run), []);
 });

@@ -284,6 +284,8 @@ test("hold: gains that would shake the joint are refused with the greatest that 
   refused(late, /at most 0\.278,/, { ageUsMax: 20_000 });
   refused(late, /at most 0\.333,/, { actsUs: 30_000 });
   refused(late, /at most 0\.208,/, { action: { lift: { rateMax: 200 } } });
+  // One that pushes harder one way than the other, whichever.
+  refused(late, /at most 0\.208,/, { action: { lift: { high: 1 } } });
   const eased = { action: { lift: { rateMax: 600, accelerationMax: 60_000 } } };
   refused(late, /at most 0\.208,/, eased);
 });
