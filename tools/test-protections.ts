@@ -38,8 +38,8 @@ const firmwareTest = "tools/test-firmware.ts";
 
 /** Tests that boards and brokers answer in real time: nothing else may run beside them. */
 function isInRealTime(test: string): boolean {
-  if (/^test\/(hil|mosquitto|cli\/(ctl|dash))\b|-board\./.test(test)) return true;
-  return /^test\/(edge\/(drive|run|servo-arm|stale)|link\/(link|mqtt|port))\b/.test(test);
+  if (/^test\/(hil|mosquitto|cli\/(ctl|dash|first-hour))\b|-board\./.test(test)) return true;
+  return /^test\/(edge\/(drive|run|servo-arm|stale)|link\/(link|mqtt|port|scan))\b/.test(test);
 }
 
 // A test that hangs without its protection has failed; none of them takes a minute by itself.

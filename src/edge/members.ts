@@ -29,14 +29,20 @@ export class Members {
   readonly #contract: Contract;
   readonly #status: Status;
   readonly #thread: Pick<ControlThread, "offer">;
+  readonly #takesOthers: boolean;
 
-  /** `contract` is the first one's: what all of them drive. */
+  /**
+   * `contract` is the first one's: what all of them drive. Without `takesOthers` it stays the only
+   * one.
+   */
   constructor(
     first: MemberFile,
     contract: Contract,
     status: Status,
     thread: Pick<ControlThread, "offer">,
+    takesOthers: boolean = true,
   ) {
+    this.#takesOthers = takesOthers;
     this.#files = [first];
     this.#contract = contract;
     this.#status = status;
@@ -64,6 +70,7 @@ export class Members {
    * another device, and "command" where another policy stands by.
    */
   async shadow(path: string): Promise<string> {
+    if (!this.#takesOthers) throw new SinewError("command", "a wiggle takes no policy beside it");
     if (this.#status.secondAs === Second.standby) throw standsBy();
     const plain = await readElsewhere(path);
     const [ours, theirs] = [this.#contract, plain.contract].map(deviceSpecOf);

@@ -21,12 +21,15 @@ import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } fro
 import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
+import type { WiggleChoice } from "./wiggle.ts";
 
 export interface RunOptions {
   readonly policy: { readonly bytes: Uint8Array; readonly path: string };
   readonly robot: Robot;
   /** ISO 8601, UTC: names the log, `<robot>-<startedAt>.mcap`, and is kept in it. */
   readonly startedAt: string;
+  /** Drives in the place of the policy, whose contract alone counts then. */
+  readonly wiggle?: WiggleChoice;
 }
 
 /** What is known of a run as it begins. */
@@ -325,11 +328,11 @@ export class Run {
  * file asks.
  */
 export async function startRun(options: RunOptions): Promise<Run> {
-  const { robot, startedAt } = options;
+  const { robot, startedAt, wiggle } = options;
   const policy = readPolicyFile(options.policy.bytes);
   const spec = deviceSpecOf(policy.contract);
   const ttlUs = commandTtlUs(robot, spec);
-  const { setpoints, start } = robot;
+  const { setpoints, start, stops, onMiss, realTime: choice } = robot;
   // What they refuse is told before anything is opened.
   const limits = ofRobotFile(robot, () => {
     const limits = limitsOfRobot(robot, spec);
@@ -345,18 +348,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const { bytes } = options.policy;
   const { door, name } = link;
   const thread = new ControlThread({
-    policy: bytes,
-    door,
-    name,
-    limits,
-    setpoints,
-    start,
-    stops: robot.stops,
-    ttlUs,
-    onMiss: robot.onMiss,
-    realTime: robot.realTime,
-    swap,
-    status: memory,
+    ...{ policy: bytes, door, name, limits, setpoints, start, stops, ttlUs, onMiss },
+    ...{ realTime: choice, swap, status: memory, wiggle },
   });
   try {
     const { runner, realTime } = await thread.ready;
@@ -371,18 +364,19 @@ export async function startRun(options: RunOptions): Promise<Run> {
         robot: robot.robot,
         limits: JSON.stringify(limits),
         commandTtlUs: JSON.stringify(ttlUs),
-        onMiss: robot.onMiss,
+        onMiss,
         swap: JSON.stringify(swap),
         realTime: realTime.line,
         ...(start !== undefined && { start: JSON.stringify(start) }),
         ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),
+        ...(wiggle !== undefined && { wiggle: JSON.stringify(wiggle) }),
         startedAt,
       },
     });
     thread.start(log);
     status.setState(State.running);
     const first = { id: policy.id, path: options.policy.path };
-    const members = new Members(first, policy.contract, status, thread);
+    const members = new Members(first, policy.contract, status, thread, wiggle === undefined);
     return new Run({ members, spec, limits, realTime }, status, link, log, thread);
   } catch (error) {
     await thread.kill();

@@ -26,6 +26,7 @@ import { Start, type StartChoice } from "./start.ts";
 import { Status } from "./status.ts";
 import { Succession } from "./succession.ts";
 import type { MissPolicy } from "./tick.ts";
+import { type WiggleChoice, wiggleDriver } from "./wiggle.ts";
 
 /** What the control thread is given. */
 export interface LoopWork {
@@ -43,6 +44,8 @@ export interface LoopWork {
   readonly swap: SwapChoice;
   readonly realTime: RealTimeChoice;
   readonly status: SharedArrayBuffer;
+  /** What drives in the place of the policy, whose contract alone counts then. */
+  readonly wiggle: WiggleChoice | undefined;
 }
 
 /** Where the loop leaves what the log keeps. */
@@ -77,7 +80,8 @@ async function work(given: LoopWork): Promise<void> {
   const doors = new Promise<Doors>((resolve) => {
     port.once("message", resolve);
   });
-  const driver = await openDriver(policy);
+  const { wiggle } = given;
+  const driver = wiggle === undefined ? await openDriver(policy) : wiggleDriver(policy, wiggle);
   // A policy that is handed over later is not to wait for it.
   readyPerceptron();
   const clock = monotonicClock();

@@ -40,6 +40,19 @@ function staged(t: TestContext, takes: boolean): { members: Members; status: Sta
   return { members: new Members(first, randomPolicy(1, aimed).contract, status, thread), status };
 }
 
+test("members: what is no policy takes none beside it", async () => {
+  const status = new Status(aimed);
+  const first = { id: "x", path: "first.onnx" };
+  const thread = { offer: () => assert.fail("it was offered") };
+  const alone = new Members(first, randomPolicy(1, aimed).contract, status, thread, false);
+  const path = await fileOf("beside.onnx", aimed);
+  await assert.rejects(
+    alone.shadow(path),
+    refused("command", /a wiggle takes no policy beside it/),
+  );
+  assert.equal(status.takeRequests(), 0);
+});
+
 async function fileOf(name: string, spec: Spec): Promise<string> {
   const path = join(folder, name);
   writeFileSync(path, await exportPolicy(randomPolicy(2, spec)));
