@@ -267,14 +267,14 @@ function write(path: string, text: string): void {
 
 function nextLines(draft: RobotDraft, path: string): string[] {
   const { link, spec } = draft;
-  const wiggle = `npx sinew wiggle ${path} --joint ${shortOf(spec.action[0].name)}, and each joint`;
-  const first = {
-    serial: `npx sinew run ${path} --dry-run`,
-    feetech: `npx sinew calibrate ${path}`,
-    dynamixel: `npx sinew calibrate ${path}`,
-    odrive: "fill in zeroTurns and gear",
-    moteus: "fill in zeroTurns and gear",
-  }[link];
-  const targets = suppliedOf(draft).length > 0 ? "fill in setpoints, then " : "";
-  return ["", `next  ${targets}${first}, then ${wiggle}`];
+  const isServo = link === "feetech" || link === "dynamixel";
+  const steps = [
+    ...(suppliedOf(draft).length > 0 ? ["fill in setpoints"] : []),
+    ...(draft.ids.includes(null) && link !== "serial" ? ["fill in the ids"] : []),
+    ...(isServo ? [`npx sinew calibrate ${path}`] : []),
+    ...(link === "odrive" || link === "moteus" ? ["fill in zeroTurns and gear"] : []),
+    `npx sinew wiggle ${path} --joint ${shortOf(spec.action[0].name)}, and so each joint`,
+    `npx sinew run ${path} --dry-run`,
+  ];
+  return ["", ...steps.map((step, at) => `${at === 0 ? "next" : "    "}  ${step}`)];
 }

@@ -40,7 +40,7 @@ export function draftText(draft: RobotDraft): string {
     "link: # how to reach it",
     ...linkLines(draft),
     `policy: ${textOf(policy)} # from where the command is run`,
-    "limits: # the policy's own, in each channel's unit; make them narrower, they cannot be wider",
+    "limits: # the policy's own; they can be narrower, and not wider",
     ...spec.action.map(limitLine),
     ...jointLines(spec),
     ...stopLines(draft),
@@ -59,13 +59,13 @@ function linkLines(draft: RobotDraft): string[] {
   const guessed =
     "# ids were taken in the order of the actions: wiggle shows whether they are right";
   if (link === "feetech" || link === "dynamixel") {
-    const watch = link === "dynamixel" ? [watchdogLine(spec, 2, 20)] : [];
+    const watch = link === "dynamixel" ? [watchdogLine(spec, 20)] : [];
     return [...place, ...watch, `    servos: ${guessed}`, ...servoHints, ...entries];
   }
   const through =
     link === "moteus" ? [`    adapter: ${adapter ?? unknown} # fdcanusb or uart`] : [];
   const list = link === "odrive" ? "axes" : "motors";
-  const watch = watchdogLine(spec, 3, 10);
+  const watch = watchdogLine(spec, 10);
   return [...place, ...through, watch, `    ${list}: ${guessed}`, ...motorHints, ...entries];
 }
 
@@ -81,10 +81,13 @@ const motorHints = [
   "      # maxSpeed: rad/s of a position's goal, slow to begin with.",
 ];
 
-/** The least that so many periods permit, in steps of `stepMs`, and 100 ms where that is more. */
-function watchdogLine({ periodUs }: Spec, periods: number, stepMs: number): string {
-  const least = Math.ceil((periods * periodUs) / 1000 / stepMs) * stepMs;
-  return `    watchdogMs: ${Math.max(100, least)} # it stops by itself after so long a silence`;
+/** A computer that is late for less than this does not stop the robot by it. */
+const silentPeriods = 5;
+
+/** In steps of `stepMs`, and 100 ms at least. */
+function watchdogLine({ periodUs }: Spec, stepMs: number): string {
+  const silenceMs = Math.ceil((silentPeriods * periodUs) / 1000 / stepMs) * stepMs;
+  return `    watchdogMs: ${Math.max(100, silenceMs)} # it stops by itself after so long a silence`;
 }
 
 function entryOf({ link, ids }: RobotDraft, { name }: Channel, at: number): string {
@@ -149,9 +152,10 @@ function startLines({ spec, goesHome }: RobotDraft): string[] {
     return `${name}: ${Math.min(high, Math.max(low, 0))}`;
   });
   const line = `home: { ${home.join(", ")} }`;
+  const hint = "# home: { } # where each actuator goes first; without it the policy drives at once";
   return [
     "start: # how the policy comes to drive",
-    goesHome ? `  ${line}` : `  # ${line} # where it goes first, all of them; here nowhere`,
+    `  ${goesHome ? line : hint}`,
     "  softSeconds: 1 # over so long the policy takes over",
   ];
 }

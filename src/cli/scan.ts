@@ -126,7 +126,10 @@ export function answerLines(answer: ScanAnswer): string[] {
   const rows = answer.servos.map(({ id, counts, state }) => {
     return [String(id), counts === null ? "-" : String(counts), state];
   });
-  return [`found ${familyNames[answer.family]} ${at}`, ...table([["id", "counts", ""], ...rows])];
+  return [
+    `found ${familyNames[answer.family]} ${at}`,
+    ...table([["id", "counts", "state"], ...rows]),
+  ];
 }
 
 function channelRow(group: string, { name, unit, low, high }: Channel): string[] {

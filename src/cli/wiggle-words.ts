@@ -2,7 +2,7 @@ import type { Spec } from "../core/spec.ts";
 import type { Robot } from "../edge/robot.ts";
 import type { UnfinishedRobot } from "../edge/robot-unknown.ts";
 import { shortOf, type WiggleChoice } from "../edge/wiggle.ts";
-import type { Follower, WiggleVerdict } from "../edge/wiggle-verdict.ts";
+import type { WiggleVerdict } from "../edge/wiggle-verdict.ts";
 import type { LinkChoice } from "../link/link.ts";
 
 /** What came of a wiggle. */
@@ -32,26 +32,22 @@ export function planLine(spec: Spec, { at, kind, amplitude, seconds }: WiggleCho
 }
 
 /** What the observations showed. */
-export function seenLines(
+export function seenLine(
   spec: Spec,
-  { at, feedbackAt }: WiggleChoice,
+  { at }: WiggleChoice,
   { outcome, named, most, asked }: WiggleVerdict,
-): string[] {
+): string {
   const wanted = Number.isFinite(asked) ? ` of ${amountOf(asked, named.unit)}` : "";
-  const line = `seen  ${followerLine(named)}${wanted}`;
-  const { name } = spec.action[at];
-  const observed = spec.observation[feedbackAt].name;
+  const own = `${named.name} ${amountOf(named.moved, named.unit)}${wanted}`;
+  const { moved, unit, lagUs } = most;
+  const late = `${(lagUs / 1000).toFixed(0)} ms behind`;
   const said = {
-    right: `${observed} followed ${name}`,
-    reversed: `${observed} went the other way than ${name}`,
-    other: `${most.name} moved, and not ${observed}: ${followerLine(most)}`,
-    still: `nothing was seen to move: has it power, and is it free to move?`,
+    right: `it followed, ${late}: ${own}`,
+    reversed: `it went the other way than ${spec.action[at].name}: ${own}, ${late}`,
+    other: `${most.name} went ${amountOf(moved, unit)}, ${late}; and ${own}`,
+    still: `nothing moved: ${own}; has it power, and is it free to move?`,
   }[outcome];
-  return [line, said];
-}
-
-function followerLine({ name, unit, moved, lagUs }: Follower): string {
-  return `${name} went ${amountOf(moved, unit)}, ${(lagUs / 1000).toFixed(0)} ms behind`;
+  return `seen  ${said}`;
 }
 
 /** The joints of the other actions, as a person calls them. */
@@ -128,8 +124,8 @@ function entryAdvice(
     return [`${lines.join(" and ")}: ${own.idKey} ${own.id} is ${owner}, not ${own.joint}${swap}`];
   }
   if (byPerson) return isUnknown ? [`${lineOf(keys)}: give ${what} sign: ${own.sign}`] : [];
-  const line = "tells its own place, so only a person sees whether it is the right one";
-  return [`${what} ${line}, and turned the right way: do this at a terminal, and look`];
+  const line = "tells its own place, so only who looks at it sees whether it is the right one";
+  return [`${what} ${line} and turns the right way: wiggle it at a terminal`];
 }
 
 /** With firmware of ours between, that says which joint an action moves. */

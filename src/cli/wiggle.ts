@@ -12,7 +12,7 @@ import { canAsk, choose } from "./question.ts";
 import { chosenPolicy, readUnfinishedRobot } from "./robot-file.ts";
 import { driveCommanded, warningsOf } from "./run.ts";
 import { Terminal } from "./terminal.ts";
-import { adviceOf, otherJoints, ownerOf, planLine, type Seen, seenLines } from "./wiggle-words.ts";
+import { adviceOf, otherJoints, ownerOf, planLine, type Seen, seenLine } from "./wiggle-words.ts";
 
 interface Options {
   readonly joint: string;
@@ -88,8 +88,7 @@ async function act(path: string, options: Options): Promise<void> {
   const faults = reasonsOfStops(report);
   const verdict = faults.length > 0 ? null : await verdictOf(report.logPath, spec, own, choice);
   terminal.line(`log  ${report.logPath}`);
-  const lines = verdict === null ? [stoppedLine(faults)] : seenLines(spec, choice, verdict);
-  for (const line of lines) terminal.line(line);
+  terminal.line(verdict === null ? stoppedLine(faults) : seenLine(spec, choice, verdict));
   const seen = verdict === null ? null : await seenBy(terminal, file, spec, choice, verdict);
   const advice = seen === null ? [] : adviceOf(file, spec, choice, seen);
   for (const line of advice) terminal.line(line);

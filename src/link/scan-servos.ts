@@ -113,7 +113,7 @@ function foundAt(family: ServoFamily, bus: ServoBus, id: number, at: number): Fo
   const { present } = family;
   const bytes = new Uint8Array(present.count);
   const told = bus.readOne(at, present.address, present.count, bytes);
-  const slow = "well; it delays its answers, which run sets to 0";
+  const slow = "well; it delays its answers, which a run ends for good";
   const state = typeof finding === "object" ? finding.refusal : finding === "slow" ? slow : "well";
   return { id, state, counts: told ? family.placeOf(bytes, 0) : null };
 }

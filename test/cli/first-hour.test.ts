@@ -112,7 +112,10 @@ test("first hour: each command of the document does what it says there", async (
   const found = await sinew(...words(scan));
   assert.equal(found.code, 0, found.err);
   assert.match(found.out, /no register is written/);
-  assert.match(found.out, /found Feetech servos at 1000000 bits\/s\nid {2}counts\n1 {3}2048 +well/);
+  assert.match(
+    found.out,
+    /found Feetech servos at 1000000 bits\/s\nid {2}counts {2}state\n1 {3}2048 +well/,
+  );
   assert.match(found.out, /\nnext {2}npx sinew init .*--link feetech --port \/dev\//);
 
   assert.match((await sinew("init")).err, /nobody is to be asked: give --policy <path>/);
@@ -124,7 +127,7 @@ test("first hour: each command of the document does what it says there", async (
   );
   assert.match(
     written.out,
-    /next {2}fill in setpoints, then npx sinew calibrate robot\.yaml, then/,
+    /\nnext {2}fill in setpoints\n {6}npx sinew calibrate robot\.yaml\n {6}npx sinew wiggle /,
   );
   const untouched = text();
   const again = await sinew(...words(init));
@@ -153,7 +156,10 @@ test("first hour: each command of the document does what it says there", async (
     ["Did elbow move", "yes\r"],
   ]);
   assert.equal(moved.code, 0, moved.told);
-  assert.match(moved.told, /elbow_position went [23]\.\d+ degrees, \d+ ms behind of 3\.00 degrees/);
+  assert.match(
+    moved.told,
+    /it followed, \d+ ms behind: elbow_position [23]\.\d+ degrees of 3\.00 degrees/,
+  );
   const place =
     text()
       .split("\n")
@@ -210,7 +216,7 @@ test("first hour: without a terminal nothing moves unasked, nor is it seen", asy
   const { ok, seen, verdict, advice, logPath } = JSON.parse(out);
   assert.deepEqual([code, ok, seen.outcome, seen.byPerson], [0, true, "right", false]);
   assert.ok(Math.abs(verdict.named.moved - 0.052) < 0.015, `${verdict.named.moved}`);
-  assert.match(advice[0], /tells its own place, so only a person sees/);
+  assert.match(advice[0], /tells its own place, so only who looks at it sees/);
   // Through the same loop and the same log; the others were sent where they stood.
   const log = readLog(join(folder, logPath));
   assert.equal(log.metadata.get("runner"), "wiggle 1");
