@@ -37,10 +37,11 @@ export function scanCommand(): Command {
     .addHelpText(
       "after",
       `
-Listing opens nothing. With a port, each kind of device is asked in turn until one answers: firmware
-of ours, ODrive, moteus, Dynamixel, Feetech. It is told what is sent. No register is written and
-nothing gets torque; but some boards start anew when their port is opened. Takes up to 20 s, and a
-minute behind an adapter that holds answers back. Exit code 1: nothing answered.
+Listing, on Linux and macOS, opens nothing. With a port, each kind of device is asked in turn until
+one answers: firmware of ours, ODrive, moteus, Dynamixel, Feetech. It is told what is sent. No
+register is written and nothing gets torque; but some boards start anew when their port is opened.
+Takes up to 20 s, and a minute behind an adapter that holds answers back. Exit code 1: nothing
+answered.
 
 Example:
   npx sinew scan

@@ -9,7 +9,7 @@ import { encodePing as encodeFeetechPing, servoIdMax as feetechIdMax } from "./f
 import type { Port } from "./port.ts";
 import type { Asking } from "./scan.ts";
 import { ServoBus } from "./servo-bus.ts";
-import type { ServoFamily } from "./servo-family.ts";
+import type { Finding, ServoFamily } from "./servo-family.ts";
 
 /** A servo that answered. */
 export interface FoundServo {
@@ -45,17 +45,26 @@ const toldMax = 3;
 const delayUs = 600;
 const napUs = 100;
 /** A read of one servo has so long, beside what its adapter takes. */
-const readUs = 20_000;
+const readUs = 100_000;
+const echoReadUs = 5000;
+/** Where somebody answered, the others are asked once more and have so much longer. */
+const againUs = 4000;
+/** No line has more servos. */
+const idsMost = 64;
+const unread = "answers a ping and no read: have two servos this id?";
 
 /** Which servos of a family answer; null: none does. */
 export function askServos(name: FoundServos["family"], asking: Asking): FoundServos | null {
   const { port, baud, clock, spareUs } = asking;
   const ids = pinged(name, asking);
-  if (ids.length === 0) return null;
+  // An adapter that hears itself takes each ping for its answer, but no read.
+  const echoes = ids.length > idsMost;
   const { family } = pings[name];
-  const bus = new ServoBus(family.packets, port, clock, Uint8Array.from(ids), readUs + spareUs);
-  const servos = ids.map((id, at) => foundAt(family, bus, id, at)).filter((one) => one !== null);
-  // An adapter that echoes is an answer to each ping, but to no read.
+  const answerUs = (echoes ? echoReadUs : readUs) + spareUs;
+  const bus = new ServoBus(family.packets, port, clock, Uint8Array.from(ids), answerUs);
+  const servos = ids
+    .map((id, at) => foundAt(family, bus, id, at))
+    .filter(({ state }) => !echoes || state !== unread);
   return servos.length === 0 ? null : { family: name, baud, servos };
 }
 
@@ -66,10 +75,15 @@ function pinged(name: FoundServos["family"], asking: Asking): number[] {
   const out = new Uint8Array(family.packets.packetBytesMax);
   const ears = new Ears(family, port, clock);
   const waitUs = (pingBytes * 10 * 1e6) / baud + delayUs + spareUs;
-  for (let id = 0; id <= idMax; id++) {
-    onPart(id / idMax);
-    port.write(out, encode(id, out));
-    ears.listen(waitUs, id);
+  // A servo whose answer the next ping cut off was late by chance.
+  for (const moreUs of [0, againUs]) {
+    for (let id = 0; id <= idMax; id++) {
+      onPart(id / idMax);
+      if (ears.ids.has(id)) continue;
+      port.write(out, encode(id, out));
+      ears.listen(waitUs + moreUs, id);
+    }
+    if (ears.ids.size === 0) break;
   }
   ears.listen(waitUs + spareUs, null);
   return [...ears.ids].filter((id) => id <= idMax).sort((a, b) => a - b);
@@ -106,14 +120,17 @@ class Ears {
   }
 }
 
-/** What servo number `at` is; null where it does not answer a read. */
-function foundAt(family: ServoFamily, bus: ServoBus, id: number, at: number): FoundServo | null {
+/** What servo number `at` is. */
+function foundAt(family: ServoFamily, bus: ServoBus, id: number, at: number): FoundServo {
   const finding = family.examine(bus, at);
-  if (finding === "silent") return null;
   const { present } = family;
   const bytes = new Uint8Array(present.count);
-  const told = bus.readOne(at, present.address, present.count, bytes);
-  const slow = "well; it delays its answers, which a run ends for good";
-  const state = typeof finding === "object" ? finding.refusal : finding === "slow" ? slow : "well";
-  return { id, state, counts: told ? family.placeOf(bytes, 0) : null };
+  const told = finding !== "silent" && bus.readOne(at, present.address, present.count, bytes);
+  return { id, state: stateOf(finding), counts: told ? family.placeOf(bytes, 0) : null };
+}
+
+function stateOf(finding: Finding): string {
+  if (typeof finding === "object") return finding.refusal;
+  if (finding === "silent") return unread;
+  return finding === "slow" ? "well; it delays its answers, which a run ends for good" : "well";
 }

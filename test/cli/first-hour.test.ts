@@ -20,6 +20,7 @@ const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const folder = ownFolder("first-hour");
 const env = { ...process.env, XDG_RUNTIME_DIR: folder };
 const robot = join(folder, "robot.yaml");
+const armFile = join(folder, "arm.yaml");
 const joints = ["pan", "lift", "elbow", "wrist", "roll", "grip"];
 copyFileSync("models/servo-arm/policy.onnx", join(folder, "policy.onnx"));
 
@@ -82,6 +83,9 @@ function change(from: RegExp, to: string): void {
   writeFileSync(robot, text().replaceAll(from, to));
 }
 
+/** How the servos are really built in, which a person can see: by id, joint and sense. */
+type Mounting = Readonly<Record<number, readonly [joint: string, sign: number]>>;
+
 /** A robot file that is whole, for what is not told by the document; each servo's line in it. */
 async function wholeFile(): Promise<(joint: string) => number> {
   const entries = joints.map((joint, at) => {
@@ -91,8 +95,22 @@ async function wholeFile(): Promise<(joint: string) => number> {
   const targets = "setpoints: [{ seconds: 0, target_x: 0.2, target_y: 0.1, target_z: 0.1 }]";
   const times = ["observationAgeMs: 900", "commandTtlMs: 900", targets, ""];
   const lines = ["robot: arm", "policy: policy.onnx", ...link, ...entries, ...times];
-  writeFileSync(join(folder, "arm.yaml"), lines.join("\n"));
+  writeFileSync(armFile, lines.join("\n"));
   return (joint) => lines.findIndex((line) => line.includes(`joint: ${joint},`)) + 1;
+}
+
+/** What somebody types who sees what the servo of `joint` in the file really does. */
+function answersOf(joint: string, mounting: Mounting): [question: string, typed: string][] {
+  const row = new RegExp(`id: (\\d), joint: ${joint}, .*sign: (-?1),`);
+  const [, id, sign] = row.exec(readFileSync(armFile, "utf8"))!.map(Number);
+  const [moved, sense] = mounting[id];
+  const question = `Did ${joint} move`;
+  if (moved !== joint)
+    return [
+      [question, "another\r"],
+      ["Which one moved?", `${moved}\r`],
+    ];
+  return [[question, sense === sign ? "yes\r" : "rev\r"]];
 }
 
 /** The commands of the document, in their order. */
@@ -175,27 +193,34 @@ test("first hour: each command of the document does what it says there", async (
 });
 
 const wiggleLift = ["wiggle", "arm.yaml", "--joint", "lift", "--reset", "--seconds", "2"];
+const wiggled = (mounting: Mounting) => {
+  return inTerminal([...wiggleLift, "--yes"], answersOf("lift", mounting));
+};
 
-test("first hour: a servo that turns the other way is told with its line", async () => {
+test("first hour: a servo that turns the other way is told, and mended so", async () => {
   const lineOf = await wholeFile();
-  const { code, told } = await inTerminal([...wiggleLift, "--yes"], [["Did lift move", "rev\r"]]);
+  const { code, told } = await wiggled({ 2: ["lift", -1] });
   assert.equal(code, 1, told);
-  const line = `arm\\.yaml:${lineOf("lift")}: give id 2 \\(lift\\) sign: -1\r`;
-  assert.match(told, new RegExp(line));
+  const place = `arm\\.yaml:${lineOf("lift")}`;
+  assert.match(told, new RegExp(`${place}: give id 2 \\(lift\\) sign: -1\r`));
+  const text = readFileSync(armFile, "utf8");
+  writeFileSync(armFile, text.replace(/(joint: lift,.*sign: )1/, "$1-1"));
+  const again = await wiggled({ 2: ["lift", -1] });
+  assert.equal(again.code, 0, again.told);
 });
 
-test("first hour: two joints that are swapped are told with their lines", async () => {
+test("first hour: two joints that are swapped are told, and mended so", async () => {
   const lineOf = await wholeFile();
-  const { code, told } = await inTerminal(
-    [...wiggleLift, "--yes"],
-    [
-      ["Did lift move", "another\r"],
-      ["Which one moved?", "el\r"],
-    ],
-  );
+  const mounting: Mounting = { 2: ["elbow", 1], 3: ["lift", 1] };
+  const { code, told } = await wiggled(mounting);
   assert.equal(code, 1, told);
   const places = `arm\\.yaml:${lineOf("lift")} and arm\\.yaml:${lineOf("elbow")}`;
   assert.match(told, new RegExp(`${places}: id 2 is elbow, not lift: swap the two`));
+  const text = readFileSync(armFile, "utf8");
+  const swap = /id: 2, joint: lift(.*\n.*)id: 3, joint: elbow/;
+  writeFileSync(armFile, text.replace(swap, "id: 3, joint: lift$1id: 2, joint: elbow"));
+  const again = await wiggled(mounting);
+  assert.equal(again.code, 0, again.told);
 });
 
 test("first hour: a space stops a wiggle, and nothing is made of it", async () => {

@@ -20,6 +20,8 @@ import { lockSerialLine } from "../../src/link/serial.ts";
 import { listSerialPorts } from "../../src/link/serial-ports.ts";
 import { FrameDecoder } from "../../src/wire/frame.ts";
 import { MessageType } from "../../src/wire/messages.ts";
+import { spec } from "../wire/pendulum-line.ts";
+import { ScriptedDevice } from "../wire/scripted-device.ts";
 import { DeskBus } from "./desk-bus.ts";
 import { servoTest } from "./servo-bench.ts";
 
@@ -108,6 +110,27 @@ servoTest("scan: an adapter that hears itself is no servo", (desk) => {
   const bus = new DeskBus(desk, 0);
   bus.echoes = true;
   assert.equal(askServos(desk.family.name, askingOn(bus, bus)), null);
+  const some = new DeskBus(desk, 2);
+  some.echoes = true;
+  const ids = askServos(desk.family.name, askingOn(some, some))?.servos.map(({ id }) => id);
+  assert.deepEqual(ids, [1, 2]);
+});
+
+servoTest("scan: a servo whose answer was lost is asked again", (desk) => {
+  const bus = new DeskBus(desk, 3);
+  let lost = 0;
+  bus.losesAnswer = (id) => id === 2 && lost++ === 0;
+  const ids = askServos(desk.family.name, askingOn(bus, bus))?.servos.map(({ id }) => id);
+  assert.deepEqual([ids, lost > 1], [[1, 2, 3], true]);
+});
+
+servoTest("scan: a servo that answers no read is told, and what may be wrong with it", (desk) => {
+  const bus = new DeskBus(desk, 2);
+  bus.losesPacket = (instruction, id) => instruction === Instruction.read && id === 2;
+  const servos = askServos(desk.family.name, askingOn(bus, bus))?.servos;
+  assert.match(servos![0].state, /^well/);
+  const state = "answers a ping and no read: have two servos this id?";
+  assert.deepEqual(servos![1], { id: 2, state, counts: null });
 });
 
 servoTest("scan: an answer that comes late is still heard", (desk) => {
@@ -163,6 +186,43 @@ test("scan: firmware is sent HELLO, and drives are sent questions, and nothing e
   for (const one of frames)
     assert.match(one, /^can send [8-f][0-9a-f]{3} 198202( \*[0-9a-f]{2})?$/);
   assert.ok(frames.length >= 4 * 126);
+});
+
+/** A line with a device of the bridge protocol at its end, in simulated time. */
+class Scripted extends Deaf {
+  readonly device = new ScriptedDevice(spec);
+  #coming: number[] = [];
+
+  override read(into?: Uint8Array): number {
+    const bytes = this.#coming.splice(0, into?.length ?? 0);
+    into?.set(bytes);
+    return bytes.length;
+  }
+
+  override write(bytes: Uint8Array, length: number): boolean {
+    const answers = this.device.receive(bytes.subarray(0, length), this.nowUs);
+    for (const answer of answers) this.#coming.push(...answer);
+    return true;
+  }
+}
+
+test("scan: firmware is asked who it is, and of another protocol how that differs", () => {
+  const line = new Scripted();
+  const found = askFirmware(askingOn(line, line));
+  assert.deepEqual([found?.name, found?.spec, found?.why], ["scripted", spec, ""]);
+  const other = new Scripted();
+  other.device.speakOtherwise('"mode":"u8"', '"mode":"u16"');
+  const refused = askFirmware(askingOn(other, other));
+  assert.deepEqual([refused?.name, refused?.spec], ["scripted", null]);
+  assert.match(refused!.why, /state\.2\.mode is "u8" here and "u16" there/);
+  const silent = new Scripted();
+  silent.device.protocolHash = 1;
+  silent.device.dictionary = null;
+  assert.match(askFirmware(askingOn(silent, silent))!.why, /does not tell its dictionary/);
+  const asks: readonly number[] = [MessageType.hello, MessageType.query, MessageType.askDictionary];
+  for (const { device } of [line, other, silent]) {
+    assert.ok(device.heard.length > 0 && device.heard.every((type) => asks.includes(type)));
+  }
 });
 
 test("scan: where nobody answers it ends within a minute, also behind a slow adapter", () => {
