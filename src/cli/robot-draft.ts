@@ -39,7 +39,7 @@ export function draftText(draft: RobotDraft): string {
     `robot: ${robot} # names the log`,
     "link: # how to reach it",
     ...linkLines(draft),
-    `policy: ${textOf(policy)} # from where the command is run`,
+    `policy: ${JSON.stringify(policy)} # from where the command is run`,
     "limits: # the policy's own; they can be narrower, and not wider",
     ...spec.action.map(limitLine),
     ...jointLines(spec),
@@ -53,7 +53,7 @@ export function draftText(draft: RobotDraft): string {
 
 function linkLines(draft: RobotDraft): string[] {
   const { link, port, baud, adapter, spec } = draft;
-  const place = [`  ${link}:`, `    path: ${textOf(port)}`, `    baud: ${baud} # bits/s`];
+  const place = [`  ${link}:`, `    path: ${JSON.stringify(port)}`, `    baud: ${baud} # bits/s`];
   if (link === "serial") return place;
   const entries = spec.action.map((action, at) => `      - ${entryOf(draft, action, at)}`);
   const guessed =
@@ -158,9 +158,4 @@ function startLines({ spec, goesHome }: RobotDraft): string[] {
     `  ${goesHome ? line : hint}`,
     "  softSeconds: 1 # over so long the policy takes over",
   ];
-}
-
-/** As YAML; what could be taken for something else is quoted. */
-function textOf(text: string): string {
-  return /^[A-Za-z./][\w./-]*$/.test(text) ? text : JSON.stringify(text);
 }

@@ -113,6 +113,10 @@ function entryAdvice(
   const isUnknown = unknowns.some((one) => one.join() === keys.join());
   const what = `${own.idKey} ${own.id} (${own.joint})`;
   if (outcome === "still") return [];
+  // Its sign turns what it is told and what it tells: neither that nor its id can be the reason.
+  if (outcome !== "right" && !byPerson) {
+    return [`${what} was told one thing and tells another: see to it with its maker's tool`];
+  }
   if (outcome === "reversed") return [`${lineOf(keys)}: give ${what} sign: ${-own.sign}`];
   if (outcome === "other") {
     const moved = entries.find(({ joint }) => other !== null && joint === shortOf(other));

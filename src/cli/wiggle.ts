@@ -38,7 +38,7 @@ export function wiggleCommand(): Command {
     .option("--degrees <deg>", "how far, in degrees, 0.5 to 15", numberWithin(0.5, 15), 3)
     .option(
       "--share <part>",
-      "of an effort, or of the range of a length, the part from 0.005 to 0.5 that it goes up to",
+      "part of an effort's limit, 0.005 to 0.5, or of a length's range, of that 0.05 at most",
       numberWithin(0.005, 0.5),
       0.05,
     )

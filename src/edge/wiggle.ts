@@ -37,7 +37,7 @@ export interface WiggleWish {
   readonly joint: string;
   readonly degrees: number;
   readonly seconds: number;
-  /** Of an effort's or a length's range. */
+  /** The part of an effort's limit, or of a length's range, of which it goes at most 0.05. */
   readonly share: number;
 }
 
@@ -48,6 +48,8 @@ const degreesPer: Readonly<Record<string, number>> = { rad: 180 / Math.PI, deg: 
 const lengthUnits: readonly string[] = ["m", "mm"];
 /** No joint is moved faster to see which it is, in degrees per second. */
 const degreesPerSMax = 30;
+/** Nor by more than this share of its range where that is a length, or a length's speed. */
+const lengthShareMax = 0.05;
 
 /**
  * How `wish` is done on a robot of `spec` within `limits`; `spec` has what the device itself
@@ -65,11 +67,9 @@ export function planWiggle(
   const channel = spec.action[at];
   const kind = kindOf(channel.unit);
   const feedbackAt = feedbackOf(spec, own, limits, at, placesAt[at]);
-  if (
-    kind === "place" &&
-    wish.degrees > 0 &&
-    wish.degrees * Math.PI > degreesPerSMax * wish.seconds
-  ) {
+  // Both ways of moving an angle are fastest halfway, by pi times the mean of one way.
+  const isAngle = channel.unit.replace(/\/s$/, "") in degreesPer;
+  if (isAngle && wish.degrees * Math.PI > degreesPerSMax * wish.seconds) {
     const least = ((wish.degrees * Math.PI) / degreesPerSMax).toFixed(1);
     refuse(`${wish.degrees} degrees in ${wish.seconds} s are too fast: give --seconds ${least}`);
   }
@@ -139,9 +139,10 @@ function amplitudeOf(
   const most = Math.min(-low, high);
   if (kind === "effort") return share * most;
   const place = kind === "place" ? unit : unit.slice(0, -"/s".length);
-  const way = place in degreesPer ? degrees / degreesPer[place] : share * (high - low);
+  const lengthShare = Math.min(share, lengthShareMax);
+  const way = place in degreesPer ? degrees / degreesPer[place] : lengthShare * (high - low);
   if (kind === "place") return way;
-  if (!(place in degreesPer)) return share * most;
+  if (!(place in degreesPer)) return lengthShare * most;
   // There and back by a sine: the half of it covers 2 / pi of its height, for half the time.
   const speed = (way * Math.PI) / seconds;
   if (speed <= most) return speed;

@@ -93,7 +93,10 @@ async function wholeFile(): Promise<(joint: string) => number> {
   });
   const link = ["link:", "  feetech:", `    path: ${(await servos()).path}`, "    servos:"];
   const targets = "setpoints: [{ seconds: 0, target_x: 0.2, target_y: 0.1, target_z: 0.1 }]";
-  const times = ["observationAgeMs: 900", "commandTtlMs: 900", targets, ""];
+  // A wiggle does not go there first.
+  const home = joints.map((joint) => `${joint}_position: 0.3`).join(", ");
+  const start = `start: { home: { ${home} } }`;
+  const times = ["observationAgeMs: 900", "commandTtlMs: 900", targets, start, ""];
   const lines = ["robot: arm", "policy: policy.onnx", ...link, ...entries, ...times];
   writeFileSync(armFile, lines.join("\n"));
   return (joint) => lines.findIndex((line) => line.includes(`joint: ${joint},`)) + 1;

@@ -111,9 +111,22 @@ test("wiggle: a speed and an effort go to and fro, and end at rest", () => {
   }
 });
 
+test("wiggle: a length moves by a small share of its range, however long it may take", () => {
+  const slide: Spec = {
+    observation: [{ name: "slide_position", unit: "mm", low: 0, high: 200 }],
+    action: [{ name: "slide_position", unit: "mm", low: 0, high: 200 }],
+    periodUs: 20_000,
+  };
+  assert.ok(Math.abs(plan({ joint: "slide", share: 0.01 }, slide).amplitude - 2) < 1e-9);
+  const most = plan({ joint: "slide", share: 0.5, degrees: 15, seconds: 1 }, slide);
+  assert.ok(Math.abs(most.amplitude - 10) < 1e-9);
+});
+
 test("wiggle: what cannot be moved so is refused, with the reason", () => {
   refuses(() => plan({ joint: "knee" }), /no joint "knee": give one of pan, lift, elbow/);
   refuses(() => plan({ degrees: 15, seconds: 1 }), /15 degrees in 1 s are too fast: .*1\.6/);
+  const wheel = driven("velocity", "rad/s", 5);
+  refuses(() => plan({ joint: "wheel", degrees: 15, seconds: 1 }, wheel), /are too fast/);
   const narrow = limitsOf(spec, { action: { lift_position: { low: -0.02, high: 0.02 } } });
   refuses(
     () => plan({}, spec, narrow),
