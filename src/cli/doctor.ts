@@ -31,12 +31,18 @@ Example:
 }
 
 async function act(path: string | undefined, options: Options): Promise<void> {
-  const { checkLink, checkMachine, checkPolicy } = await import("../edge/checkup.ts");
+  const { checkLink, checkMachine, checkPolicy, checkTrust } = await import("../edge/checkup.ts");
   const terminal = new Terminal(options);
   const robot = path === undefined ? null : await readRobotFile(path);
   const file = robot === null ? options.policy : chosenPolicy(options.policy, robot, path!);
-  const bytes = file === undefined ? null : readPolicyFile(file);
+  let bytes = file === undefined ? null : readPolicyFile(file);
   const findings: Finding[] = [{ name: "node", state: "good", line: nodeLine() }];
+  if (robot !== null && bytes !== null) {
+    const signature = checkTrust(robot, { bytes, path: file! });
+    findings.push(signature);
+    // Nothing is looked at of a policy that would not be run, nor is the device greeted for it.
+    if (signature.state === "bad") bytes = null;
+  }
   findings.push(...(await checkMachine(await periodOf(bytes), robot?.realTime)));
   if (bytes !== null) findings.push(...(await checkPolicy(bytes)));
   if (robot !== null && bytes !== null) {

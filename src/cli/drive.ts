@@ -59,6 +59,7 @@ export function reportRows(report: RunReport): string[][] {
     return [title, `p50 ${middle}, p99 ${late}, p99.9 ${rare}, max ${most}`];
   });
   const rows = [
+    ...signedRows(report),
     ["cycles", `${report.cycles}, missed ${report.missed}, skipped ${report.skipped}`],
     ["real time", report.realTime.line],
     ...times,
@@ -76,6 +77,11 @@ export function reportRows(report: RunReport): string[][] {
   rows.push(...historyRows(eventsOf(report), report.startUs));
   rows.push(["device at rest", report.deviceAtRest ? "yes" : "NOT CONFIRMED"]);
   return rows;
+}
+
+/** Who vouches for the policy that drove last; nothing where nobody was asked. */
+function signedRows({ signer }: RunReport): string[][] {
+  return signer === null ? [] : [["signed", `by key ${signer.keyId}; ${signer.comment}`]];
 }
 
 /** What bounded the actions; nothing where nothing did. */

@@ -12,6 +12,7 @@ import type { Pulse, PulseWork } from "./pulse.ts";
 import type { RealTimeChoice } from "./real-time.ts";
 import type { Robot } from "./robot.ts";
 import { type RunOptions, type RunReport, startRun } from "./run.ts";
+import { type PolicyBytes, signerOf, trustedKeys } from "./trust.ts";
 
 /** What was looked at, how it is, and where it is not well what to do. */
 export interface Finding {
@@ -128,6 +129,20 @@ function swapIn(root: string): Finding[] {
     .some((row) => row.trim() !== "");
   const line = some ? "there is swap: sudo swapoff -a, or MemorySwapMax=0 in the unit" : "none";
   return [{ name: "swap", state: some ? "poor" : "good", line }];
+}
+
+/** Whether a signature of the policy is asked for, and holds. Bad: nothing of it is to be read. */
+export function checkTrust(robot: Robot, policy: PolicyBytes): Finding {
+  const name = "signature";
+  try {
+    const signer = signerOf(policy, trustedKeys(robot));
+    if (signer === null) {
+      return { name, state: "good", line: "none is asked for: trust in robot.yaml says whose" };
+    }
+    return { name, state: "good", line: `by key ${signer.keyId}; ${signer.comment}` };
+  } catch (error) {
+    return { name, state: "bad", line: messageOf(error) };
+  }
 }
 
 /** The policy's proof on this machine, and how long it takes to decide. */

@@ -24,6 +24,8 @@ export function nameOfSecond(second: Second): string {
 export interface Member {
   readonly index: number;
   readonly policy: Policy;
+  /** The id of the key that signed its file; absent where no signature is asked for. */
+  readonly signedBy?: string;
 }
 
 /**
@@ -48,8 +50,9 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
   /** The second one was asked in this cycle already. */
   #asked = false;
 
-  constructor(policy: Policy, choice: SwapChoice) {
-    this.#driver = { index: 0, policy };
+  /** `first` is what is known of the one that drives first, beside its place. */
+  constructor(policy: Policy, choice: SwapChoice, first: Pick<Member, "signedBy"> = {}) {
+    this.#driver = { ...first, index: 0, policy };
     this.#choice = choice;
     this.#answer = new Float32Array(policy.spec.action.length);
     this.#blended = choice.blendCycles;

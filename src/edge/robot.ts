@@ -123,6 +123,12 @@ const robotSchema = v.strictObject({
   robot: v.pipe(text, v.regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "give a name like arm-1: a-z 0-9 _ -")),
   link: linkSchema,
   policy: v.optional(text),
+  trust: v.optional(
+    v.pipe(
+      v.array(text, "give a list of public keys, or of their files"),
+      v.minLength(1, "give at least one public key; without trust every policy is run"),
+    ),
+  ),
   limits: v.optional(v.record(v.string(), limitSchema), {}),
   joints: v.optional(jointsSchema),
   stops: v.optional(v.record(v.string(), stopSchema)),
@@ -147,6 +153,8 @@ export interface Robot {
   readonly link: LinkChoice;
   /** Path of the policy's file; undefined where the command line has to say. */
   readonly policy: string | undefined;
+  /** Public keys or their files, one of which must have signed a policy; undefined: none. */
+  readonly trust: readonly string[] | undefined;
   readonly limits: Readonly<Record<string, Partial<ActionLimit>>>;
   /** What each action moves, by channel: all of them; undefined: not described. */
   readonly joints: Readonly<Record<string, JointChoice>> | undefined;
@@ -210,7 +218,7 @@ function robotOf(
   path: string,
   fail: (keys: readonly (string | number)[], line: string) => void,
 ): Robot {
-  const { robot, link, policy, limits, joints, stops, setpoints, log } = output;
+  const { robot, link, policy, trust, limits, joints, stops, setpoints, log } = output;
   const { commandTtlMs, observationAgeMs, onMiss, realTime, swap } = output;
   const line = link.feetech ?? link.dynamixel;
   if (line !== undefined && stops !== undefined) {
@@ -229,7 +237,7 @@ function robotOf(
   const start = startOf(output.start, choice, fail);
   const times = { commandTtlMs, observationAgeMs, onMiss, realTime, swap };
   return {
-    ...{ path, robot, link: choice, policy, limits: choices, joints, stops },
+    ...{ path, robot, link: choice, policy, trust, limits: choices, joints, stops },
     ...{ setpoints, start, ...times, log },
   };
 }

@@ -10,17 +10,20 @@ import { type Log, openLog } from "../log/log.ts";
 import { type LogCounts, RingSpectator } from "../log/ring.ts";
 import { readPolicyFile } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
+import type { Signed } from "../policy/signature.ts";
 import type { Limits } from "../safety/limits.ts";
 import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
 import { armWithinUs } from "./loop.ts";
-import { Members } from "./members.ts";
+import { Members, signedBy } from "./members.ts";
 import type { RealTime } from "./real-time.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } from "./robot.ts";
+import { metadataOfRun } from "./run-metadata.ts";
 import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
+import { signerOf, trustedKeys } from "./trust.ts";
 
 export interface RunOptions {
   readonly policy: { readonly bytes: Uint8Array; readonly path: string };
@@ -42,6 +45,8 @@ export interface RunFacts {
 export interface RunReport {
   /** Of the one that drove last. */
   readonly policyId: string;
+  /** Who signed it; null where nobody had to. */
+  readonly signer: Signed | null;
   /** Of all that the run was given, in their order. */
   readonly policyPaths: readonly string[];
   /** What the machine granted the control thread. */
@@ -246,6 +251,7 @@ export class Run {
     }
     return {
       policyId: this.members.driver.id,
+      signer: this.members.driver.signer,
       policyPaths: this.members.paths,
       realTime: this.realTime,
       startUs: this.startUs,
@@ -319,15 +325,20 @@ export class Run {
 
 /**
  * Loads a policy, opens the robot's link, shakes hands and starts the loop, disarmed. Throws
- * `SinewError`: "policy-file", "proof", "robot-file", "port", "broker", "log-file", "real-time"
- * where it is required and not granted, "handshake" where nothing answers, "contract-mismatch"
- * naming the channel where the device is made for another policy or stops otherwise than the robot
- * file asks.
+ * `SinewError`: "signature" where the robot file trusts none that the policy has, "policy-file",
+ * "proof", "robot-file", "port", "broker", "log-file", "real-time" where it is required and not
+ * granted, "handshake" where nothing answers, "contract-mismatch" naming the channel where the
+ * device is made for another policy or stops otherwise than the robot file asks.
  */
 export async function startRun(options: RunOptions): Promise<Run> {
   const { robot, startedAt } = options;
-  const policy = readPolicyFile(options.policy.bytes);
-  const spec = deviceSpecOf(policy.contract);
+  const { path } = options.policy;
+  // What is checked is what is run, whatever becomes of the caller's.
+  const bytes = Uint8Array.from(options.policy.bytes);
+  const keys = ofRobotFile(robot, () => trustedKeys(robot));
+  const signer = signerOf({ bytes, path }, keys);
+  const { id: policyId, contract } = readPolicyFile(bytes);
+  const spec = deviceSpecOf(contract);
   const ttlUs = commandTtlUs(robot, spec);
   const { setpoints, start } = robot;
   // What they refuse is told before anything is opened.
@@ -342,10 +353,10 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const memory = new SharedArrayBuffer(statusBytes(spec));
   const status = new Status(spec, memory);
   const link = await openLink(robot.link);
-  const { bytes } = options.policy;
   const { door, name } = link;
   const thread = new ControlThread({
     policy: bytes,
+    signer: signedBy(signer),
     door,
     name,
     limits,
@@ -359,30 +370,18 @@ export async function startRun(options: RunOptions): Promise<Run> {
     status: memory,
   });
   try {
-    const { runner, realTime } = await thread.ready;
+    const ready = await thread.ready;
     const log = await openLog({
       directory: robot.log.directory,
       name: `${robot.robot}-${startedAt.replaceAll(/[:.]/g, "-")}`,
       spec,
-      metadata: {
-        policyId: policy.id,
-        runner,
-        policyPath: options.policy.path,
-        robot: robot.robot,
-        limits: JSON.stringify(limits),
-        commandTtlUs: JSON.stringify(ttlUs),
-        onMiss: robot.onMiss,
-        swap: JSON.stringify(swap),
-        realTime: realTime.line,
-        ...(start !== undefined && { start: JSON.stringify(start) }),
-        ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),
-        startedAt,
-      },
+      metadata: metadataOfRun(options, { policyId, signer, limits, ttlUs, swap }, ready),
     });
     thread.start(log);
     status.setState(State.running);
-    const first = { id: policy.id, path: options.policy.path };
-    const members = new Members(first, policy.contract, status, thread);
+    const first = { id: policyId, path, signer };
+    const members = new Members(first, contract, keys, status, thread);
+    const { realTime } = ready;
     return new Run({ members, spec, limits, realTime }, status, link, log, thread);
   } catch (error) {
     await thread.kill();

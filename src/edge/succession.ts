@@ -76,7 +76,11 @@ export class Succession {
     this.#show();
     const drives = driver.policy.id;
     const beside = second?.policy.id ?? null;
-    this.#events.append({ timeUs, kind: "policy", what, fromSeq: seq + 1, drives, beside });
+    this.#events.append({
+      ...{ timeUs, kind: "policy", what, fromSeq: seq + 1, drives, beside },
+      ...(driver.signedBy !== undefined && { drivesSignedBy: driver.signedBy }),
+      ...(second?.signedBy !== undefined && { besideSignedBy: second.signedBy }),
+    });
   }
 
   #show(): void {

@@ -30,6 +30,8 @@ import type { MissPolicy } from "./tick.ts";
 /** What the control thread is given. */
 export interface LoopWork {
   readonly policy: Uint8Array;
+  /** What is known of who signed it. */
+  readonly signer: Pick<Member, "signedBy">;
   readonly door: Door;
   /** The link's name, for messages. */
   readonly name: string;
@@ -57,8 +59,7 @@ export interface Doors extends LogDoor {
 }
 
 /** A policy that is handed over, and its place among those of the run. */
-export interface Offer {
-  readonly index: number;
+export interface Offer extends Omit<Member, "policy"> {
   readonly plain: PlainPolicy;
 }
 
@@ -89,7 +90,7 @@ async function work(given: LoopWork): Promise<void> {
     say({ word: "ready", runner: driver.runner, realTime });
     const { ring, events, offers } = await doors;
     const own = new Status(spec, status);
-    const lineup = new Lineup(driver.policy, given.swap);
+    const lineup = new Lineup(driver.policy, given.swap, given.signer);
     const kept = { append: (event: LogEvent) => events.postMessage(event) };
     const shadow = new Shadow(spec, limits);
     const rig = {
@@ -123,7 +124,9 @@ function takeOffer(offers: MessagePort): Member | null {
     if (received === undefined) break;
     newest = received.message;
   }
-  return newest === null ? null : { index: newest.index, policy: policyOfPlain(newest.plain) };
+  if (newest === null) return null;
+  const { plain, ...rest } = newest;
+  return { ...rest, policy: policyOfPlain(plain) };
 }
 
 async function realTimeFor({ realTime: choice, name }: LoopWork): Promise<RealTime> {

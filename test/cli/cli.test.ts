@@ -35,7 +35,7 @@ function sinew(...words: readonly string[]): Promise<Answer> {
 
 const verbs = [
   ...["train", "sweep", "evaluate", "plot", "film", "check-env", "export", "inspect", "contract"],
-  "import",
+  ...["import", "sign", "verify"],
   ...["calibrate", "run", "ctl", "bridge", "replay", "retrain", "hil", "demo"],
 ];
 
@@ -55,7 +55,7 @@ test("every verb's --help tells its options, an example, and ends with 0", async
     // An option that takes a value says what it is when it is left out, or that it must be there.
     for (const line of out.split("\n").filter((text) => /^ {2}--[a-z-]+ </.test(text))) {
       const rest = out.slice(out.indexOf(line)).split(/\n {2}-/)[0];
-      const required = /--(policy|port|run) </.test(line);
+      const required = /--(policy|port|run|key) </.test(line);
       assert.ok(required || /default:/.test(rest), `${verbs[at]}: ${line}`);
     }
   });

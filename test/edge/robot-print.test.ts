@@ -81,6 +81,7 @@ function robotText(rng: Rng, kind: number): string {
     `robot: ${["a", "0", "1e3", "no", "off-1", "true"][rng.below(6)].replace(/^/, "r")}\nlink:\n`,
     linkText(rng, kind),
     maybe(rng, `policy: ${["p.onnx", '"a: b"', "'#'", "'1'", '"\\u00e9 \\n"'][rng.below(5)]}`),
+    maybe(rng, `trust: [${["a.pub", "RW".repeat(28), '"a: #.pub", b'][rng.below(3)]}]`),
     maybe(
       rng,
       `limits: { pan_position: ${limit}, "odd name": { rateMax: 3 } }`.slice(0, bridge ? 999 : 0),

@@ -138,12 +138,13 @@ test("run: a certificate that has expired is told before a broker is spoken to",
 test("run: who stands beyond its limits is named where arming is refused", async () => {
   const status = new Status(pendulumSpec);
   status.setState(State.running);
+  const first = { id: "x", path: "x.onnx", signer: null };
   const link = { name: "arm", door: { serialPath: "" }, notices: [], close: async () => {} };
   const thread = { ended: new Promise(() => {}) } as unknown as ControlThread;
   const log = { path: "x.mcap" } as Log;
   const run = new Run(
     {
-      members: new Members({ id: "x", path: "x.onnx" }, randomPolicy(1).contract, status, {
+      members: new Members(first, randomPolicy(1).contract, null, status, {
         offer: () => {},
       }),
       spec: pendulumSpec,

@@ -53,9 +53,10 @@ export class StagedRun {
       .run(Number.POSITIVE_INFINITY, {})
       .then(() => ({ linkLost: false, failure: null }));
     stage.status.setState(State.running);
+    const first = { id: "x", path: "x.onnx", signer: null };
     this.run = new Run(
       {
-        members: new Members({ id: "x", path: "x.onnx" }, randomPolicy(1).contract, stage.status, {
+        members: new Members(first, randomPolicy(1).contract, null, stage.status, {
           offer: () => {},
         }),
         spec: pendulumSpec,
