@@ -63,14 +63,13 @@ async function signatureOf(
   robot: Robot,
   mistakes: Mistakes,
 ): Promise<Signed | null | undefined> {
-  const { faultsOfTrust, signerOf, trustedKeys } = await import("../edge/trust.ts");
-  // That is told already, and who is trusted is not known.
-  if (faultsOfTrust(robot).length > 0) return undefined;
+  const { signerOf, trustedKeys } = await import("../edge/trust.ts");
   try {
     return signerOf(policy, trustedKeys(robot));
   } catch (error) {
     if (!(error instanceof SinewError)) throw error;
-    mistakes.add(["trust"], error.message);
+    // What is wrong with the keys is told already.
+    if (error.code === "signature") mistakes.add(["trust"], error.message);
     return undefined;
   }
 }

@@ -25,7 +25,8 @@ export function signCommand(): Command {
       "after",
       `
 Signatures and keys are those of minisign: each reads what the other made. A new secret key has no
-password, and mode 0600: keep it off the robots. Nothing is ever written over a key.
+password, and mode 0600: keep it off the robots. Nothing is ever written over a key; the policy's
+older signature is.
 
 Example:
   npx sinew sign --new-key lab.key

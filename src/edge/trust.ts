@@ -22,10 +22,8 @@ const keyBytesMax = 4096;
  * there is none, and no signature is asked for. Throws `SinewError("robot-file")` for what is no
  * key.
  */
-export function trustedKeys(robot: Pick<Robot, "trust">): PublicKey[] | null {
-  const [fault] = faultsOfTrust(robot);
-  if (fault !== undefined) throw new SinewError("robot-file", fault.line);
-  return robot.trust?.map(readPublicKey) ?? null;
+export function trustedKeys({ trust }: Pick<Robot, "trust">): PublicKey[] | null {
+  return trust?.map((word) => trustedKey(word)) ?? null;
 }
 
 /** What `trustedKeys` would say of each entry: its place in the list, and the line. */
@@ -34,12 +32,20 @@ export function faultsOfTrust({
 }: Pick<Robot, "trust">): { readonly at: number; readonly line: string }[] {
   return trust.flatMap((word, at) => {
     try {
-      readPublicKey(word);
+      trustedKey(word);
       return [];
     } catch (error) {
-      return [{ at, line: `trust: ${messageOf(error)}` }];
+      return [{ at, line: messageOf(error) }];
     }
   });
+}
+
+function trustedKey(word: string): PublicKey {
+  try {
+    return readPublicKey(word);
+  } catch (error) {
+    throw new SinewError("robot-file", `trust: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** The public key `word`, or the one in the file of that name. Throws `SinewError("signature")`. */

@@ -64,7 +64,9 @@ export function checkSignature(
   const known = keys.filter(({ id }) => id === keyId);
   if (known.length === 0) {
     const ids = keys.map(({ id }) => id).join(", ");
-    throw refusal(`${path} was signed by key ${keyId}, not by ${ids}: have that one sign it`);
+    throw refusal(
+      `${path} was signed by key ${keyId}, not by ${ids}: have one that is trusted sign it`,
+    );
   }
   const message = hashed ? hashOf(content) : content;
   const signer = known.find((key) => hasSigned(key, message, ofFile));
