@@ -108,12 +108,10 @@ function parseSignature(content: Uint8Array, path: string): Signature {
   };
 }
 
-/** What of a comment can be shown to people: a tab is a space, and no control is there. */
+/** What of a comment can be shown to people, on one line: a tab is a space. */
 function shown(comment: Buffer): string {
-  return comment
-    .toString("utf8")
-    .replaceAll("\t", " ")
-    .replaceAll(/\p{Cc}/gu, "?");
+  const text = comment.toString("utf8").replaceAll("\t", " ");
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
 }
 
 function hashOf(content: Uint8Array): Buffer {

@@ -171,8 +171,8 @@ test("signature: what is none is refused, and says why", () => {
 });
 
 test("signature: what a comment would do to a terminal is not shown", () => {
-  const odd = signatureOf(content, "a\u001b[2Jb\u009b", key);
-  assert.equal(check(odd).comment, "a?[2Jb?");
+  const odd = signatureOf(content, "a\u001b[2Jb\u009b\u202e\u2028", key);
+  assert.equal(check(odd).comment, "a?[2Jb???");
 });
 
 test("keys: a public key is its line or its file, with any line ends; nothing else is", () => {
