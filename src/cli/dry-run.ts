@@ -20,6 +20,7 @@ export async function dryRun(path: string, options: Options): Promise<void> {
   const { checkRobot } = await import("../edge/robot.ts");
   const { checkWithPolicy } = await import("../edge/robot-policy.ts");
   const { effectiveRobot, fileOf, printRobot } = await import("../edge/robot-print.ts");
+  const { decimationOfRobot, rateHzOf } = await import("../edge/robot-control.ts");
   const { faultsOfLink } = await import("../link/link.ts");
   const { robot, mistakes } = checkRobot(readYaml(robotText(path), path), path);
   const faults = robot === null ? [] : faultsOfLink(robot.link, new Date());
@@ -33,9 +34,16 @@ export async function dryRun(path: string, options: Options): Promise<void> {
   checkWithPolicy(robot, spec, mistakes);
   if (!mistakes.none) return tell(path, mistakes.list(), options);
   const whole = effectiveRobot(robot, spec, policy);
-  if (options.json)
-    new Terminal(options).result({ robot: fileOf(whole), policyId: id, mistakes: [] });
-  else process.stdout.write(printRobot(whole));
+  const [policyRateHz, rateHz] = [rateHzOf(spec), whole.control.rateHz!];
+  if (options.json) {
+    const told = { robot: fileOf(whole), policyId: id, policyRateHz, rateHz, mistakes: [] };
+    new Terminal(options).result(told);
+    return;
+  }
+  const { every, between } = decimationOfRobot(whole, spec);
+  const how = every === 1 ? "in each cycle" : `in one cycle of ${every}, ${between} between`;
+  process.stdout.write(`# control ${rateHz} Hz, policy ${policyRateHz} Hz: asked ${how}\n`);
+  process.stdout.write(printRobot(whole));
 }
 
 /** Runs the policy's own proof, too: it would be run before the robot is driven. */

@@ -4,15 +4,18 @@ import type { Spec } from "../core/spec.ts";
 import { checkDevice } from "../link/link.ts";
 import type { Limits } from "../safety/limits.ts";
 import { limitsOfRobot, type Robot } from "./robot.ts";
+import { controlSpecOfRobot } from "./robot-control.ts";
 import type { Mistakes } from "./robot-mistakes.ts";
 import { faultsOfSetpoints, specOfDevice } from "./setpoints.ts";
 import { Start } from "./start.ts";
 
 /**
- * Adds what is wrong with `robot` as one that a policy of `spec` drives. It opens nothing. What
- * can be tried by itself is, so that one mistake hides no other.
+ * Adds what is wrong with `robot` as one that a policy of `policySpec` drives. It opens nothing.
+ * What can be tried by itself is, so that one mistake hides no other.
  */
-export function checkWithPolicy(robot: Robot, spec: Spec, mistakes: Mistakes): void {
+export function checkWithPolicy(robot: Robot, policySpec: Spec, mistakes: Mistakes): void {
+  const rate = new Check(policySpec, mistakes);
+  const spec = rate.attempt(["control"], () => controlSpecOfRobot(robot, policySpec)) ?? policySpec;
   const faults = [...faultsOfSetpoints(spec, robot.setpoints)];
   for (const { at, line } of faults) mistakes.add(["setpoints", at], `setpoints: ${line}`);
   const check = new Check(spec, mistakes);

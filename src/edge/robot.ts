@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { Decimation } from "../core/decimation.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { readYaml, type YamlFile } from "../core/yaml.ts";
@@ -11,6 +12,7 @@ import type { JointChoice } from "../safety/joint.ts";
 import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
 import type { SwapChoice } from "./lineup.ts";
 import type { RealTimeChoice } from "./real-time.ts";
+import { type ControlChoice, controlSchema } from "./robot-control.ts";
 import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
@@ -123,6 +125,7 @@ const robotSchema = v.strictObject({
   robot: v.pipe(text, v.regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "give a name like arm-1: a-z 0-9 _ -")),
   link: linkSchema,
   policy: v.optional(text),
+  control: v.optional(controlSchema, {}),
   limits: v.optional(v.record(v.string(), limitSchema), {}),
   joints: v.optional(jointsSchema),
   stops: v.optional(v.record(v.string(), stopSchema)),
@@ -147,6 +150,8 @@ export interface Robot {
   readonly link: LinkChoice;
   /** Path of the policy's file; undefined where the command line has to say. */
   readonly policy: string | undefined;
+  /** How often the loop turns, and what it does between two answers of the policy. */
+  readonly control: ControlChoice;
   readonly limits: Readonly<Record<string, Partial<ActionLimit>>>;
   /** What each action moves, by channel: all of them; undefined: not described. */
   readonly joints: Readonly<Record<string, JointChoice>> | undefined;
@@ -211,7 +216,7 @@ function robotOf(
   fail: (keys: readonly (string | number)[], line: string) => void,
 ): Robot {
   const { robot, link, policy, limits, joints, stops, setpoints, log } = output;
-  const { commandTtlMs, observationAgeMs, onMiss, realTime, swap } = output;
+  const { commandTtlMs, control, observationAgeMs, onMiss, realTime, swap } = output;
   const line = link.feetech ?? link.dynamixel;
   if (line !== undefined && stops !== undefined) {
     fail(["stops"], "stops: servos hold their place on a stop: leave it out");
@@ -229,7 +234,7 @@ function robotOf(
   const start = startOf(output.start, choice, fail);
   const times = { commandTtlMs, observationAgeMs, onMiss, realTime, swap };
   return {
-    ...{ path, robot, link: choice, policy, limits: choices, joints, stops },
+    ...{ path, robot, link: choice, policy, control, limits: choices, joints, stops },
     ...{ setpoints, start, ...times, log },
   };
 }
@@ -319,7 +324,8 @@ export function ofRobotFile<Value>(robot: Robot, body: () => Value): Value {
 }
 
 /**
- * What the gate may let through on this robot. Throws `SinewError("robot-file")`, see `limitsOf`.
+ * What the gate may let through on this robot; `spec` is the loop's. Throws
+ * `SinewError("robot-file")`, see `limitsOf`.
  */
 export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
   const { observationAgeMs: ageMs, joints } = robot;
@@ -350,17 +356,21 @@ export function hasRateMax(link: LinkChoice, action: string): boolean {
   return !(("odrive" in link || "moteus" in link) && action.endsWith("_position"));
 }
 
-/** How one policy takes over from another, in cycles. */
-export function swapOfRobot({ swap }: Robot, { periodUs }: Spec): SwapChoice {
-  const cycles = (seconds: number): number => Math.round((seconds * 1e6) / periodUs);
+/** How one policy takes over from another, in cycles of `spec`, one of `every` asking it. */
+export function swapOfRobot(
+  { swap }: Robot,
+  { periodUs }: Spec,
+  { every }: Pick<Decimation, "every">,
+): SwapChoice {
+  const cycles = (seconds: number): number => (seconds * 1e6) / periodUs;
   return {
-    blendCycles: cycles(swap.blendSeconds),
-    watchCycles: cycles(swap.watchSeconds),
+    blendCycles: Math.round(cycles(swap.blendSeconds) / every),
+    watchCycles: Math.round(cycles(swap.watchSeconds)),
     limitedMax: swap.limitedMax,
   };
 }
 
-/** How long the device may act on one command, in microseconds. */
+/** How long the device may act on one command, in microseconds; `spec` is the loop's. */
 export function commandTtlUs(robot: Robot, spec: Spec): number {
   return robot.commandTtlMs === undefined
     ? Math.min(100_000, 2 * spec.periodUs)

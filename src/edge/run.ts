@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { monotonicClock } from "../core/clock.ts";
+import { controlSpecOf, decimationKey } from "../core/decimation.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { isDriving, Mode, nameOfMode, namesOfReasons, reasonsOfOneChannel } from "../core/step.ts";
@@ -18,6 +19,8 @@ import { armWithinUs } from "./loop.ts";
 import { Members } from "./members.ts";
 import type { RealTime } from "./real-time.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } from "./robot.ts";
+import { decimationOfRobot } from "./robot-control.ts";
+import { countsOf, type RunCounts } from "./run-counts.ts";
 import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
@@ -39,7 +42,7 @@ export interface RunFacts {
 }
 
 /** What a run did. */
-export interface RunReport {
+export interface RunReport extends RunCounts {
   /** Of the one that drove last. */
   readonly policyId: string;
   /** Of all that the run was given, in their order. */
@@ -48,20 +51,8 @@ export interface RunReport {
   readonly realTime: RealTime;
   /** When the run began, microseconds of the host's monotonic clock. */
   readonly startUs: number;
-  readonly cycles: number;
-  /** Cycles that were not over when the next was due, with those skipped for it. */
-  readonly missed: number;
-  readonly skipped: number;
-  /** Cycles while armed whose action the gate bounded. */
-  readonly limited: number;
-  /** Those that each check of the gate bounded; one cycle may count in several. */
-  readonly limitedBy: Readonly<Record<"range" | "rate" | "acceleration" | "barrier", number>>;
-  readonly refused: number;
   /** How many joints' ends are watched; null where the robot file describes no joints. */
   readonly jointsWithEnds: number | null;
-  readonly droppedCommands: number;
-  /** Cycles that asked the device and got no whole answer. */
-  readonly failedReads: number;
   /** What stands between the policy and the motors, one a line, in words for a person. */
   readonly protection: Protection;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
@@ -249,20 +240,8 @@ export class Run {
       policyPaths: this.members.paths,
       realTime: this.realTime,
       startUs: this.startUs,
-      cycles: this.status.count(Count.cycles),
-      missed: this.status.count(Count.missed),
-      skipped: this.status.count(Count.skipped),
-      limited: this.status.count(Count.limited),
-      limitedBy: {
-        range: this.status.count(Count.limitedRange),
-        rate: this.status.count(Count.limitedRate),
-        acceleration: this.status.count(Count.limitedAcceleration),
-        barrier: this.status.count(Count.limitedBarrier),
-      },
-      refused: this.status.count(Count.refused),
+      ...countsOf(this.status),
       jointsWithEnds: this.#limits.ends?.filter((ends) => ends !== null).length ?? null,
-      droppedCommands: this.status.count(Count.droppedCommands),
-      failedReads: this.status.count(Count.failedReads),
       protection: protectionOf(this.#link.door),
       times,
       transitions: this.status.transitions(),
@@ -327,7 +306,9 @@ export class Run {
 export async function startRun(options: RunOptions): Promise<Run> {
   const { robot, startedAt } = options;
   const policy = readPolicyFile(options.policy.bytes);
-  const spec = deviceSpecOf(policy.contract);
+  const own = deviceSpecOf(policy.contract);
+  const decimation = ofRobotFile(robot, () => decimationOfRobot(robot, own));
+  const spec = controlSpecOf(own, decimation);
   const ttlUs = commandTtlUs(robot, spec);
   const { setpoints, start } = robot;
   // What they refuse is told before anything is opened.
@@ -337,7 +318,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     new Start(spec, limits, start);
     return limits;
   });
-  const swap = swapOfRobot(robot, spec);
+  const swap = swapOfRobot(robot, spec, decimation);
   checkLink(robot.link, new Date(startedAt));
   const memory = new SharedArrayBuffer(statusBytes(spec));
   const status = new Status(spec, memory);
@@ -356,6 +337,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     onMiss: robot.onMiss,
     realTime: robot.realTime,
     swap,
+    decimation,
     status: memory,
   });
   try {
@@ -373,6 +355,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
         commandTtlUs: JSON.stringify(ttlUs),
         onMiss: robot.onMiss,
         swap: JSON.stringify(swap),
+        ...(decimation.every > 1 && { [decimationKey]: JSON.stringify(decimation) }),
         realTime: realTime.line,
         ...(start !== undefined && { start: JSON.stringify(start) }),
         ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),
