@@ -3,16 +3,14 @@ import { printYaml } from "../core/yaml.ts";
 import type { LinkChoice } from "../link/link.ts";
 import { beyondOf, type JointChoice } from "../safety/joint.ts";
 import { commandTtlUs, hasRateMax, limitsOfRobot, type Robot } from "./robot.ts";
-import { controlSpecOfRobot, rateHzOf } from "./robot-control.ts";
+import { rateHzOf } from "./robot-control.ts";
 
 /**
- * `robot` as it is when a policy of `policySpec` drives it, from the file `policy`: what the file
- * left out is there, as far as a file can say it. Throws `SinewError("robot-file")`, see
- * `limitsOf`.
+ * `robot` as it is when a policy of `spec` drives it, from the file `policy`: what the file left
+ * out is there, as far as a file can say it. Throws `SinewError("robot-file")`, see `limitsOf`.
  */
-export function effectiveRobot(robot: Robot, policySpec: Spec, policy: string): Robot {
-  const spec = controlSpecOfRobot(robot, policySpec);
-  const { rateHz = rateHzOf(policySpec), between } = robot.control;
+export function effectiveRobot(robot: Robot, spec: Spec, policy: string): Robot {
+  const { rateHz = rateHzOf(spec), between } = robot.control;
   const { action, ageUsMax } = limitsOfRobot(robot, spec);
   const limits = spec.action.map(({ name }, at) => {
     const { low, high, rateMax } = action[at];

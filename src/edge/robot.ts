@@ -1,5 +1,4 @@
 import * as v from "valibot";
-import type { Decimation } from "../core/decimation.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { readYaml, type YamlFile } from "../core/yaml.ts";
@@ -12,7 +11,7 @@ import type { JointChoice } from "../safety/joint.ts";
 import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
 import type { SwapChoice } from "./lineup.ts";
 import type { RealTimeChoice } from "./real-time.ts";
-import { type ControlChoice, controlSchema } from "./robot-control.ts";
+import { type ControlChoice, controlSchema, controlSpecOfRobot } from "./robot-control.ts";
 import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
@@ -161,9 +160,9 @@ export interface Robot {
   readonly setpoints: readonly Setpoint[];
   /** How the policy comes to drive; undefined: at once. */
   readonly start: StartChoice | undefined;
-  /** How long the device may act on one command; undefined for two periods, at most 100 ms. */
+  /** How long the device may act on one command; undefined: two of the policy's periods or 100. */
   readonly commandTtlMs: number | undefined;
-  /** How old an observation may be; undefined for two periods. */
+  /** How old an observation may be; undefined for two of the policy's periods. */
   readonly observationAgeMs: number | undefined;
   /** What to do in the first cycle after some that were skipped. */
   readonly onMiss: MissPolicy;
@@ -324,15 +323,16 @@ export function ofRobotFile<Value>(robot: Robot, body: () => Value): Value {
 }
 
 /**
- * What the gate may let through on this robot; `spec` is the loop's. Throws
- * `SinewError("robot-file")`, see `limitsOf`.
+ * What the gate may let through in a cycle of this robot's loop, where a policy of `spec` drives
+ * it. Throws `SinewError("robot-file")`, see `limitsOf` and `decimationOfRobot`.
  */
 export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
   const { observationAgeMs: ageMs, joints } = robot;
   // What the host itself observes is no joint.
-  return limitsOf(specOfDevice(spec, robot.setpoints), {
+  return limitsOf(specOfDevice(controlSpecOfRobot(robot, spec), robot.setpoints), {
     action: { ...robot.limits, ...speedsOf(robot) },
-    ...(ageMs !== undefined && { ageUsMax: ageMs * 1000 }),
+    // A loop that turns faster makes no policy need newer data than it did.
+    ageUsMax: ageMs === undefined ? 2 * spec.periodUs : ageMs * 1000,
     ...(joints !== undefined && { joints, actsUs: commandTtlUs(robot, spec) }),
   });
 }
@@ -356,21 +356,17 @@ export function hasRateMax(link: LinkChoice, action: string): boolean {
   return !(("odrive" in link || "moteus" in link) && action.endsWith("_position"));
 }
 
-/** How one policy takes over from another, in cycles of `spec`, one of `every` asking it. */
-export function swapOfRobot(
-  { swap }: Robot,
-  { periodUs }: Spec,
-  { every }: Pick<Decimation, "every">,
-): SwapChoice {
-  const cycles = (seconds: number): number => (seconds * 1e6) / periodUs;
+/** How one policy of `spec` takes over from another: a blend in answers, a watch in cycles. */
+export function swapOfRobot(robot: Robot, spec: Spec): SwapChoice {
+  const { blendSeconds, watchSeconds, limitedMax } = robot.swap;
   return {
-    blendCycles: Math.round(cycles(swap.blendSeconds) / every),
-    watchCycles: Math.round(cycles(swap.watchSeconds)),
-    limitedMax: swap.limitedMax,
+    blendCycles: Math.round((blendSeconds * 1e6) / spec.periodUs),
+    watchCycles: Math.round((watchSeconds * 1e6) / controlSpecOfRobot(robot, spec).periodUs),
+    limitedMax,
   };
 }
 
-/** How long the device may act on one command, in microseconds; `spec` is the loop's. */
+/** How long the device may act on one command of a policy of `spec`, in microseconds. */
 export function commandTtlUs(robot: Robot, spec: Spec): number {
   return robot.commandTtlMs === undefined
     ? Math.min(100_000, 2 * spec.periodUs)

@@ -91,6 +91,7 @@ const commandsKept = 64;
 export class Run {
   readonly spec: Spec;
   readonly members: Members;
+  readonly limits: Limits;
   /** The file while it is being written. */
   readonly logPath: string;
   /** What the machine granted the control thread. */
@@ -99,7 +100,6 @@ export class Run {
   readonly #link: Link;
   readonly #log: Log;
   readonly #thread: ControlThread;
-  readonly #limits: Limits;
   /** When it began, microseconds of the host's monotonic clock. */
   readonly startUs: number = monotonicClock().now();
   readonly #commands: LogEvent[] = [];
@@ -108,7 +108,7 @@ export class Run {
   constructor(facts: RunFacts, status: Status, link: Link, log: Log, thread: ControlThread) {
     this.spec = facts.spec;
     this.members = facts.members;
-    this.#limits = facts.limits;
+    this.limits = facts.limits;
     this.realTime = facts.realTime;
     this.status = status;
     this.logPath = log.path;
@@ -241,7 +241,7 @@ export class Run {
       realTime: this.realTime,
       startUs: this.startUs,
       ...countsOf(this.status),
-      jointsWithEnds: this.#limits.ends?.filter((ends) => ends !== null).length ?? null,
+      jointsWithEnds: this.limits.ends?.filter((ends) => ends !== null).length ?? null,
       protection: protectionOf(this.#link.door),
       times,
       transitions: this.status.transitions(),
@@ -309,16 +309,16 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const own = deviceSpecOf(policy.contract);
   const decimation = ofRobotFile(robot, () => decimationOfRobot(robot, own));
   const spec = controlSpecOf(own, decimation);
-  const ttlUs = commandTtlUs(robot, spec);
+  const ttlUs = commandTtlUs(robot, own);
   const { setpoints, start } = robot;
   // What they refuse is told before anything is opened.
   const limits = ofRobotFile(robot, () => {
-    const limits = limitsOfRobot(robot, spec);
+    const limits = limitsOfRobot(robot, own);
     new Setpoints(spec, setpoints);
     new Start(spec, limits, start);
     return limits;
   });
-  const swap = swapOfRobot(robot, spec, decimation);
+  const swap = swapOfRobot(robot, own);
   checkLink(robot.link, new Date(startedAt));
   const memory = new SharedArrayBuffer(statusBytes(spec));
   const status = new Status(spec, memory);
