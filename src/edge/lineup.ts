@@ -45,7 +45,7 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
   #watched = 0;
   #limited = 0;
   #rescued = false;
-  /** The second one was asked since the first was last, or came between two answers. */
+  /** The second one was asked beside the first one's newest answer, or came after it. */
   #asked = false;
   /** `answer` is of who is second now. */
   #answered = false;

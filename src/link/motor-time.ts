@@ -17,6 +17,6 @@ export function motorAnswerUs(spec: Spec, lineUs: number, baud: number): number 
   throw new SinewError(
     "contract-mismatch",
     `the drives at ${baud} bits/s need a period of ${needUs} us, a cycle has ` +
-      `${spec.periodUs} us: raise the rate`,
+      `${spec.periodUs} us: raise the line's rate`,
   );
 }

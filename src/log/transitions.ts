@@ -193,7 +193,7 @@ class Rows {
   }
 
   segment(): Segment {
-    const count = this.count;
+    const { count } = this;
     return {
       seq: this.#seq,
       count,
