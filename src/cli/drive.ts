@@ -61,6 +61,7 @@ export function reportRows(report: RunReport): string[][] {
   const rows = [
     ...signedRows(report),
     ["cycles", `${report.cycles}, missed ${report.missed}, skipped ${report.skipped}`],
+    ["policy", `asked in ${report.policyCalls} of them`],
     ["real time", report.realTime.line],
     ...times,
     ["gate", `limited ${report.limited}${limitedBy(report)}, refused ${report.refused}`],

@@ -25,6 +25,7 @@ export async function dryRun(path: string, options: Options): Promise<void> {
   const { checkRobot } = await import("../edge/robot.ts");
   const { checkWithPolicy } = await import("../edge/robot-policy.ts");
   const { effectiveRobot, fileOf, printRobot } = await import("../edge/robot-print.ts");
+  const { decimationOfRobot, rateHzOf } = await import("../edge/robot-control.ts");
   const { robot, mistakes } = checkRobot(readYaml(robotText(path), path), path);
   if (robot !== null) await checkFiles(robot, mistakes);
   const policy = options.policy ?? robot?.policy;
@@ -40,11 +41,16 @@ export async function dryRun(path: string, options: Options): Promise<void> {
   checkWithPolicy(robot, spec, mistakes);
   if (!mistakes.none) return tell(path, mistakes.list(), options);
   const whole = effectiveRobot(robot, spec, policy);
+  const [policyRateHz, rateHz] = [rateHzOf(spec), whole.control.rateHz!];
   if (options.json) {
-    const told = { robot: fileOf(whole), policyId: id, signature, mistakes: [] };
+    const rates = { policyRateHz, rateHz };
+    const told = { robot: fileOf(whole), policyId: id, signature, ...rates, mistakes: [] };
     new Terminal(options).result(told);
     return;
   }
+  const { every, between } = decimationOfRobot(whole, spec);
+  const how = every === 1 ? "in each cycle" : `in one cycle of ${every}, ${between} between`;
+  process.stdout.write(`# control ${rateHz} Hz, policy ${policyRateHz} Hz: asked ${how}\n`);
   process.stdout.write(`# ${lineOf(signature)}\n${printRobot(whole)}`);
 }
 

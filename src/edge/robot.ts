@@ -11,6 +11,7 @@ import type { JointChoice } from "../safety/joint.ts";
 import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
 import type { SwapChoice } from "./lineup.ts";
 import type { RealTimeChoice } from "./real-time.ts";
+import { type ControlChoice, controlSchema, controlSpecOfRobot } from "./robot-control.ts";
 import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
@@ -129,6 +130,7 @@ const robotSchema = v.strictObject({
       v.minLength(1, "give at least one public key; without trust every policy is run"),
     ),
   ),
+  control: v.optional(controlSchema, {}),
   limits: v.optional(v.record(v.string(), limitSchema), {}),
   joints: v.optional(jointsSchema),
   stops: v.optional(v.record(v.string(), stopSchema)),
@@ -155,6 +157,8 @@ export interface Robot {
   readonly policy: string | undefined;
   /** Public keys or their files, one of which must have signed a policy; undefined: none. */
   readonly trust: readonly string[] | undefined;
+  /** How often the loop turns, and what it does between two answers of the policy. */
+  readonly control: ControlChoice;
   readonly limits: Readonly<Record<string, Partial<ActionLimit>>>;
   /** What each action moves, by channel: all of them; undefined: not described. */
   readonly joints: Readonly<Record<string, JointChoice>> | undefined;
@@ -164,9 +168,9 @@ export interface Robot {
   readonly setpoints: readonly Setpoint[];
   /** How the policy comes to drive; undefined: at once. */
   readonly start: StartChoice | undefined;
-  /** How long the device may act on one command; undefined for two periods, at most 100 ms. */
+  /** How long the device may act on one command; undefined: two of the policy's periods or 100. */
   readonly commandTtlMs: number | undefined;
-  /** How old an observation may be; undefined for two periods. */
+  /** How old an observation may be; undefined for two of the policy's periods. */
   readonly observationAgeMs: number | undefined;
   /** What to do in the first cycle after some that were skipped. */
   readonly onMiss: MissPolicy;
@@ -219,7 +223,7 @@ function robotOf(
   fail: (keys: readonly (string | number)[], line: string) => void,
 ): Robot {
   const { robot, link, policy, trust, limits, joints, stops, setpoints, log } = output;
-  const { commandTtlMs, observationAgeMs, onMiss, realTime, swap } = output;
+  const { commandTtlMs, control, observationAgeMs, onMiss, realTime, swap } = output;
   const line = link.feetech ?? link.dynamixel;
   if (line !== undefined && stops !== undefined) {
     fail(["stops"], "stops: servos hold their place on a stop: leave it out");
@@ -237,7 +241,7 @@ function robotOf(
   const start = startOf(output.start, choice, fail);
   const times = { commandTtlMs, observationAgeMs, onMiss, realTime, swap };
   return {
-    ...{ path, robot, link: choice, policy, trust, limits: choices, joints, stops },
+    ...{ path, robot, link: choice, policy, trust, control, limits: choices, joints, stops },
     ...{ setpoints, start, ...times, log },
   };
 }
@@ -327,14 +331,16 @@ export function ofRobotFile<Value>(robot: Robot, body: () => Value): Value {
 }
 
 /**
- * What the gate may let through on this robot. Throws `SinewError("robot-file")`, see `limitsOf`.
+ * What the gate may let through in a cycle of this robot's loop, where a policy of `spec` drives
+ * it. Throws `SinewError("robot-file")`, see `limitsOf` and `decimationOfRobot`.
  */
 export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
   const { observationAgeMs: ageMs, joints } = robot;
   // What the host itself observes is no joint.
-  return limitsOf(specOfDevice(spec, robot.setpoints), {
+  return limitsOf(specOfDevice(controlSpecOfRobot(robot, spec), robot.setpoints), {
     action: { ...robot.limits, ...speedsOf(robot) },
-    ...(ageMs !== undefined && { ageUsMax: ageMs * 1000 }),
+    // A loop that turns faster makes no policy need newer data than it did.
+    ageUsMax: ageMs === undefined ? 2 * spec.periodUs : ageMs * 1000,
     ...(joints !== undefined && { joints, actsUs: commandTtlUs(robot, spec) }),
   });
 }
@@ -358,17 +364,17 @@ export function hasRateMax(link: LinkChoice, action: string): boolean {
   return !(("odrive" in link || "moteus" in link) && action.endsWith("_position"));
 }
 
-/** How one policy takes over from another, in cycles. */
-export function swapOfRobot({ swap }: Robot, { periodUs }: Spec): SwapChoice {
-  const cycles = (seconds: number): number => Math.round((seconds * 1e6) / periodUs);
+/** How one policy of `spec` takes over from another: a blend in answers, a watch in cycles. */
+export function swapOfRobot(robot: Robot, spec: Spec): SwapChoice {
+  const { blendSeconds, watchSeconds, limitedMax } = robot.swap;
   return {
-    blendCycles: cycles(swap.blendSeconds),
-    watchCycles: cycles(swap.watchSeconds),
-    limitedMax: swap.limitedMax,
+    blendCycles: Math.round((blendSeconds * 1e6) / spec.periodUs),
+    watchCycles: Math.round((watchSeconds * 1e6) / controlSpecOfRobot(robot, spec).periodUs),
+    limitedMax,
   };
 }
 
-/** How long the device may act on one command, in microseconds. */
+/** How long the device may act on one command of a policy of `spec`, in microseconds. */
 export function commandTtlUs(robot: Robot, spec: Spec): number {
   return robot.commandTtlMs === undefined
     ? Math.min(100_000, 2 * spec.periodUs)

@@ -1,3 +1,4 @@
+import { type Decimation, decimationKey } from "../core/decimation.ts";
 import type { Signed } from "../policy/signature.ts";
 import type { Limits } from "../safety/limits.ts";
 import type { Ready } from "./control-thread.ts";
@@ -11,12 +12,13 @@ export interface RunTerms {
   readonly limits: Limits;
   readonly ttlUs: number;
   readonly swap: SwapChoice;
+  readonly decimation: Decimation;
 }
 
 /** What a run's log says of it: the conditions under which a replay is the same. */
 export function metadataOfRun(
   { robot, policy, startedAt }: RunOptions,
-  { policyId, signer, limits, ttlUs, swap }: RunTerms,
+  { policyId, signer, limits, ttlUs, swap, decimation }: RunTerms,
   { runner, realTime }: Ready,
 ): Readonly<Record<string, string>> {
   const { start, setpoints } = robot;
@@ -30,6 +32,7 @@ export function metadataOfRun(
     commandTtlUs: JSON.stringify(ttlUs),
     onMiss: robot.onMiss,
     swap: JSON.stringify(swap),
+    ...(decimation.every > 1 && { [decimationKey]: JSON.stringify(decimation) }),
     realTime: realTime.line,
     ...(start !== undefined && { start: JSON.stringify(start) }),
     ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),

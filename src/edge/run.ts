@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { monotonicClock } from "../core/clock.ts";
+import { controlSpecOf } from "../core/decimation.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { isDriving, Mode, nameOfMode, namesOfReasons, reasonsOfOneChannel } from "../core/step.ts";
@@ -19,6 +20,8 @@ import { armWithinUs } from "./loop.ts";
 import { Members, signedBy } from "./members.ts";
 import type { RealTime } from "./real-time.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } from "./robot.ts";
+import { decimationOfRobot } from "./robot-control.ts";
+import { countsOf, type RunCounts } from "./run-counts.ts";
 import { metadataOfRun } from "./run-metadata.ts";
 import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
@@ -42,7 +45,7 @@ export interface RunFacts {
 }
 
 /** What a run did. */
-export interface RunReport {
+export interface RunReport extends RunCounts {
   /** Of the one that drove last. */
   readonly policyId: string;
   /** Who signed it; null where nobody had to. */
@@ -53,20 +56,8 @@ export interface RunReport {
   readonly realTime: RealTime;
   /** When the run began, microseconds of the host's monotonic clock. */
   readonly startUs: number;
-  readonly cycles: number;
-  /** Cycles that were not over when the next was due, with those skipped for it. */
-  readonly missed: number;
-  readonly skipped: number;
-  /** Cycles while armed whose action the gate bounded. */
-  readonly limited: number;
-  /** Those that each check of the gate bounded; one cycle may count in several. */
-  readonly limitedBy: Readonly<Record<"range" | "rate" | "acceleration" | "barrier", number>>;
-  readonly refused: number;
   /** How many joints' ends are watched; null where the robot file describes no joints. */
   readonly jointsWithEnds: number | null;
-  readonly droppedCommands: number;
-  /** Cycles that asked the device and got no whole answer. */
-  readonly failedReads: number;
   /** What stands between the policy and the motors, one a line, in words for a person. */
   readonly protection: Protection;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
@@ -105,6 +96,7 @@ const commandsKept = 64;
 export class Run {
   readonly spec: Spec;
   readonly members: Members;
+  readonly limits: Limits;
   /** The file while it is being written. */
   readonly logPath: string;
   /** What the machine granted the control thread. */
@@ -113,7 +105,6 @@ export class Run {
   readonly #link: Link;
   readonly #log: Log;
   readonly #thread: ControlThread;
-  readonly #limits: Limits;
   /** When it began, microseconds of the host's monotonic clock. */
   readonly startUs: number = monotonicClock().now();
   readonly #commands: LogEvent[] = [];
@@ -122,7 +113,7 @@ export class Run {
   constructor(facts: RunFacts, status: Status, link: Link, log: Log, thread: ControlThread) {
     this.spec = facts.spec;
     this.members = facts.members;
-    this.#limits = facts.limits;
+    this.limits = facts.limits;
     this.realTime = facts.realTime;
     this.status = status;
     this.logPath = log.path;
@@ -255,20 +246,8 @@ export class Run {
       policyPaths: this.members.paths,
       realTime: this.realTime,
       startUs: this.startUs,
-      cycles: this.status.count(Count.cycles),
-      missed: this.status.count(Count.missed),
-      skipped: this.status.count(Count.skipped),
-      limited: this.status.count(Count.limited),
-      limitedBy: {
-        range: this.status.count(Count.limitedRange),
-        rate: this.status.count(Count.limitedRate),
-        acceleration: this.status.count(Count.limitedAcceleration),
-        barrier: this.status.count(Count.limitedBarrier),
-      },
-      refused: this.status.count(Count.refused),
-      jointsWithEnds: this.#limits.ends?.filter((ends) => ends !== null).length ?? null,
-      droppedCommands: this.status.count(Count.droppedCommands),
-      failedReads: this.status.count(Count.failedReads),
+      ...countsOf(this.status),
+      jointsWithEnds: this.limits.ends?.filter((ends) => ends !== null).length ?? null,
       protection: protectionOf(this.#link.door),
       times,
       transitions: this.status.transitions(),
@@ -338,17 +317,19 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const keys = ofRobotFile(robot, () => trustedKeys(robot));
   const signer = signerOf({ bytes, path }, keys);
   const { id: policyId, contract } = readPolicyFile(bytes);
-  const spec = deviceSpecOf(contract);
-  const ttlUs = commandTtlUs(robot, spec);
+  const own = deviceSpecOf(contract);
+  const decimation = ofRobotFile(robot, () => decimationOfRobot(robot, own));
+  const spec = controlSpecOf(own, decimation);
+  const ttlUs = commandTtlUs(robot, own);
   const { setpoints, start } = robot;
   // What they refuse is told before anything is opened.
   const limits = ofRobotFile(robot, () => {
-    const limits = limitsOfRobot(robot, spec);
+    const limits = limitsOfRobot(robot, own);
     new Setpoints(spec, setpoints);
     new Start(spec, limits, start);
     return limits;
   });
-  const swap = swapOfRobot(robot, spec);
+  const swap = swapOfRobot(robot, own);
   checkLink(robot.link, new Date(startedAt));
   const memory = new SharedArrayBuffer(statusBytes(spec));
   const status = new Status(spec, memory);
@@ -367,6 +348,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     onMiss: robot.onMiss,
     realTime: robot.realTime,
     swap,
+    decimation,
     status: memory,
   });
   try {
@@ -375,7 +357,11 @@ export async function startRun(options: RunOptions): Promise<Run> {
       directory: robot.log.directory,
       name: `${robot.robot}-${startedAt.replaceAll(/[:.]/g, "-")}`,
       spec,
-      metadata: metadataOfRun(options, { policyId, signer, limits, ttlUs, swap }, ready),
+      metadata: metadataOfRun(
+        options,
+        { policyId, signer, limits, ttlUs, swap, decimation },
+        ready,
+      ),
     });
     thread.start(log);
     status.setState(State.running);

@@ -50,7 +50,7 @@ export class Succession {
   async #lookAtBoth(step: Step, nowUs: number): Promise<void> {
     const lineup = this.#lineup;
     await lineup.askShadow(step);
-    this.#shadow.look(step, lineup.answer);
+    if (lineup.answered) this.#shadow.look(step, lineup.answer);
     this.#status.showShadow(this.#shadow.counts);
     const judgement = lineup.judge(step);
     if (judgement === null) return;

@@ -223,6 +223,11 @@ test("contract writes the header, and says whether one is this one", async () =>
   const other = await sinew("contract", robot, "--out", out, "--check", "--json");
   assert.equal(other.code, 1);
   assert.notEqual(JSON.parse(other.out).hash, hash);
+  // The device meets the loop, which may turn faster than the policy's rate.
+  writeFileSync(robot, `${lines.join("\n")}\ncontrol: { rateHz: 100 }\n`);
+  const faster = await sinew("contract", robot, "--out", out, "--json");
+  const expected = hashContract(rampingToZero({ ...pendulumSpec, periodUs: 10_000 }));
+  assert.equal(JSON.parse(faster.out).hash, expected.toString(16).padStart(8, "0"));
 });
 
 test("train, export and evaluate, the whole way through the command line", async () => {

@@ -86,6 +86,7 @@ function robotText(rng: Rng, kind: number): string {
       rng,
       `limits: { pan_position: ${limit}, "odd name": { rateMax: 3 } }`.slice(0, bridge ? 999 : 0),
     ),
+    maybe(rng, `control: { between: ${["hold", "interpolate"][rng.below(2)]} }`),
     maybe(rng, jointsText(rng)),
     maybe(rng, bridge ? "stops: { a: off, b: { hold: no }, c: ramp_to_zero }" : ""),
     maybe(
@@ -200,6 +201,7 @@ test("robot: the file says what its owner may say, and nothing else", () => {
   assert.deepEqual(fileOf(parseRobot(text, path)), {
     robot: "a",
     link: { mqtt: { url: "mqtt://h:1", prefix: "sinew", protocolVersion: 5 } },
+    control: { between: "hold" },
     limits: {},
     onMiss: "coast",
     swap: { blendSeconds: 0.5, watchSeconds: 10, limitedMax: 0.25 },
