@@ -13,6 +13,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   export: async () => (await import("./export.ts")).exportCommand(),
   import: async () => (await import("./import.ts")).importCommand(),
   inspect: async () => (await import("./inspect.ts")).inspectCommand(),
+  sign: async () => (await import("./sign.ts")).signCommand(),
+  verify: async () => (await import("./verify.ts")).verifyCommand(),
   contract: async () => (await import("./contract.ts")).contractCommand(),
   scan: async () => (await import("./scan.ts")).scanCommand(),
   init: async () => (await import("./init.ts")).initCommand(),

@@ -3,6 +3,7 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { commandNamed } from "../edge/commands.ts";
 import type { UnfinishedRobot } from "../edge/robot-unknown.ts";
+import type { PolicyBytes } from "../edge/trust.ts";
 import { shortOf, type WiggleChoice } from "../edge/wiggle.ts";
 import type { WiggleVerdict } from "../edge/wiggle-verdict.ts";
 import { reasonsOfStops } from "./drive.ts";
@@ -71,7 +72,7 @@ async function act(path: string, options: Options): Promise<void> {
   const { robot } = file;
   const policyPath = chosenPolicy(options.policy, robot, path);
   const policy = { bytes: readPolicyFile(policyPath), path: policyPath };
-  const { spec, own, choice } = await planned(file, policy.bytes, options);
+  const { spec, own, choice } = await planned(file, policy, options);
   for (const line of warningsOf(protectionOf(robot.link))) terminal.line(line);
   terminal.line(planLine(spec, choice));
   if (!options.yes) await permission(terminal);
@@ -86,7 +87,7 @@ async function act(path: string, options: Options): Promise<void> {
     [commandNamed("stop")],
   );
   const faults = reasonsOfStops(report);
-  const verdict = faults.length > 0 ? null : await verdictOf(report.logPath, spec, own, choice);
+  const verdict = faults.length > 0 ? null : await verdictOf(report.logPath, own, choice);
   terminal.line(`log  ${report.logPath}`);
   terminal.line(verdict === null ? stoppedLine(faults) : seenLine(spec, choice, verdict));
   const seen = verdict === null ? null : await seenBy(terminal, file, spec, choice, verdict);
@@ -102,15 +103,21 @@ async function act(path: string, options: Options): Promise<void> {
 /** What is to be moved how, of which robot; `own` channels are observed by its device. */
 async function planned(
   { robot }: UnfinishedRobot,
-  bytes: Uint8Array,
+  policy: PolicyBytes,
   options: Options,
 ): Promise<{ readonly spec: Spec; readonly own: number; readonly choice: WiggleChoice }> {
   const { readPolicyFile: parsePolicy } = await import("../policy/file.ts");
   const { deviceSpecOf } = await import("../policy/history-policy.ts");
   const { limitsOfRobot, ofRobotFile } = await import("../edge/robot.ts");
   const { specOfDevice } = await import("../edge/setpoints.ts");
+  const { signerOf, trustedKeys } = await import("../edge/trust.ts");
   const { planWiggle } = await import("../edge/wiggle.ts");
-  const spec = deviceSpecOf(parsePolicy(bytes).contract);
+  // Nothing is read of what is not trusted.
+  signerOf(
+    policy,
+    ofRobotFile(robot, () => trustedKeys(robot)),
+  );
+  const spec = deviceSpecOf(parsePolicy(policy.bytes).contract);
   const limits = ofRobotFile(robot, () => limitsOfRobot(robot, spec));
   const own = specOfDevice(spec, robot.setpoints).observation.length;
   return { spec, own, choice: planWiggle(spec, own, limits, options) };
@@ -126,13 +133,14 @@ async function permission(terminal: Terminal): Promise<void> {
 
 async function verdictOf(
   logPath: string,
-  spec: Spec,
   own: number,
   choice: WiggleChoice,
 ): Promise<WiggleVerdict | null> {
   const { readLog } = await import("../log/reader.ts");
   const { judgeWiggle } = await import("../edge/wiggle-verdict.ts");
-  return judgeWiggle(spec, own, choice, readLog(logPath).steps());
+  const log = readLog(logPath);
+  // The loop may have turned faster than the policy's rate.
+  return judgeWiggle(log.spec, own, choice, log.steps());
 }
 
 function stoppedLine(faults: readonly string[]): string {

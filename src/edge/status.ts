@@ -65,6 +65,8 @@ export const Count = {
   limitedBarrier: 12,
   /** Looks at what was asked about policies, whatever came of it. */
   policyRequests: 13,
+  /** Cycles in which the policy was asked. */
+  policyCalls: 14,
 } as const;
 export type Count = (typeof Count)[keyof typeof Count];
 

@@ -8,7 +8,7 @@ import { Happening } from "../../src/safety/supervisor.ts";
 
 const spread = { p50: 1, p99: 2, p999: 3, max: 4 };
 const report = {
-  cycles: 9,
+  ...{ cycles: 9, policyCalls: 3, missed: 2, skipped: 1 },
   limited: 7,
   limitedBy: { range: 0, rate: 3, acceleration: 0, barrier: 5 },
   refused: 1,
@@ -39,6 +39,11 @@ test("report: what the gate bounded is told by its checks, and what it knows of 
   assert.equal(row("joints"), "braked before their ends: 2");
   const none = "not described: nothing brakes before their ends";
   assert.equal(row("joints", { jointsWithEnds: null }), none);
+});
+
+test("report: the cycles that asked the policy are told apart", () => {
+  assert.equal(row("cycles"), "9, missed 2, skipped 1");
+  assert.equal(row("policy"), "asked in 3 of them");
 });
 
 test("report: each part of a cycle has its times, and what the machine granted is told", () => {

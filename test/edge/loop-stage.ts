@@ -102,8 +102,8 @@ export class LoopStage {
       ttlUs: 2 * periodUs,
       onMiss: "coast",
       events: { append: (event) => void this.events.push(event) },
-      ...other,
       step: makeStep(spec),
+      ...other,
     };
   }
 

@@ -8,7 +8,7 @@ import type { LogEvent } from "../../src/log/event.ts";
 import type { Log } from "../../src/log/log.ts";
 import { StepRecord } from "../../src/log/record.ts";
 import { countsOfRing, makeRing, RingConsumer, RingProducer } from "../../src/log/ring.ts";
-import { limitsOf } from "../../src/safety/limits.ts";
+import { type Limits, limitsOf } from "../../src/safety/limits.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
 import { LoopStage } from "./loop-stage.ts";
@@ -25,7 +25,7 @@ export class StagedRun {
   /** What the log would keep, of commands and of the loop. */
   readonly events: LogEvent[];
 
-  constructor(t: TestContext) {
+  constructor(t: TestContext, limits: Limits = limitsOf(pendulumSpec)) {
     const { stage } = this;
     t.after(() => stage.status.ask(Request.end));
     this.events = stage.events;
@@ -53,13 +53,14 @@ export class StagedRun {
       .run(Number.POSITIVE_INFINITY, {})
       .then(() => ({ linkLost: false, failure: null }));
     stage.status.setState(State.running);
+    const first = { id: "x", path: "x.onnx", signer: null };
     this.run = new Run(
       {
-        members: new Members({ id: "x", path: "x.onnx" }, randomPolicy(1).contract, stage.status, {
+        members: new Members(first, randomPolicy(1).contract, null, stage.status, {
           offer: () => {},
         }),
         spec: pendulumSpec,
-        limits: limitsOf(pendulumSpec),
+        limits,
         realTime: { granted: false, line: "no" },
       },
       stage.status,

@@ -208,6 +208,17 @@ test("wiggle: another joint, the other way, and none are told apart", () => {
   assert.deepEqual([still.outcome, still.most.name], ["still", "lift_position"]);
 });
 
+test("wiggle: a loop that turns faster than the policy's rate is judged by its own", () => {
+  const choice = plan();
+  function* held(): Generator<Step> {
+    for (const step of steps(choice, [0, 1, 0], 3)) yield* [step, step];
+  }
+  const fast = { ...spec, periodUs: spec.periodUs / 2 };
+  const { outcome, named } = judgeWiggle(fast, own, choice, held())!;
+  assert.equal(outcome, "right");
+  assert.ok(Math.abs(named.lagUs - 60_000) <= 30_000, `${named.lagUs}`);
+});
+
 test("wiggle: one that was stopped is not judged", () => {
   const choice = plan();
   const few = [...steps(choice, [0, 1, 0], 1)].slice(0, 60).map((step) => structuredClone(step));
