@@ -189,6 +189,32 @@ test("a spectator counts what it missed: overwritten, or without room", () => {
   assert.deepEqual(seen(new RingSpectator(ring, 1000), into).seqs, [10, 11, 12]);
 });
 
+test("a spectator takes no step that was overwritten while it looked", () => {
+  const ring = makeRing(record.size, 4);
+  const producer = new RingProducer(ring, spec);
+  const consumer = new RingConsumer(ring);
+  const step = makeStep(spec);
+  const append = (from: number, to: number): void => {
+    for (let seq = from; seq < to; seq++) {
+      fillStep(step, seq);
+      assert.ok(producer.append(step));
+      consumer.drain(() => {});
+    }
+  };
+  append(0, 3);
+  const spectator = new RingSpectator(ring, 3);
+  const into = new Uint8Array(100 * record.size);
+  const set = into.set.bind(into);
+  // Two more come just before the first one is copied: number 4 takes its slot.
+  into.set = (bytes, at) => {
+    into.set = set;
+    append(3, 5);
+    set(bytes, at);
+  };
+  assert.deepEqual(seen(spectator, into), { seqs: [2], missed: 2 });
+  assert.deepEqual(seen(spectator, into), { seqs: [3, 4], missed: 0 });
+});
+
 test("a spectator never sees half a step, however fast the ring goes round", async () => {
   const ring = makeRing(record.size, 4);
   const work: ProducerWork = { ring, steps: 20_000, seed: 3 };
