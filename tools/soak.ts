@@ -16,6 +16,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Spec } from "../src/core/spec.ts";
 import { isDriving, makeStep, type Step } from "../src/core/step.ts";
+import { DecimatedPolicy } from "../src/edge/decimated-policy.ts";
 import { Lineup, type Member } from "../src/edge/lineup.ts";
 import { Loop, type Rig, shakeHands } from "../src/edge/loop.ts";
 import { Setpoints } from "../src/edge/setpoints.ts";
@@ -53,6 +54,9 @@ const hourly: readonly (readonly [seconds: number, request: number])[] = [
   [3010, Request.reset],
   [3020, Request.arm],
 ];
+
+/** Stopped, reset and armed; looked at, swapped in, kept after its watch, and taken back. */
+const [modesAnHour, policiesAnHour] = [3, 4];
 
 /** What the process and the device hold, in bytes, at a moment of their clock. */
 interface Look {
@@ -151,10 +155,11 @@ function loopOf(
   });
   let members = 1;
   const offered = (): Member => ({ index: members++, policy });
+  const step = makeStep(spec);
   const rig: Rig = {
     clock: line,
     device,
-    policy: lineup,
+    policy: new DecimatedPolicy(lineup, { every: 1, between: "hold" }, step),
     succession: new Succession(lineup, new Shadow(spec, limits), status, log, offered),
     setpoints: new Setpoints(spec, []),
     approach: new Start(spec, limits, undefined),
@@ -162,7 +167,7 @@ function loopOf(
     supervisor: new Supervisor(),
     log: hours,
     events: log,
-    step: makeStep(spec),
+    step,
     ttlUs: 2 * spec.periodUs,
     onMiss: "coast",
   };
@@ -198,7 +203,8 @@ async function soak(hours: number, folder: string) {
     unanswered: line.unanswered,
     stepsDropped: closed.dropped,
     ...readBack(closed.path, cycles),
-    changesOfModeAsked: 1 + hourly.slice(-3).length * Math.floor(past.asked / hourly.length),
+    changesOfModeAsked: 1 + modesAnHour * Math.floor(past.asked / hourly.length),
+    changesOfPolicyAsked: policiesAnHour * Math.floor(past.asked / hourly.length),
     residentMb: (settled.at(-1)?.resident ?? 0) / 2 ** 20,
     growthMbADay: slopeADay(settled, ({ resident }) => resident) / 2 ** 20,
     deviceGrowthMbADay: slopeADay(settled, ({ deviceResident }) => deviceResident) / 2 ** 20,
@@ -243,6 +249,8 @@ function faultsOf(found: Awaited<ReturnType<typeof soak>>): string[] {
     .filter((name) => found[name] !== 0)
     .map((name) => `${name} is ${found[name]}, not 0`);
   if (found.changesOfMode !== found.changesOfModeAsked) faults.push("the mode changed unasked");
+  if (found.changesOfPolicy !== found.changesOfPolicyAsked)
+    faults.push("the policies did not change");
   if (found.armedShare < 0.95) faults.push("it did not drive");
   const keptBytes = (found.growthMbADay * 2 ** 20) / found.cyclesADay;
   // A shorter run ends before the growth of the engine's own heap does.
