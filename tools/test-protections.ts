@@ -11,6 +11,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 
 /** One protection: the text of one call or condition, unique in its file, and who misses it. */
 interface Protection {
@@ -38,16 +39,26 @@ const firmwareTest = "tools/test-firmware.ts";
 
 /** Tests that boards and brokers answer in real time: nothing else may run beside them. */
 function isInRealTime(test: string): boolean {
-  if (/^test\/(hil|mosquitto|cli\/(ctl|dash))\b|-board\./.test(test)) return true;
-  return /^test\/(edge\/(drive|run|servo-arm|stale)|link\/(link|mqtt|port))\b/.test(test);
+  if (/^test\/(hil|mosquitto|cli\/(ctl|dash|first-hour))\b|-board\./.test(test)) return true;
+  return /^test\/(edge\/(drive|run|servo-arm|stale)|link\/(link|mqtt|port|scan))\b/.test(test);
 }
 
 // A test that hangs without its protection has failed; none of them takes a minute by itself.
 const timeoutMs = 120_000;
 
-/** How a test's own lines say that it failed, and how much of the former text may belong to one. */
-const firstFailure = /^not ok \d+ - (.*)\n/m;
-const tailLength = 1000;
+/** How a test's own line says what became of it. */
+const verdict = /^(not ok|ok) \d+ - (.*)$/;
+
+/** What became of the tests of a file. */
+interface Outcome {
+  /** Titles of those that ran and passed. */
+  readonly passed: ReadonlySet<string>;
+  /** Title of the first that failed; undefined where none said so. */
+  readonly failed: string | undefined;
+  readonly hung: boolean;
+  /** The program's own; null where it was ended. */
+  readonly code: number | null;
+}
 
 /** A copy of dist/ and of the firmware that may be broken. */
 class Copy {
@@ -63,11 +74,8 @@ class Copy {
     writeFileSync(join(this.#folder, "package.json"), '{"type":"module"}\n');
   }
 
-  /**
-   * The title of the first test at `path` (of the source) that fails; "" where the file fails
-   * otherwise, undefined where it passes.
-   */
-  async failureOf(path: string, { titles, image }: Choice): Promise<string | undefined> {
+  /** Runs tests of the file at `path` (of the source), up to the first that fails. */
+  async outcomeOf(path: string, { titles, image }: Choice): Promise<Outcome> {
     // The firmware's tests build the firmware that they find here; all others look at the project.
     const here = path === firmwareTest || image !== undefined;
     const cwd = here ? this.#folder : process.cwd();
@@ -82,19 +90,25 @@ class Copy {
       if (child.exitCode === null && child.signalCode === null)
         process.kill(-child.pid!, "SIGKILL");
     };
-    AbortSignal.timeout(timeoutMs).addEventListener("abort", end);
-    // One test that fails is enough; what it leaves behind may take long to end by itself.
-    let told = "";
-    let failure: string | undefined;
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      told = told.slice(-tailLength) + text;
-      failure ??= firstFailure.exec(told)?.[1];
-      if (failure !== undefined) end();
+    let hung = false;
+    AbortSignal.timeout(timeoutMs).addEventListener("abort", () => {
+      hung = child.exitCode === null && child.signalCode === null;
+      end();
     });
-    const code = await new Promise((resolve) => child.on("exit", resolve));
-    // TAP writes a backslash before what would begin a comment, and before itself.
-    if (failure !== undefined) return failure.replaceAll(/\\([#\\])/g, "$1");
-    return code === 0 ? undefined : "";
+    const passed = new Set<string>();
+    let failed: string | undefined;
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const [, word, told = ""] = verdict.exec(line) ?? [];
+      if (word === undefined || / # SKIP\b/.test(told)) return;
+      // TAP writes a backslash before what would begin a comment, and before itself.
+      const title = told.replaceAll(/\\([#\\])/g, "$1");
+      if (word === "ok") passed.add(title);
+      else failed ??= title;
+      // One that fails is enough; what it leaves behind may take long to end by itself.
+      if (word !== "ok") end();
+    });
+    const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+    return { passed, failed, hung, code };
   }
 
   /** Replaces the call, runs `body`, and puts the call back. */
@@ -167,13 +181,16 @@ function wholeJobs(protections: readonly Protection[]): Job[] {
   const byTest = new Map<string, Protection[]>();
   for (const one of protections) byTest.set(one.test, [...(byTest.get(one.test) ?? []), one]);
   return [...byTest].map(([test, all]) => {
-    const titles = [...new Set(all.flatMap(({ title }) => title ?? []))];
+    const known = [...new Set(all.flatMap(({ title }) => title ?? []))];
+    const titles = all.every(({ title }) => title !== undefined) ? known : undefined;
     // A test of images looks at the firmware that it finds beside it.
     const image = all.find((one) => one.image !== undefined)?.image;
     const run: Job["run"] = async (copy) => {
-      const failure = await copy.failureOf(test, { titles, image });
-      const good = failure === undefined;
-      return { good, told: `${test} ${good ? "passes" : `fails (${failure})`} as it is` };
+      const { passed, failed, code } = await copy.outcomeOf(test, { titles, image });
+      const idle = known.find((title) => !passed.has(title));
+      const good = code === 0 && failed === undefined && idle === undefined;
+      const what = good ? "passes" : `does not pass (${failed ?? idle ?? code})`;
+      return { good, told: `${test} ${what} as it is` };
     };
     return { test, run };
   });
@@ -186,9 +203,12 @@ function brokenJob(protection: Protection, toTitle: ((title: string) => void) | 
     // An image that was built without its protection stays so.
     const copy = image === undefined ? lanes : new Copy();
     try {
-      const failure = await copy.without(protection, () => copy.failureOf(test, { titles, image }));
-      const good = failure !== undefined;
-      if (good && failure !== "") toTitle?.(failure);
+      const { failed, hung, code } = await copy.without(protection, () =>
+        copy.outcomeOf(test, { titles, image }),
+      );
+      if (failed !== undefined) toTitle?.(failed);
+      // A file that breaks before its test is there says nothing of it.
+      const good = hung || (titles === undefined ? code !== 0 : failed === title);
       return { good, told: `${name}: ${test} ${good ? "goes red" : "stays green"}` };
     } finally {
       if (copy !== lanes) copy.remove();

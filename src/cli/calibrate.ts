@@ -3,7 +3,7 @@ import { monotonicClock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import type { CalibratedJoint } from "../link/servo-calibration.ts";
 import { readPolicyFile } from "./policy-file.ts";
-import { chosenPolicy, readRobotFile } from "./robot-file.ts";
+import { chosenPolicy, readUnfinishedRobot } from "./robot-file.ts";
 import { servoEntry } from "./servo-entry.ts";
 import { Terminal, table } from "./terminal.ts";
 
@@ -38,7 +38,8 @@ async function act(path: string, options: Options): Promise<void> {
   const { servosBehind } = await import("../link/link.ts");
   const { readPolicyFile: parsePolicy } = await import("../policy/file.ts");
   const terminal = new Terminal(options);
-  const robot = await readRobotFile(path);
+  const standIns = { zeroCounts: 0, sign: 1 };
+  const { robot, unknowns } = await readUnfinishedRobot(path, standIns);
   const { link, start } = robot;
   if (!("feetech" in link || "dynamixel" in link)) {
     const needs = "link.feetech or link.dynamixel";
@@ -47,6 +48,11 @@ async function act(path: string, options: Options): Promise<void> {
   if (options.home && start?.home === undefined) {
     throw new SinewError("usage", `--home: ${path} has no start.home`);
   }
+  const unsigned = unknowns.filter((keys) => keys.at(-1) === "sign").map((keys) => keys.at(-2));
+  if (options.home && unsigned.length > 0) {
+    const line = "--home: a sign is unknown, so nobody knows where home is";
+    throw new SinewError("usage", `${line}: calibrate at 0 rad, without --home`);
+  }
   const file = chosenPolicy(options.policy, robot, path);
   const { spec } = parsePolicy(readPolicyFile(file)).contract;
   const zero = Object.fromEntries(spec.action.map(({ name }) => [name, 0]));
@@ -54,19 +60,33 @@ async function act(path: string, options: Options): Promise<void> {
   const { family, line } = servosBehind(link);
   const counts = await readCounts(family, line, monotonicClock());
   const joints = calibrated(spec, line.servos, counts, pose);
-  const rows = joints.map((joint, at) => rowOf(joint, line.servos[at].zeroCounts));
+  const unset = unknowns.filter((keys) => keys.at(-1) === "zeroCounts").map((keys) => keys.at(-2));
+  const rows = joints.map((joint, at) => {
+    return rowOf(joint, unset.includes(at) ? "unknown" : String(line.servos[at].zeroCounts));
+  });
   for (const row of table([["joint", "zeroCounts", "was", "range"], ...rows])) terminal.line(row);
-  for (const { servo } of joints) terminal.line(servoEntry(servo));
-  terminal.result({ joints: joints.map(({ servo, ...range }) => ({ ...servo, ...range })) });
+  joints.forEach(({ servo }, at) => {
+    terminal.line(servoEntry(servo, unsigned.includes(at)));
+  });
+  if (unsigned.length > 0) terminal.line(unsignedLine(path));
+  const told = joints.map(({ servo, ...range }, at) => {
+    return { ...servo, ...(unsigned.includes(at) && { sign: null }), ...range };
+  });
+  terminal.result({ joints: told });
   if (joints.some(({ fit }) => fit !== "fits")) process.exitCode = 1;
 }
 
-function rowOf({ servo, low, high, fit, turn }: CalibratedJoint, was: number): string[] {
+function unsignedLine(path: string): string {
+  const line = "a sign is unknown: its range is told for 1, and zeroCounts hold for both";
+  return `${line}\nnext  npx sinew wiggle ${path} --joint NAME, for each joint`;
+}
+
+function rowOf({ servo, low, high, fit, turn }: CalibratedJoint, was: string): string[] {
   const degrees = ((turn * 180) / Math.PI).toFixed(1);
   const told = {
     fits: "fits",
     turn: `passes the end of the turn: turn the horn by ${degrees} degrees`,
     tooWide: "too wide for any mounting: it needs a policy with a narrower range",
   }[fit];
-  return [servo.joint, String(servo.zeroCounts), String(was), `${low} to ${high} counts: ${told}`];
+  return [servo.joint, String(servo.zeroCounts), was, `${low} to ${high} counts: ${told}`];
 }

@@ -24,8 +24,9 @@ export function contractCommand(): Command {
     .addHelpText(
       "after",
       `
-Channels, their order, units, limits and period are the policy's; how each actuator stops is the
-robot file's. Exit code 1: with --check, the header there is another.
+Channels, their order, units and limits are the policy's; how each actuator stops, and the period
+where the loop turns faster than the policy's rate ("control.rateHz"), are the robot file's.
+Exit code 1: with --check, the header there is another.
 
 Example:
   npx sinew contract robot.yaml --policy runs/pendulum-0/policy.onnx`,
@@ -40,13 +41,14 @@ async function act(path: string, options: Options): Promise<void> {
   const { readPolicyFile: parsePolicy } = await import("../policy/file.ts");
   const { deviceSpecOf } = await import("../policy/history-policy.ts");
   const { ofRobotFile } = await import("../edge/robot.ts");
+  const { controlSpecOfRobot } = await import("../edge/robot-control.ts");
   const { specOfDevice } = await import("../edge/setpoints.ts");
   const terminal = new Terminal(options);
   const robot = await readRobotFile(path);
   const file = chosenPolicy(options.policy, robot, path);
   const seen = deviceSpecOf(parsePolicy(readPolicyFile(file)).contract);
   const contract = ofRobotFile(robot, () => {
-    const spec = specOfDevice(seen, robot.setpoints);
+    const spec = specOfDevice(controlSpecOfRobot(robot, seen), robot.setpoints);
     return { spec, stops: stopRulesOf(spec, robot.stops ?? {}) };
   });
   const header = contractHeader(contract);

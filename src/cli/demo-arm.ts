@@ -147,7 +147,7 @@ function robotText(
   calibrated: readonly Servo[],
   { folder, seconds }: DemoOptions,
 ): string {
-  const servos = calibrated.map(servoEntry);
+  const servos = calibrated.map((servo) => servoEntry(servo));
   const setpoints = targets.map(([x, y, z], at) => {
     const from = (at * seconds) / targets.length;
     return `  - { seconds: ${from}, target_x: ${x}, target_y: ${y}, target_z: ${z} } # m`;

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Finding } from "../edge/checkup.ts";
+import type { Robot } from "../edge/robot.ts";
 import { readPolicyFile } from "./policy-file.ts";
 import { chosenPolicy, readRobotFile } from "./robot-file.ts";
 import { Terminal, table } from "./terminal.ts";
@@ -31,14 +32,21 @@ Example:
 }
 
 async function act(path: string | undefined, options: Options): Promise<void> {
-  const { checkLink, checkMachine, checkPolicy } = await import("../edge/checkup.ts");
+  const { checkLink, checkMachine, checkPolicy, checkTrust } = await import("../edge/checkup.ts");
   const terminal = new Terminal(options);
   const robot = path === undefined ? null : await readRobotFile(path);
   const file = robot === null ? options.policy : chosenPolicy(options.policy, robot, path!);
-  const bytes = file === undefined ? null : readPolicyFile(file);
+  let bytes = file === undefined ? null : readPolicyFile(file);
   const findings: Finding[] = [{ name: "node", state: "good", line: nodeLine() }];
-  findings.push(...(await checkMachine(await periodOf(bytes), robot?.realTime)));
-  if (bytes !== null) findings.push(...(await checkPolicy(bytes)));
+  if (robot !== null && bytes !== null) {
+    const signature = checkTrust(robot, { bytes, path: file! });
+    findings.push(signature);
+    // Nothing is looked at of a policy that would not be run, nor is the device greeted for it.
+    if (signature.state === "bad") bytes = null;
+  }
+  const periodUs = await periodOf(bytes, robot);
+  findings.push(...(await checkMachine(periodUs, robot?.realTime)));
+  if (bytes !== null) findings.push(...(await checkPolicy(bytes, periodUs)));
   if (robot !== null && bytes !== null) {
     const startedAt = new Date().toISOString();
     findings.push(...(await checkLink({ policy: { bytes, path: file! }, robot, startedAt })));
@@ -50,12 +58,14 @@ async function act(path: string | undefined, options: Options): Promise<void> {
   if (bad > 0) process.exitCode = 1;
 }
 
-/** Of the policy, where it is one. */
-async function periodOf(bytes: Uint8Array | null): Promise<number> {
+/** Of the loop, or of the policy, where it is one. */
+async function periodOf(bytes: Uint8Array | null, robot: Robot | null): Promise<number> {
   if (bytes === null) return usualPeriodUs;
   const { readPolicyFile: read } = await import("../policy/file.ts");
+  const { controlSpecOfRobot } = await import("../edge/robot-control.ts");
   try {
-    return read(bytes).contract.spec.periodUs;
+    const { spec } = read(bytes).contract;
+    return robot === null ? spec.periodUs : controlSpecOfRobot(robot, spec).periodUs;
   } catch {
     // What is wrong with it is a finding of its own.
     return usualPeriodUs;

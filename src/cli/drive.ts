@@ -59,7 +59,9 @@ export function reportRows(report: RunReport): string[][] {
     return [title, `p50 ${middle}, p99 ${late}, p99.9 ${rare}, max ${most}`];
   });
   const rows = [
+    ...signedRows(report),
     ["cycles", `${report.cycles}, missed ${report.missed}, skipped ${report.skipped}`],
+    ["policy", `asked in ${report.policyCalls} of them`],
     ["real time", report.realTime.line],
     ...times,
     ["gate", `limited ${report.limited}${limitedBy(report)}, refused ${report.refused}`],
@@ -77,6 +79,11 @@ export function reportRows(report: RunReport): string[][] {
   rows.push(...historyRows(eventsOf(report), report.startUs));
   rows.push(["device at rest", report.deviceAtRest ? "yes" : "NOT CONFIRMED"]);
   return rows;
+}
+
+/** Who vouches for the policy that drove last; nothing where nobody was asked. */
+function signedRows({ signer }: RunReport): string[][] {
+  return signer === null ? [] : [["signed", `by key ${signer.keyId}; ${signer.comment}`]];
 }
 
 /** What bounded the actions; nothing where nothing did. */

@@ -18,9 +18,9 @@ export function typedIn(keys: string): Typed {
   return commands.find(({ key }) => key === keys) ?? "other";
 }
 
-/** The line that says which keys there are. */
-export function keysLine(): string {
-  const keys = commands
+/** The line that says which keys there are, of `known` commands. */
+export function keysLine(known: readonly Command[] = commands): string {
+  const keys = known
     .filter(({ key }) => key !== "")
     .map((command) => `${nameOfKey(command)} ${command.name}`);
   return `keys  ${keys.join("  ")}  Ctrl-C end`;

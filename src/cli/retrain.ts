@@ -37,6 +37,7 @@ Example:
 async function act(logs: string[], options: Options): Promise<void> {
   const { readLog } = await import("../log/reader.ts");
   const { segmentsOf } = await import("../log/transitions.ts");
+  const { controlSpecOf, decimationOf } = await import("../core/decimation.ts");
   const { differenceOfSpecs } = await import("../core/spec.ts");
   const { retrain } = await import("../learn/retrain.ts");
   const { deviceSpecOf } = await import("../policy/history-policy.ts");
@@ -49,7 +50,8 @@ async function act(logs: string[], options: Options): Promise<void> {
   const task = await openTask(policy.contract.task);
   const segments = logs.flatMap((path) => {
     const log = readLog(path);
-    const difference = differenceOfSpecs(deviceSpecOf(policy.contract), log.spec);
+    const spec = controlSpecOf(deviceSpecOf(policy.contract), decimationOf(log.metadata));
+    const difference = differenceOfSpecs(spec, log.spec);
     if (difference !== null) throw new SinewError("contract-mismatch", `${path}: ${difference}`);
     return [...segmentsOf(log, policy.contract.actionHistory)];
   });

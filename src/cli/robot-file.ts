@@ -1,11 +1,21 @@
 import { readFileSync } from "node:fs";
 import { SinewError } from "../core/errors.ts";
 import type { Robot } from "../edge/robot.ts";
+import type { UnfinishedRobot } from "../edge/robot-unknown.ts";
 
 /** Reads a robot file. Throws `SinewError("robot-file")`, see `parseRobot`. */
 export async function readRobotFile(path: string): Promise<Robot> {
   const { parseRobot } = await import("../edge/robot.ts");
   return parseRobot(robotText(path), path);
+}
+
+/** Reads a robot file that may have unknown numbers. Throws as `parseUnfinishedRobot`. */
+export async function readUnfinishedRobot(
+  path: string,
+  standIns: Readonly<Record<string, number>>,
+): Promise<UnfinishedRobot> {
+  const { parseUnfinishedRobot } = await import("../edge/robot-unknown.ts");
+  return parseUnfinishedRobot(robotText(path), path, standIns);
 }
 
 /** The text of a robot file. Throws `SinewError("robot-file")` where it cannot be read. */

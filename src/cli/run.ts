@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { monotonicClock } from "../core/clock.ts";
 import { nameOfMode } from "../core/step.ts";
 import type { Dash } from "../dash/dash.ts";
-import { commands, nameOfKey } from "../edge/commands.ts";
+import { type Command as CtlCommand, commands, nameOfKey } from "../edge/commands.ts";
 import type { Controls } from "../edge/controls.ts";
 import type { Drive } from "../edge/drive.ts";
 import type { RunReport } from "../edge/run.ts";
@@ -36,7 +36,7 @@ const tokenBytes = 18;
 const seeSafety = "see docs/safety.md, and keep the switch of their power within reach";
 
 /** What to know before anything moves that has no firmware of ours; nothing where it has. */
-function warningsOf({ gates, silence }: Protection): string[] {
+export function warningsOf({ gates, silence }: Protection): string[] {
   if (gates.length > 1) return [];
   return [`one protection layer: ${gates[0]};`, `${silence};`, seeSafety];
 }
@@ -93,7 +93,7 @@ async function act(path: string, options: Options): Promise<void> {
   for (const line of warningsOf(protectionOf(robot.link))) terminal.line(line);
   const startedAt = new Date().toISOString();
   const drive = { ...options, policy, robot, startedAt };
-  const report = await driveCommanded(drive, options.dash, terminal);
+  const report = await driveCommanded(drive, terminal, commands, options.dash);
   for (const line of table(reportRows(report))) terminal.line(line);
   terminal.line(
     `\nnext  npx sinew replay ${report.logPath} --policy ${report.policyPaths.join(" ")}`,
@@ -102,11 +102,12 @@ async function act(path: string, options: Options): Promise<void> {
   if (reasonsOfStops(report).length > 0 || !report.deviceAtRest) process.exitCode = 1;
 }
 
-/** Drives while keys, `sinew ctl` and signals command it. */
-async function driveCommanded(
+/** Drives while keys of `known` commands, `sinew ctl` and signals command it. */
+export async function driveCommanded(
   drive: Omit<Drive, "controls" | "source" | "signal" | "onLook">,
-  dashOption: Options["dash"],
   terminal: Terminal,
+  known: readonly CtlCommand[],
+  dashOption?: Options["dash"],
 ): Promise<RunReport> {
   const { runPolicy } = await import("../edge/drive.ts");
   const { Controls } = await import("../edge/controls.ts");
@@ -127,7 +128,7 @@ async function driveCommanded(
   let told = 0;
   try {
     if (dashOption !== undefined) dash = await startDash(dashOption, drive, controls, terminal);
-    stopKeys = startKeys(controls, terminal);
+    stopKeys = startKeys(controls, terminal, known);
     return await runPolicy({
       ...drive,
       controls,
@@ -173,12 +174,16 @@ async function startDash(
 }
 
 /** Takes single keys where somebody sits at the terminal; returns how to end that. */
-function startKeys(controls: Controls, terminal: Terminal): () => void {
+function startKeys(
+  controls: Controls,
+  terminal: Terminal,
+  known: readonly CtlCommand[],
+): () => void {
   if (!takesKeys(process.stdin, terminal.isWatched)) return () => {};
-  terminal.line(keysLine());
+  terminal.line(keysLine(known));
   return listenToKeys(process.stdin, (typed) => {
     if (typed === "interrupt") process.kill(process.pid, "SIGINT");
-    else if (typed === "other") terminal.line(keysLine());
+    else if (typed === "other" || !known.includes(typed)) terminal.line(keysLine(known));
     // Its answer is told as every answer is.
     else void controls.order(typed, "keyboard").catch(() => {});
   });

@@ -20,6 +20,7 @@ export type ErrorCode =
   | "spec"
   | "contract-mismatch"
   | "policy-file"
+  | "signature"
   | "proof"
   | "log-file"
   | "robot-file"

@@ -36,6 +36,12 @@ export const Reason = {
   policyUnfit: 262_144,
 } as const;
 
+/**
+ * A bit of `Step.reasons` that is no reason of the gate: the policy was not asked in this cycle, in
+ * which its newest answer is held or gone towards. Words of reasons leave it out.
+ */
+export const betweenAnswers: number = 2 ** 30;
+
 /** Reasons that lie in what is seen of a joint. */
 export const reasonsOfJoints: number =
   Reason.jointPosition | Reason.jointVelocity | Reason.jointEffort;
@@ -100,7 +106,7 @@ export interface Step {
   /** What the gate permitted; what the device is told when the verdict is not `refused`. */
   action: Float32Array;
   verdict: Verdict;
-  /** `Reason` bits. */
+  /** `Reason` bits, and `betweenAnswers`. */
   reasons: number;
 }
 

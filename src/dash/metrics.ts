@@ -12,6 +12,7 @@ const edgesUs = Array.from({ length: 17 }, (_, at) => 2 ** (at + 4));
 
 const counters: readonly [count: Count, name: string, help: string][] = [
   [Count.cycles, "cycles", "Cycles that ran"],
+  [Count.policyCalls, "policy_calls", "Cycles in which the policy was asked"],
   [Count.missed, "cycles_missed", "Cycles that were late for the next, and those skipped for it"],
   [Count.skipped, "cycles_skipped", "Cycles that never ran because their time had passed"],
   [Count.limited, "actions_limited", "Actions that the gate bounded while driving"],

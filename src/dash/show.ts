@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Channel } from "../core/spec.ts";
 import { commands, permittedIn } from "../edge/commands.ts";
 import type { Controls } from "../edge/controls.ts";
-import { limitsOfRobot, type Robot } from "../edge/robot.ts";
+import type { Robot } from "../edge/robot.ts";
 import type { Run } from "../edge/run.ts";
 import { statusOf } from "../edge/run-status.ts";
 import { Count, Measure } from "../edge/status.ts";
@@ -34,7 +34,7 @@ export class Show {
     return this.#controls.run;
   }
 
-  hello({ spec, startUs }: Run, viewer: number): Hello {
+  hello({ spec, limits, startUs }: Run, viewer: number): Hello {
     return {
       kind: "hello",
       viewer,
@@ -44,7 +44,7 @@ export class Show {
       action: spec.action.map(pageChannel),
       periodUs: spec.periodUs,
       startUs,
-      limits: limitsOfRobot(this.robot, spec).action.map(({ low, high }) => ({ low, high })),
+      limits: limits.action.map(({ low, high }) => ({ low, high })),
       // A page shows how it stands anyway, and has no file to tell of.
       commands: commands
         .filter(({ name, argument }) => name !== "status" && argument === undefined)

@@ -12,6 +12,7 @@ import type { Pulse, PulseWork } from "./pulse.ts";
 import type { RealTimeChoice } from "./real-time.ts";
 import type { Robot } from "./robot.ts";
 import { type RunOptions, type RunReport, startRun } from "./run.ts";
+import { type PolicyBytes, signerOf, trustedKeys } from "./trust.ts";
 
 /** What was looked at, how it is, and where it is not well what to do. */
 export interface Finding {
@@ -130,8 +131,22 @@ function swapIn(root: string): Finding[] {
   return [{ name: "swap", state: some ? "poor" : "good", line }];
 }
 
-/** The policy's proof on this machine, and how long it takes to decide. */
-export async function checkPolicy(bytes: Uint8Array): Promise<Finding[]> {
+/** Whether a signature of the policy is asked for, and holds. Bad: nothing of it is to be read. */
+export function checkTrust(robot: Robot, policy: PolicyBytes): Finding {
+  const name = "signature";
+  try {
+    const signer = signerOf(policy, trustedKeys(robot));
+    if (signer === null) {
+      return { name, state: "good", line: "none is asked for: trust in robot.yaml says whose" };
+    }
+    return { name, state: "good", line: `by key ${signer.keyId}; ${signer.comment}` };
+  } catch (error) {
+    return { name, state: "bad", line: messageOf(error) };
+  }
+}
+
+/** The policy's proof on this machine, and how long it takes to decide, in cycles of `periodUs`. */
+export async function checkPolicy(bytes: Uint8Array, periodUs: number): Promise<Finding[]> {
   let driver: Driver;
   try {
     driver = await openDriver(bytes);
@@ -152,8 +167,8 @@ export async function checkPolicy(bytes: Uint8Array): Promise<Finding[]> {
   await driver.close();
   times.sort();
   const [middle, late] = [times[tries >> 1], times[tries - 1 - Math.floor(tries / 100)]];
-  const slow = late > decideShareMax * spec.periodUs;
-  const line = `p50 ${middle.toFixed(0)} us, p99 ${late.toFixed(0)} us of ${spec.periodUs} us`;
+  const slow = late > decideShareMax * periodUs;
+  const line = `p50 ${middle.toFixed(0)} us, p99 ${late.toFixed(0)} us of ${periodUs} us`;
   const advice = slow
     ? "; too slow for its period here: a smaller network, or a faster machine"
     : "";

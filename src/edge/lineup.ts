@@ -3,7 +3,7 @@ import type { Policy } from "../policy/policy.ts";
 
 /** How one policy takes over from another. */
 export interface SwapChoice {
-  /** Over so many cycles what is asked for goes from the one to the other; 0: at once. */
+  /** Over so many answers what is asked for goes from the one to the other; 0: at once. */
   readonly blendCycles: number;
   /** For so many armed cycles the one before stands by. */
   readonly watchCycles: number;
@@ -24,6 +24,8 @@ export function nameOfSecond(second: Second): string {
 export interface Member {
   readonly index: number;
   readonly policy: Policy;
+  /** The id of the key that signed its file; absent where no signature is asked for. */
+  readonly signedBy?: string;
 }
 
 /**
@@ -40,16 +42,19 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
   /** Who drove before, and no longer stands by. */
   #before: Member | null = null;
   readonly #answer: Float32Array;
-  /** Cycles of the blend that are over. */
+  /** Answers of the blend that are over. */
   #blended: number;
   #watched = 0;
   #limited = 0;
   #rescued = false;
-  /** The second one was asked in this cycle already. */
+  /** The second one was asked beside the first one's newest answer, or came after it. */
   #asked = false;
+  /** `answer` is of who is second now. */
+  #answered = false;
 
-  constructor(policy: Policy, choice: SwapChoice) {
-    this.#driver = { index: 0, policy };
+  /** `first` is what is known of the one that drives first, beside its place. */
+  constructor(policy: Policy, choice: SwapChoice, first: Pick<Member, "signedBy"> = {}) {
+    this.#driver = { ...first, index: 0, policy };
     this.#choice = choice;
     this.#answer = new Float32Array(policy.spec.action.length);
     this.#blended = choice.blendCycles;
@@ -72,9 +77,14 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     return this.#as;
   }
 
-  /** What the second one answered in the newest cycle, NaN where it failed; [action channels]. */
+  /** The second one's newest answer, NaN where it failed; [action channels]. */
   get answer(): Float32Array {
     return this.#answer;
+  }
+
+  /** Whether it has answered since it is the second. */
+  get answered(): boolean {
+    return this.#answered;
   }
 
   /** Asks `member` beside the one that drives. False while another stands by, or a blend runs. */
@@ -82,6 +92,7 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     if (this.#as === Second.standby || this.#blends) return false;
     this.#second = member;
     this.#as = Second.shadow;
+    this.#await();
     // It was not asked before, so there is nothing to blend with.
     this.#blended = this.#choice.blendCycles;
     return true;
@@ -131,10 +142,10 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     return ++this.#watched >= watchCycles && !this.#blends ? "keep" : null;
   }
 
-  /** What `cycles` more would have done, for a replay of a log without them. */
-  skip(cycles: number): void {
+  /** What `answers` more would have done, for a replay of a log without them. */
+  skip(answers: number): void {
     if (this.#second === null) return;
-    this.#blended = Math.min(this.#choice.blendCycles, this.#blended + cycles);
+    this.#blended = Math.min(this.#choice.blendCycles, this.#blended + answers);
   }
 
   act(observation: Float32Array, action: Float32Array): void | Promise<void> {
@@ -146,8 +157,8 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
   }
 
   /**
-   * After the cycle, so that it costs what drives nothing: asks the one in the shadow what it would
-   * have answered, and tells it what was asked for.
+   * After a cycle, so that it costs what drives nothing: asks the one in the shadow what it would
+   * have answered, where the one that drives was asked, and tells it what was asked for.
    */
   async askShadow({ observation, proposed }: Step): Promise<void> {
     if (this.#second === null || this.#asked) return;
@@ -173,6 +184,7 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
   }
 
   async #askSecond(observation: Float32Array): Promise<void> {
+    this.#answered = true;
     try {
       const done = this.#second!.policy.act(observation, this.#answer);
       if (done !== undefined) await done;
@@ -194,7 +206,7 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
 
   recall(action: Float32Array): void {
     this.#driver.policy.recall?.(action);
-    // Who was not asked in this cycle still remembers the one before as the newest.
+    // Who is still to be asked remembers the one before as the newest.
     if (this.#asked) this.#second?.policy.recall?.(action);
   }
 
@@ -225,5 +237,12 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     [this.#driver, this.#second] = [this.#second!, this.#driver];
     this.#as = as;
     this.#blended = 0;
+    this.#await();
+  }
+
+  /** Who is second now is asked with the next answer of the first, and not before. */
+  #await(): void {
+    this.#asked = true;
+    this.#answered = false;
   }
 }

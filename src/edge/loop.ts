@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import {
+  betweenAnswers,
   isDriving,
   Mode,
   Reason,
@@ -86,7 +87,7 @@ export class Loop {
   constructor(rig: Rig, status: Status) {
     this.#rig = rig;
     this.#status = status;
-    this.#meter = new StageMeter(rig.clock, status);
+    this.#meter = new StageMeter(rig.clock, status, rig.step);
     this.#cycle = { ...rig, meter: this.#meter };
     this.#armWithinUs = armWithinUs(rig.device.spec.periodUs);
   }
@@ -246,6 +247,7 @@ export class Loop {
     const { device, step } = this.#rig;
     const status = this.#status;
     status.add(Count.cycles, 1);
+    if ((step.reasons & betweenAnswers) === 0) status.add(Count.policyCalls, 1);
     if (behind > 0) status.add(Count.skipped, behind);
     if (behind > 0 || overran) status.add(Count.missed, behind + (overran ? 1 : 0));
     if (isDriving(step.mode)) countVerdict(status, step);
@@ -283,12 +285,14 @@ function countVerdict(status: Status, step: Step): void {
 class StageMeter {
   readonly #clock: Pick<Clock, "now">;
   readonly #status: Status;
+  readonly #step: Pick<Step, "reasons">;
   #startUs = 0;
   #lapUs = 0;
 
-  constructor(clock: Pick<Clock, "now">, status: Status) {
+  constructor(clock: Pick<Clock, "now">, status: Status, step: Pick<Step, "reasons">) {
     this.#clock = clock;
     this.#status = status;
+    this.#step = step;
   }
 
   start(dueUs: number): void {
@@ -299,7 +303,9 @@ class StageMeter {
 
   lap(stage: Stage): void {
     const nowUs = this.#clock.now();
-    this.#status.measure(stage, nowUs - this.#lapUs);
+    // A cycle that asks no policy says nothing of how long one takes.
+    const idle = stage === Stage.decide && (this.#step.reasons & betweenAnswers) !== 0;
+    if (!idle) this.#status.measure(stage, nowUs - this.#lapUs);
     if (stage === Stage.write) this.#status.measure(Measure.total, nowUs - this.#startUs);
     this.#lapUs = nowUs;
   }

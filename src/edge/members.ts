@@ -3,11 +3,12 @@ import { Worker } from "node:worker_threads";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { differenceOfSpecs } from "../core/spec.ts";
 import type { Contract } from "../policy/contract.ts";
-import type { PlainPolicy } from "../policy/driver.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
+import type { PublicKey } from "../policy/public-key.ts";
+import type { Signed } from "../policy/signature.ts";
 import type { ControlThread } from "./control-thread.ts";
 import { Second } from "./lineup.ts";
-import type { PolicyRead } from "./policy-reader.ts";
+import type { PolicyRead, PolicyReading } from "./policy-reader.ts";
 import { shadowLine } from "./shadow-counts.ts";
 import { Count, Request, State, type Status } from "./status.ts";
 
@@ -16,6 +17,8 @@ export interface MemberFile {
   /** SHA-256 of the file. */
   readonly id: string;
   readonly path: string;
+  /** Who signed it; null where nobody had to. */
+  readonly signer: Signed | null;
 }
 
 /** A cycle of a slow robot takes long. */
@@ -27,18 +30,27 @@ const readMs = 20_000;
 export class Members {
   readonly #files: MemberFile[];
   readonly #contract: Contract;
+  readonly #keys: readonly PublicKey[] | null;
   readonly #status: Status;
   readonly #thread: Pick<ControlThread, "offer">;
+  readonly #takesOthers: boolean;
 
-  /** `contract` is the first one's: what all of them drive. */
+  /**
+   * `contract` is the first one's: what all of them drive. One of `keys` must have signed each that
+   * comes; null: nobody must. Without `takesOthers` none may come.
+   */
   constructor(
     first: MemberFile,
     contract: Contract,
+    keys: readonly PublicKey[] | null,
     status: Status,
     thread: Pick<ControlThread, "offer">,
+    takesOthers: boolean = true,
   ) {
+    this.#takesOthers = takesOthers;
     this.#files = [first];
     this.#contract = contract;
+    this.#keys = keys;
     this.#status = status;
     this.#thread = thread;
   }
@@ -60,20 +72,22 @@ export class Members {
 
   /**
    * Reads the policy file at `path`, proves it on this machine, and has it asked beside the one
-   * that drives. Throws `SinewError`: "policy-file", "proof", "contract-mismatch" where it is for
-   * another device, and "command" where another policy stands by.
+   * that drives. Throws `SinewError`: "signature" where one is asked for and does not hold,
+   * "policy-file", "proof", "contract-mismatch" where it is for another device, and "command" where
+   * another policy stands by.
    */
   async shadow(path: string): Promise<string> {
+    if (!this.#takesOthers) throw new SinewError("command", "a wiggle takes no policy beside it");
     if (this.#status.secondAs === Second.standby) throw standsBy();
-    const plain = await readElsewhere(path);
+    const { plain, signer } = await readElsewhere({ path, keys: this.#keys });
     const [ours, theirs] = [this.#contract, plain.contract].map(deviceSpecOf);
     const difference = differenceOfSpecs(ours, theirs);
     if (difference !== null) {
       const line = `this policy is not for what is driven: ${difference}`;
       throw new SinewError("contract-mismatch", line);
     }
-    const index = this.#files.push({ id: plain.id, path }) - 1;
-    this.#thread.offer({ index, plain });
+    const index = this.#files.push({ id: plain.id, path, signer }) - 1;
+    this.#thread.offer({ index, plain, ...signedBy(signer) });
     try {
       await this.#ask(Request.shadow);
     } finally {
@@ -123,11 +137,15 @@ export class Members {
   }
 }
 
+type GoodRead = Extract<PolicyRead, { readonly signer: unknown }>;
+
 /** Reads and proves a file in a thread of its own: this one has stops to take. */
-function readElsewhere(path: string): Promise<PlainPolicy> {
-  const worker = new Worker(new URL("./policy-reader.js", import.meta.url), { workerData: path });
+function readElsewhere(reading: PolicyReading): Promise<GoodRead> {
+  const program = new URL("./policy-reader.js", import.meta.url);
+  const worker = new Worker(program, { workerData: reading });
+  const { path } = reading;
   const timer = AbortSignal.timeout(readMs);
-  return new Promise<PlainPolicy>((resolve, reject) => {
+  return new Promise<GoodRead>((resolve, reject) => {
     const fail = (why: string, code: ErrorCode = "policy-file"): void => {
       reject(new SinewError(code, why));
     };
@@ -135,15 +153,21 @@ function readElsewhere(path: string): Promise<PlainPolicy> {
     worker.once("error", (error) => fail(messageOf(error)));
     worker.once("exit", () => fail(`${path} was not read`));
     worker.once("message", (read: PolicyRead) => {
-      if ("plain" in read) resolve(read.plain);
+      if ("plain" in read) resolve(read);
       else fail(read.message, read.code);
     });
   }).finally(() => void worker.terminate());
 }
 
-/** Enough of an id to tell it from others. */
-function nameOf({ id, path }: MemberFile): string {
-  return `${path} (${id.slice(0, 8)})`;
+/** What the loop and its log are told of who signed a policy. */
+export function signedBy(signer: Signed | null): { readonly signedBy?: string } {
+  return signer === null ? {} : { signedBy: signer.keyId };
+}
+
+/** Enough of an id to tell it from others, and who vouches for it. */
+function nameOf({ id, path, signer }: MemberFile): string {
+  const by = signer === null ? "" : `, signed by ${signer.keyId}`;
+  return `${path} (${id.slice(0, 8)}${by})`;
 }
 
 function standsBy(): SinewError {

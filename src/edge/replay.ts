@@ -1,3 +1,4 @@
+import { controlSpecOf, type Decimation, decimationOf } from "../core/decimation.ts";
 import { SinewError } from "../core/errors.ts";
 import { differenceOfSpecs, type Spec } from "../core/spec.ts";
 import { Mode, makeStep, Reason, type Step } from "../core/step.ts";
@@ -15,6 +16,7 @@ import {
 import { Guard } from "../safety/guard.ts";
 import { Hold, type HoldTimes } from "../safety/hold.ts";
 import type { Limits } from "../safety/limits.ts";
+import { DecimatedPolicy } from "./decimated-policy.ts";
 import { Lineup, type SwapChoice } from "./lineup.ts";
 import { Start, type StartChoice } from "./start.ts";
 import { type Cycle, type MissPolicy, tick } from "./tick.ts";
@@ -57,7 +59,8 @@ export async function replayLog(
   // A log from before there was a choice was made by ONNX Runtime.
   const driver = await openDriver(policyBytes, log.metadata.get("runner") ?? ortRunner);
   try {
-    const difference = differenceOfSpecs(log.spec, driver.policy.spec);
+    const decimation = decimationOf(log.metadata);
+    const difference = differenceOfSpecs(log.spec, controlSpecOf(driver.policy.spec, decimation));
     if (difference !== null) {
       const line = `the policy does not fit the log: ${difference}`;
       throw new SinewError("contract-mismatch", line);
@@ -67,26 +70,37 @@ export async function replayLog(
     const past = [driver, ...members].map(({ contract }) => contract.actionHistory ?? 0);
     const lineup = new Lineup(driver.policy, swapOf(log));
     const turns = new Turns(log, lineup, members);
-    return { ...(await compare(log, lineup, turns, Math.max(...past))), samePolicy };
+    const pastSteps = pastStepsOf(decimation, Math.max(...past));
+    return { ...(await compare(log, lineup, decimation, turns, pastSteps)), samePolicy };
   } finally {
     await driver.close();
   }
 }
 
+/** So many cycles back may lie what a policy's answer, or what is done meanwhile, depends on. */
+function pastStepsOf({ every }: Decimation, actionHistory: number): number {
+  // Until it is asked, until it is asked when it was, and until there are two such answers.
+  const unknown = every === 1 ? 0 : 4 * every;
+  return every * actionHistory + unknown;
+}
+
 async function compare(
   log: LogFile,
-  policy: Lineup,
+  lineup: Lineup,
+  decimation: Decimation,
   turns: Turns,
-  actionHistory: number,
+  pastSteps: number,
 ): Promise<Omit<ReplayReport, "samePolicy">> {
   const record = new StepRecord(log.spec);
   const again = new Uint8Array(record.size);
   const inputs = new LoggedInputs(log.spec);
   const { logged } = inputs;
-  const cycle = cycleOf(log, policy, inputs);
-  const { approach, guard, hold, step } = cycle;
+  const step = makeStep(log.spec);
+  const policy = new DecimatedPolicy(lineup, decimation, step);
+  const cycle = cycleOf(log, policy, inputs, step);
+  const { approach, guard, hold } = cycle;
   const takeover = Math.max(approach.softCycles, hold.returnCycles);
-  const gaps = new Gaps(log, guard.memory + actionHistory, takeover);
+  const gaps = new Gaps(log, guard.memory + pastSteps, takeover);
   let steps = 0;
   let differing = 0;
   let unverified = 0;
@@ -100,7 +114,7 @@ async function compare(
     hold.skip(missing);
     policy.skip(missing);
     await tick(cycle, logged.seq, (logged.reasons & Reason.lateCycle) !== 0);
-    await policy.askShadow(step);
+    await lineup.askShadow(step);
     record.encode(step, again, 0);
     const same = sameBytes(again, bytes);
     if (!same) {
@@ -113,7 +127,7 @@ async function compare(
       guard.recall(logged.action);
       step.action.set(logged.action);
       approach.recall(logged.proposed);
-      policy.recall(logged.proposed);
+      policy.correct(logged);
     }
     steps++;
   }
@@ -126,6 +140,7 @@ function cycleOf(
   log: LogFile,
   policy: Cycle["policy"],
   inputs: LoggedInputs,
+  step: Step,
 ): Cycle & { readonly approach: Start; readonly hold: Hold } {
   const limits = metadataOf<Limits>(log, "limits");
   return {
@@ -145,7 +160,7 @@ function cycleOf(
     ttlUs: metadataOf<number>(log, "commandTtlUs"),
     // A log from before there was a choice coasted.
     onMiss: (log.metadata.get("onMiss") ?? "coast") as MissPolicy,
-    step: makeStep(log.spec),
+    step,
   };
 }
 

@@ -2,6 +2,9 @@ import * as v from "valibot";
 import { nearestOf } from "../core/nearest.ts";
 import type { TextPlace, YamlFile } from "../core/yaml.ts";
 
+/** What a robot file says where nobody knows yet. No run takes it for a value. */
+export const unknown = "unknown";
+
 /** Something wrong in a robot file, and where. */
 export interface Mistake extends TextPlace {
   readonly message: string;
@@ -72,6 +75,7 @@ function isUnknownKey(issue: v.BaseIssue<unknown>): boolean {
 function lineOf(key: string, issue: v.BaseIssue<unknown>): string {
   if (issue.type === "strict_object" && key !== "") return `"${key}" is missing`;
   if (key === "") return "this is no robot file: give robot, link, ...";
+  if (issue.input === unknown) return `"${key}" is unknown: fill it in (${issue.message})`;
   return `"${key}": ${issue.message}`;
 }
 

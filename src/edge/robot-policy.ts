@@ -4,6 +4,7 @@ import type { Spec } from "../core/spec.ts";
 import { checkDevice } from "../link/link.ts";
 import type { Limits } from "../safety/limits.ts";
 import { limitsOfRobot, type Robot } from "./robot.ts";
+import { controlSpecOfRobot } from "./robot-control.ts";
 import { holdOfRobot } from "./robot-hold.ts";
 import type { Mistakes } from "./robot-mistakes.ts";
 import { faultsOfSetpoints, specOfDevice } from "./setpoints.ts";
@@ -14,17 +15,25 @@ import { Start } from "./start.ts";
  * can be tried by itself is, so that one mistake hides no other.
  */
 export function checkWithPolicy(robot: Robot, spec: Spec, mistakes: Mistakes): void {
-  const faults = [...faultsOfSetpoints(spec, robot.setpoints)];
-  for (const { at, line } of faults) mistakes.add(["setpoints", at], `setpoints: ${line}`);
   const check = new Check(spec, mistakes);
+  const loop = check.attempt(["control"], () => controlSpecOfRobot(robot, spec));
+  const { between } = robot.control;
+  checkAtRate(loop === undefined ? { ...robot, control: { between } } : robot, spec, check);
+}
+
+/** All but the rate, which is right. */
+function checkAtRate(robot: Robot, spec: Spec, check: Check): void {
+  const faults = [...faultsOfSetpoints(spec, robot.setpoints)];
+  for (const { at, line } of faults) check.add(["setpoints", at], `setpoints: ${line}`);
   // Who does not know what the device tells cannot say what is seen of a joint.
   const known = faults.length === 0 ? robot : { ...robot, setpoints: [], joints: undefined };
   const limits = checkLimits(known, spec, check);
-  if (limits !== undefined) checkStart(robot, spec, limits, check);
+  const loop = controlSpecOfRobot(robot, spec);
+  if (limits !== undefined) checkStart(robot, loop, limits, check);
   if (limits !== undefined && faults.length === 0) {
-    check.attempt(["fallback"], () => holdOfRobot(robot, spec, limits));
+    check.attempt(["fallback"], () => holdOfRobot(robot, loop, limits));
   }
-  checkLink(robot, spec, check);
+  checkLink(robot, loop, check);
 }
 
 function checkLimits(robot: Robot, spec: Spec, check: Check): Limits | undefined {
@@ -89,6 +98,10 @@ class Check {
   constructor(spec: Spec, mistakes: Mistakes) {
     this.#known = spec.action.map(({ name }) => name);
     this.#mistakes = mistakes;
+  }
+
+  add(keys: readonly (string | number)[], line: string): void {
+    this.#mistakes.add(keys, line);
   }
 
   /** What `body` gives; undefined where it threw what was added, at the place of `keys`. */

@@ -3,12 +3,14 @@ import { printYaml } from "../core/yaml.ts";
 import type { LinkChoice } from "../link/link.ts";
 import { beyondOf, type JointChoice } from "../safety/joint.ts";
 import { commandTtlUs, hasRateMax, limitsOfRobot, type Robot } from "./robot.ts";
+import { rateHzOf } from "./robot-control.ts";
 
 /**
  * `robot` as it is when a policy of `spec` drives it, from the file `policy`: what the file left
  * out is there, as far as a file can say it. Throws `SinewError("robot-file")`, see `limitsOf`.
  */
 export function effectiveRobot(robot: Robot, spec: Spec, policy: string): Robot {
+  const { rateHz = rateHzOf(spec), between } = robot.control;
   const { action, ageUsMax } = limitsOfRobot(robot, spec);
   const limits = spec.action.map(({ name }, at) => {
     const { low, high, rateMax } = action[at];
@@ -19,6 +21,7 @@ export function effectiveRobot(robot: Robot, spec: Spec, policy: string): Robot 
   return {
     ...robot,
     policy,
+    control: { rateHz, between },
     limits: Object.fromEntries(limits),
     joints:
       robot.joints &&

@@ -11,6 +11,7 @@ import type { JointChoice } from "../safety/joint.ts";
 import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
 import type { SwapChoice } from "./lineup.ts";
 import type { RealTimeChoice } from "./real-time.ts";
+import { type ControlChoice, controlSchema, controlSpecOfRobot } from "./robot-control.ts";
 import { type FallbackWords, fallbackEntries, fallbackOf } from "./robot-hold.ts";
 import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
@@ -124,6 +125,13 @@ const robotSchema = v.strictObject({
   robot: v.pipe(text, v.regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "give a name like arm-1: a-z 0-9 _ -")),
   link: linkSchema,
   policy: v.optional(text),
+  trust: v.optional(
+    v.pipe(
+      v.array(text, "give a list of public keys, or of their files"),
+      v.minLength(1, "give at least one public key; without trust every policy is run"),
+    ),
+  ),
+  control: v.optional(controlSchema, {}),
   limits: v.optional(v.record(v.string(), limitSchema), {}),
   joints: v.optional(jointsSchema),
   stops: v.optional(v.record(v.string(), stopSchema)),
@@ -149,6 +157,10 @@ export interface Robot extends FallbackWords {
   readonly link: LinkChoice;
   /** Path of the policy's file; undefined where the command line has to say. */
   readonly policy: string | undefined;
+  /** Public keys or their files, one of which must have signed a policy; undefined: none. */
+  readonly trust: readonly string[] | undefined;
+  /** How often the loop turns, and what it does between two answers of the policy. */
+  readonly control: ControlChoice;
   readonly limits: Readonly<Record<string, Partial<ActionLimit>>>;
   /** What each action moves, by channel: all of them; undefined: not described. */
   readonly joints: Readonly<Record<string, JointChoice>> | undefined;
@@ -158,9 +170,9 @@ export interface Robot extends FallbackWords {
   readonly setpoints: readonly Setpoint[];
   /** How the policy comes to drive; undefined: at once. */
   readonly start: StartChoice | undefined;
-  /** How long the device may act on one command; undefined for two periods, at most 100 ms. */
+  /** How long the device may act on one command; undefined: two of the policy's periods or 100. */
   readonly commandTtlMs: number | undefined;
-  /** How old an observation may be; undefined for two periods. */
+  /** How old an observation may be; undefined for two of the policy's periods. */
   readonly observationAgeMs: number | undefined;
   /** What to do in the first cycle after some that were skipped. */
   readonly onMiss: MissPolicy;
@@ -181,7 +193,12 @@ export interface Robot extends FallbackWords {
  * YAML, a value out of its range, or a key that does not exist.
  */
 export function parseRobot(source: string, path: string): Robot {
-  const { robot, mistakes } = checkRobot(readYaml(source, path), path);
+  return robotIn(readYaml(source, path), path);
+}
+
+/** The robot of `file`, which was read from `path`. Throws as `parseRobot`. */
+export function robotIn(file: YamlFile, path: string): Robot {
+  const { robot, mistakes } = checkRobot(file, path);
   const [first, ...others] = mistakes.list();
   if (robot !== null && first === undefined) return robot;
   const many = `(and ${others.length} more: npx sinew run ${path} --dry-run tells all)`;
@@ -212,8 +229,8 @@ function robotOf(
   path: string,
   fail: (keys: readonly (string | number)[], line: string) => void,
 ): Robot {
-  const { robot, link, policy, limits, joints, stops, setpoints, log } = output;
-  const { commandTtlMs, observationAgeMs, onMiss, realTime, swap } = output;
+  const { robot, link, policy, trust, limits, joints, stops, setpoints, log } = output;
+  const { commandTtlMs, control, observationAgeMs, onMiss, realTime, swap } = output;
   const line = link.feetech ?? link.dynamixel;
   if (line !== undefined && stops !== undefined) {
     fail(["stops"], "stops: servos hold their place on a stop: leave it out");
@@ -231,7 +248,7 @@ function robotOf(
   const start = startOf(output.start, choice, fail);
   const times = { commandTtlMs, observationAgeMs, onMiss, realTime, swap };
   return {
-    ...{ path, robot, link: choice, policy, limits: choices, joints, stops },
+    ...{ path, robot, link: choice, policy, trust, control, limits: choices, joints, stops },
     ...{ setpoints, start, ...times, ...fallbackOf(output, fail), log },
   };
 }
@@ -321,14 +338,16 @@ export function ofRobotFile<Value>(robot: Robot, body: () => Value): Value {
 }
 
 /**
- * What the gate may let through on this robot. Throws `SinewError("robot-file")`, see `limitsOf`.
+ * What the gate may let through in a cycle of this robot's loop, where a policy of `spec` drives
+ * it. Throws `SinewError("robot-file")`, see `limitsOf` and `decimationOfRobot`.
  */
 export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
   const { observationAgeMs: ageMs, joints } = robot;
   // What the host itself observes is no joint.
-  return limitsOf(specOfDevice(spec, robot.setpoints), {
+  return limitsOf(specOfDevice(controlSpecOfRobot(robot, spec), robot.setpoints), {
     action: { ...robot.limits, ...speedsOf(robot) },
-    ...(ageMs !== undefined && { ageUsMax: ageMs * 1000 }),
+    // A loop that turns faster makes no policy need newer data than it did.
+    ageUsMax: ageMs === undefined ? 2 * spec.periodUs : ageMs * 1000,
     ...(joints !== undefined && { joints, actsUs: commandTtlUs(robot, spec) }),
   });
 }
@@ -352,17 +371,17 @@ export function hasRateMax(link: LinkChoice, action: string): boolean {
   return !(("odrive" in link || "moteus" in link) && action.endsWith("_position"));
 }
 
-/** How one policy takes over from another, in cycles. */
-export function swapOfRobot({ swap }: Robot, { periodUs }: Spec): SwapChoice {
-  const cycles = (seconds: number): number => Math.round((seconds * 1e6) / periodUs);
+/** How one policy of `spec` takes over from another: a blend in answers, a watch in cycles. */
+export function swapOfRobot(robot: Robot, spec: Spec): SwapChoice {
+  const { blendSeconds, watchSeconds, limitedMax } = robot.swap;
   return {
-    blendCycles: cycles(swap.blendSeconds),
-    watchCycles: cycles(swap.watchSeconds),
-    limitedMax: swap.limitedMax,
+    blendCycles: Math.round((blendSeconds * 1e6) / spec.periodUs),
+    watchCycles: Math.round((watchSeconds * 1e6) / controlSpecOfRobot(robot, spec).periodUs),
+    limitedMax,
   };
 }
 
-/** How long the device may act on one command, in microseconds. */
+/** How long the device may act on one command of a policy of `spec`, in microseconds. */
 export function commandTtlUs(robot: Robot, spec: Spec): number {
   return robot.commandTtlMs === undefined
     ? Math.min(100_000, 2 * spec.periodUs)

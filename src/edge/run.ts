@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { monotonicClock } from "../core/clock.ts";
+import { controlSpecOf } from "../core/decimation.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { isDriving, Mode, nameOfMode, namesOfReasons, reasonsOfOneChannel } from "../core/step.ts";
@@ -10,26 +11,33 @@ import { type Log, openLog } from "../log/log.ts";
 import { type LogCounts, RingSpectator } from "../log/ring.ts";
 import { readPolicyFile } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
+import type { Signed } from "../policy/signature.ts";
 import type { Limits } from "../safety/limits.ts";
 import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
 import { Holds } from "./holds.ts";
 import { armWithinUs } from "./loop.ts";
-import { Members } from "./members.ts";
+import { Members, signedBy } from "./members.ts";
 import type { RealTime } from "./real-time.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } from "./robot.ts";
+import { decimationOfRobot } from "./robot-control.ts";
 import { holdOfRobot, holdTermsOf } from "./robot-hold.ts";
+import { countsOf, type RunCounts } from "./run-counts.ts";
 import { metadataOfRun } from "./run-metadata.ts";
 import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
+import { signerOf, trustedKeys } from "./trust.ts";
+import type { WiggleChoice } from "./wiggle.ts";
 
 export interface RunOptions {
   readonly policy: { readonly bytes: Uint8Array; readonly path: string };
   readonly robot: Robot;
   /** ISO 8601, UTC: names the log, `<robot>-<startedAt>.mcap`, and is kept in it. */
   readonly startedAt: string;
+  /** Drives in the place of the policy, whose contract alone counts then. */
+  readonly wiggle?: WiggleChoice;
 }
 
 /** What is known of a run as it begins. */
@@ -43,31 +51,21 @@ export interface RunFacts {
 }
 
 /** What a run did. */
-export interface RunReport {
+export interface RunReport extends RunCounts {
   /** Of the one that drove last. */
   readonly policyId: string;
+  /** Who signed it; null where nobody had to. */
+  readonly signer: Signed | null;
   /** Of all that the run was given, in their order. */
   readonly policyPaths: readonly string[];
   /** What the machine granted the control thread. */
   readonly realTime: RealTime;
   /** When the run began, microseconds of the host's monotonic clock. */
   readonly startUs: number;
-  readonly cycles: number;
-  /** Cycles that were not over when the next was due, with those skipped for it. */
-  readonly missed: number;
-  readonly skipped: number;
-  /** Cycles while armed whose action the gate bounded. */
-  readonly limited: number;
-  /** Those that each check of the gate bounded; one cycle may count in several. */
-  readonly limitedBy: Readonly<Record<"range" | "rate" | "acceleration" | "barrier", number>>;
-  readonly refused: number;
   /** How many joints' ends are watched; null where the robot file describes no joints. */
   readonly jointsWithEnds: number | null;
   /** Why the robot cannot be held, on a line; null: it can. */
   readonly cannotHold: string | null;
-  readonly droppedCommands: number;
-  /** Cycles that asked the device and got no whole answer. */
-  readonly failedReads: number;
   /** What stands between the policy and the motors, one a line, in words for a person. */
   readonly protection: Protection;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
@@ -107,6 +105,7 @@ export class Run {
   readonly spec: Spec;
   readonly members: Members;
   readonly holds: Holds;
+  readonly limits: Limits;
   /** The file while it is being written. */
   readonly logPath: string;
   /** What the machine granted the control thread. */
@@ -115,7 +114,6 @@ export class Run {
   readonly #link: Link;
   readonly #log: Log;
   readonly #thread: ControlThread;
-  readonly #limits: Limits;
   /** When it began, microseconds of the host's monotonic clock. */
   readonly startUs: number = monotonicClock().now();
   readonly #commands: LogEvent[] = [];
@@ -125,7 +123,7 @@ export class Run {
     this.spec = facts.spec;
     this.members = facts.members;
     this.holds = facts.holds;
-    this.#limits = facts.limits;
+    this.limits = facts.limits;
     this.realTime = facts.realTime;
     this.status = status;
     this.logPath = log.path;
@@ -254,24 +252,13 @@ export class Run {
     }
     return {
       policyId: this.members.driver.id,
+      signer: this.members.driver.signer,
       policyPaths: this.members.paths,
       realTime: this.realTime,
       startUs: this.startUs,
-      cycles: this.status.count(Count.cycles),
-      missed: this.status.count(Count.missed),
-      skipped: this.status.count(Count.skipped),
-      limited: this.status.count(Count.limited),
-      limitedBy: {
-        range: this.status.count(Count.limitedRange),
-        rate: this.status.count(Count.limitedRate),
-        acceleration: this.status.count(Count.limitedAcceleration),
-        barrier: this.status.count(Count.limitedBarrier),
-      },
-      refused: this.status.count(Count.refused),
-      jointsWithEnds: this.#limits.ends?.filter((ends) => ends !== null).length ?? null,
+      ...countsOf(this.status),
+      jointsWithEnds: this.limits.ends?.filter((ends) => ends !== null).length ?? null,
       cannotHold: this.holds.cannot,
-      droppedCommands: this.status.count(Count.droppedCommands),
-      failedReads: this.status.count(Count.failedReads),
       protection: protectionOf(this.#link.door),
       times,
       transitions: this.status.transitions(),
@@ -328,45 +315,41 @@ export class Run {
 
 /**
  * Loads a policy, opens the robot's link, shakes hands and starts the loop, disarmed. Throws
- * `SinewError`: "policy-file", "proof", "robot-file", "port", "broker", "log-file", "real-time"
- * where it is required and not granted, "handshake" where nothing answers, "contract-mismatch"
- * naming the channel where the device is made for another policy or stops otherwise than the robot
- * file asks.
+ * `SinewError`: "signature" where the robot file trusts none that the policy has, "policy-file",
+ * "proof", "robot-file", "port", "broker", "log-file", "real-time" where it is required and not
+ * granted, "handshake" where nothing answers, "contract-mismatch" naming the channel where the
+ * device is made for another policy or stops otherwise than the robot file asks.
  */
 export async function startRun(options: RunOptions): Promise<Run> {
-  const { robot, startedAt } = options;
-  const policy = readPolicyFile(options.policy.bytes);
-  const spec = deviceSpecOf(policy.contract);
-  const ttlUs = commandTtlUs(robot, spec);
-  const { setpoints, start } = robot;
+  const { robot, startedAt, wiggle } = options;
+  const { path } = options.policy;
+  // What is checked is what is run, whatever becomes of the caller's.
+  const bytes = Uint8Array.from(options.policy.bytes);
+  const keys = ofRobotFile(robot, () => trustedKeys(robot));
+  const signer = signerOf({ bytes, path }, keys);
+  const { id: policyId, contract } = readPolicyFile(bytes);
+  const own = deviceSpecOf(contract);
+  const decimation = ofRobotFile(robot, () => decimationOfRobot(robot, own));
+  const spec = controlSpecOf(own, decimation);
+  const ttlUs = commandTtlUs(robot, own);
+  const { setpoints, start, stops, onMiss } = robot;
   // What they refuse is told before anything is opened.
   const { limits, cannotHold } = ofRobotFile(robot, () => {
-    const limits = limitsOfRobot(robot, spec);
+    const limits = limitsOfRobot(robot, own);
     new Setpoints(spec, setpoints);
     new Start(spec, limits, start);
     return { limits, cannotHold: holdOfRobot(robot, spec, limits).cannot };
   });
   const hold = holdTermsOf(robot, spec);
-  const swap = swapOfRobot(robot, spec);
+  const swap = swapOfRobot(robot, own);
   checkLink(robot.link, new Date(startedAt));
   const memory = new SharedArrayBuffer(statusBytes(spec));
   const status = new Status(spec, memory);
   const link = await openLink(robot.link);
-  const { bytes } = options.policy;
   const { door, name } = link;
   const thread = new ControlThread({
-    policy: bytes,
-    door,
-    name,
-    limits,
-    setpoints,
-    start,
-    stops: robot.stops,
-    ttlUs,
-    onMiss: robot.onMiss,
-    realTime: robot.realTime,
-    swap,
-    hold,
+    ...{ policy: bytes, signer: signedBy(signer), wiggle, door, name, limits, setpoints, hold },
+    ...{ start, stops, ttlUs, onMiss, realTime: robot.realTime, swap, decimation },
     status: memory,
   });
   try {
@@ -375,12 +358,16 @@ export async function startRun(options: RunOptions): Promise<Run> {
       directory: robot.log.directory,
       name: `${robot.robot}-${startedAt.replaceAll(/[:.]/g, "-")}`,
       spec,
-      metadata: metadataOfRun(options, { policyId: policy.id, limits, ttlUs, swap, hold }, ready),
+      metadata: metadataOfRun(
+        options,
+        { policyId, signer, limits, ttlUs, swap, hold, decimation },
+        ready,
+      ),
     });
     thread.start(log);
     status.setState(State.running);
-    const first = { id: policy.id, path: options.policy.path };
-    const members = new Members(first, policy.contract, status, thread);
+    const first = { id: policyId, path, signer };
+    const members = new Members(first, contract, keys, status, thread, wiggle === undefined);
     const holds = new Holds(cannotHold, status);
     const { realTime } = ready;
     return new Run({ members, holds, spec, limits, realTime }, status, link, log, thread);

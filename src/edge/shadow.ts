@@ -16,10 +16,17 @@ export class Shadow {
   readonly #guard: Guard;
   readonly #step: Step;
   readonly #ranges: Float64Array;
+  readonly #along: (answer: Float32Array) => Float32Array;
   /** It does not know yet what was permitted last. */
   #fresh = true;
 
-  constructor(spec: Spec, limits: Limits) {
+  /** `along` says what an answer comes to in the cycle that is over, where not to itself. */
+  constructor(
+    spec: Spec,
+    limits: Limits,
+    along: (answer: Float32Array) => Float32Array = (answer) => answer,
+  ) {
+    this.#along = along;
     this.#guard = new Guard(spec, limits);
     this.#step = makeStep(spec);
     this.#ranges = Float64Array.from(spec.action, ({ low, high }) => high - low);
@@ -32,12 +39,12 @@ export class Shadow {
     Object.assign(this.counts, { distanceSum: 0, distanceMax: 0 });
   }
 
-  /** Looks at a cycle that is over, in which the second policy answered `answer`. */
+  /** Looks at a cycle that is over; `answer` is the second policy's newest. */
   look(step: Step, answer: Float32Array): void {
     // On the way home nobody does what a policy asks for.
     const known = step.mode === Mode.armed && !this.#fresh;
     this.#fresh = false;
-    if (known) this.#judge(step, answer);
+    if (known) this.#judge(step, this.#along(answer));
     // The next answer, too, would follow what was permitted.
     if (known) this.#guard.recall(step.action);
     else this.#guard.reset(step.action);

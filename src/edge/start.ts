@@ -69,11 +69,9 @@ export class Start {
     this.#limits = limits;
     this.#rest = restOf(spec);
     this.#from = restOf(spec);
-    this.#seenAt = Int32Array.from(spec.action, ({ name, unit }, at) => {
-      const ends = limits.ends?.[at] ?? null;
-      if (ends?.drive === "position") return ends.positionAt;
-      if (choice === undefined) return -1;
-      return spec.observation.findIndex((seen) => seen.name === name && seen.unit === unit);
+    this.#seenAt = Int32Array.from(spec.action, (_, at) => {
+      const tied = limits.ends?.[at]?.drive === "position";
+      return tied || choice !== undefined ? placeAt(spec, limits, at) : -1;
     });
     if (choice?.home !== undefined) checkHome(spec, limits, choice.home, this.#seenAt);
     this.#home = Float32Array.from(spec.action, ({ name }) => choice?.home?.[name] ?? 0);
@@ -212,6 +210,17 @@ export class Start {
     }
     return true;
   }
+}
+
+/**
+ * The observation that tells where action `at` of `spec` is: of a joint with ends the one that
+ * `limits` tie to it, else the one of its name and unit; -1: none.
+ */
+export function placeAt(spec: Spec, limits: Limits, at: number): number {
+  const ends = limits.ends?.[at] ?? null;
+  if (ends?.drive === "position") return ends.positionAt;
+  const { name, unit } = spec.action[at];
+  return spec.observation.findIndex((seen) => seen.name === name && seen.unit === unit);
 }
 
 /** Within so much of its place an actuator is there. */

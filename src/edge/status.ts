@@ -69,8 +69,10 @@ export const Count = {
   limitedBarrier: 12,
   /** Looks at what was asked about policies, whatever came of it. */
   policyRequests: 13,
+  /** Cycles in which the policy was asked. */
+  policyCalls: 14,
   /** Requests to hold or to resume that were not permitted. */
-  refusedHolds: 14,
+  refusedHolds: 15,
 } as const;
 export type Count = (typeof Count)[keyof typeof Count];
 

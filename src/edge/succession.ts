@@ -50,7 +50,7 @@ export class Succession {
   async #lookAtBoth(step: Step, nowUs: number): Promise<void> {
     const lineup = this.#lineup;
     await lineup.askShadow(step);
-    this.#shadow.look(step, lineup.answer);
+    if (lineup.answered) this.#shadow.look(step, lineup.answer);
     this.#status.showShadow(this.#shadow.counts);
     const judgement = lineup.judge(step);
     if (judgement === null) return;
@@ -76,7 +76,11 @@ export class Succession {
     this.#show();
     const drives = driver.policy.id;
     const beside = second?.policy.id ?? null;
-    this.#events.append({ timeUs, kind: "policy", what, fromSeq: seq + 1, drives, beside });
+    this.#events.append({
+      ...{ timeUs, kind: "policy", what, fromSeq: seq + 1, drives, beside },
+      ...(driver.signedBy !== undefined && { drivesSignedBy: driver.signedBy }),
+      ...(second?.signedBy !== undefined && { besideSignedBy: second.signedBy }),
+    });
   }
 
   #show(): void {

@@ -6,6 +6,7 @@ import {
   workerData,
 } from "node:worker_threads";
 import { monotonicClock } from "../core/clock.ts";
+import { controlSpecOf, type Decimation } from "../core/decimation.ts";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { makeStep } from "../core/step.ts";
 import type { RobotDevice, StopChoice } from "../link/device.ts";
@@ -19,6 +20,7 @@ import { Hold } from "../safety/hold.ts";
 import type { Limits } from "../safety/limits.ts";
 import { Recovery } from "../safety/recovery.ts";
 import { Supervisor } from "../safety/supervisor.ts";
+import { DecimatedPolicy } from "./decimated-policy.ts";
 import { Lineup, type Member, type SwapChoice } from "./lineup.ts";
 import { Loop, shakeHands } from "./loop.ts";
 import { askRealTime, type RealTime, type RealTimeChoice } from "./real-time.ts";
@@ -29,10 +31,13 @@ import { Start, type StartChoice } from "./start.ts";
 import { Status } from "./status.ts";
 import { Succession } from "./succession.ts";
 import type { MissPolicy } from "./tick.ts";
+import { type WiggleChoice, wiggleDriver } from "./wiggle.ts";
 
 /** What the control thread is given. */
 export interface LoopWork {
   readonly policy: Uint8Array;
+  /** What is known of who signed it. */
+  readonly signer: Pick<Member, "signedBy">;
   readonly door: Door;
   /** The link's name, for messages. */
   readonly name: string;
@@ -45,8 +50,11 @@ export interface LoopWork {
   readonly onMiss: MissPolicy;
   readonly swap: SwapChoice;
   readonly hold: HoldTerms;
+  readonly decimation: Decimation;
   readonly realTime: RealTimeChoice;
   readonly status: SharedArrayBuffer;
+  /** What drives in the place of the policy, whose contract alone counts then. */
+  readonly wiggle: WiggleChoice | undefined;
 }
 
 /** Where the loop leaves what the log keeps. */
@@ -61,8 +69,7 @@ export interface Doors extends LogDoor {
 }
 
 /** A policy that is handed over, and its place among those of the run. */
-export interface Offer {
-  readonly index: number;
+export interface Offer extends Omit<Member, "policy"> {
   readonly plain: PlainPolicy;
 }
 
@@ -76,16 +83,18 @@ const handshakeUs = 3e6;
 
 async function work(given: LoopWork): Promise<void> {
   const { policy, door, name, limits, setpoints, start, stops, ttlUs, onMiss, status } = given;
+  const { decimation, swap } = given;
   const port = parentPort!;
   const say = (word: LoopWord): void => port.postMessage(word);
   const doors = new Promise<Doors>((resolve) => {
     port.once("message", resolve);
   });
-  const driver = await openDriver(policy);
+  const { wiggle } = given;
+  const driver = wiggle === undefined ? await openDriver(policy) : wiggleDriver(policy, wiggle);
   // A policy that is handed over later is not to wait for it.
   readyPerceptron();
   const clock = monotonicClock();
-  const { spec } = driver.policy;
+  const spec = controlSpecOf(driver.policy.spec, decimation);
   const realTime = await realTimeFor(given);
   const device = openDevice(specOfDevice(spec, setpoints), door, clock, stops);
   try {
@@ -93,13 +102,15 @@ async function work(given: LoopWork): Promise<void> {
     say({ word: "ready", runner: driver.runner, realTime });
     const { ring, events, offers } = await doors;
     const own = new Status(spec, status);
-    const lineup = new Lineup(driver.policy, given.swap);
+    const step = makeStep(spec);
+    const lineup = new Lineup(driver.policy, swap, given.signer);
+    const decimated = new DecimatedPolicy(lineup, decimation, step);
     const kept = { append: (event: LogEvent) => events.postMessage(event) };
-    const shadow = new Shadow(spec, limits);
+    const shadow = new Shadow(spec, limits, (answer) => decimated.along(answer));
     const rig = {
       clock,
       device,
-      policy: lineup,
+      policy: decimated,
       succession: new Succession(lineup, shadow, own, kept, () => takeOffer(offers)),
       setpoints: new Setpoints(spec, setpoints),
       approach: new Start(spec, limits, start),
@@ -109,7 +120,7 @@ async function work(given: LoopWork): Promise<void> {
       supervisor: new Supervisor(),
       log: new RingProducer(ring, spec),
       events: kept,
-      step: makeStep(spec),
+      step,
       ttlUs,
       onMiss,
     };
@@ -129,7 +140,9 @@ function takeOffer(offers: MessagePort): Member | null {
     if (received === undefined) break;
     newest = received.message;
   }
-  return newest === null ? null : { index: newest.index, policy: policyOfPlain(newest.plain) };
+  if (newest === null) return null;
+  const { plain, ...rest } = newest;
+  return { ...rest, policy: policyOfPlain(plain) };
 }
 
 async function realTimeFor({ realTime: choice, name }: LoopWork): Promise<RealTime> {

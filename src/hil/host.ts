@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { hostPolicy } from "./host-policy.ts";
 import type { HostWord, HostWork } from "./host-process.ts";
+import { hostSignature } from "./host-signature.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** What a host is given beside its scenario. */
@@ -40,9 +41,14 @@ export async function startHost(scenario: Scenario, place: HostPlace): Promise<H
   const { link, folder, startedAt } = place;
   mkdirSync(folder, { recursive: true });
   const policy = join(folder, "policy.onnx");
-  writeFileSync(policy, await hostPolicy(scenario.policy, place.policy));
+  const bytes = await hostPolicy(scenario.policy, place.policy);
+  writeFileSync(policy, bytes);
+  const signature = hostSignature(scenario.signature, bytes, place.policy);
+  if (typeof signature?.text === "string") writeFileSync(`${policy}.minisig`, signature.text);
+  const trust = signature === null ? {} : { trust: [signature.publicKey] };
   const { fault, seconds } = scenario;
-  const robot = { robot: "hil", link, ...scenario.robot, log: { directory: folder } };
+  const log = { directory: folder };
+  const robot = { robot: "hil", link, ...scenario.robot, ...trust, log };
   const block = fault?.kind === "block" ? { fromMs: fault.from * 1000, ms: fault.ms } : null;
   const work: HostWork = { policy, robot: JSON.stringify(robot), seconds, startedAt, block };
   const words = [process.execPath, hostProgram, JSON.stringify(work)];

@@ -28,6 +28,11 @@ export interface Scenario {
   readonly name: string;
   readonly about: string;
   readonly policy: "pendulum" | "nan" | "slow" | "other" | "corrupt";
+  /**
+   * Where its robot file says whom it trusts: the policy's signature, `other` that of the trained
+   * one. Null: it says nothing.
+   */
+  readonly signature: "good" | "none" | "other" | null;
   /** How the host reaches the device; `mqtt` by a broker and a bridge of the rig's own. */
   readonly link: "serial" | "mqtt";
   /** How long the host drives, unless something ends it. */
@@ -89,6 +94,7 @@ const patientMs = 250;
 const scenarioSchema = v.strictObject({
   about: text,
   policy: v.optional(oneOf(["pendulum", "nan", "slow", "other", "corrupt"]), "pendulum"),
+  signature: v.optional(v.nullable(oneOf(["good", "none", "other"])), null),
   link: v.optional(oneOf(["serial", "mqtt"]), "serial"),
   seconds: v.optional(v.pipe(positive, v.maxValue(600)), 2.5),
   robot: v.optional(

@@ -208,7 +208,7 @@ export function openDevice(
   if (answerUs < lineUs + answerSpareUs) {
     const needUs = Math.ceil(4 * (lineUs + answerSpareUs));
     const line = `${servos.length} servos at ${baud} bits/s need a period of ${needUs} us`;
-    refuse(`${line}, the policy has ${spec.periodUs} us: raise the rate`);
+    refuse(`${line}, a cycle has ${spec.periodUs} us: raise the line's rate`);
   }
   if (family.watchdog !== null && watchdogUs < silentPeriodsMin * spec.periodUs) {
     const leastMs = Math.ceil((silentPeriodsMin * spec.periodUs) / 20_000) * 20;

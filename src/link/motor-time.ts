@@ -8,7 +8,7 @@ const answerSpareUs = 500;
 
 /**
  * How long to wait for drives' answers that the line carries in `lineUs`, microseconds. Throws
- * `SinewError("contract-mismatch")` where that is too long for the policy's period.
+ * `SinewError("contract-mismatch")` where that is too long for the loop's period.
  */
 export function motorAnswerUs(spec: Spec, lineUs: number, baud: number): number {
   const answerUs = Math.min(spec.periodUs / 4, answerUsMax);
@@ -16,7 +16,7 @@ export function motorAnswerUs(spec: Spec, lineUs: number, baud: number): number 
   const needUs = Math.ceil(4 * (lineUs + answerSpareUs));
   throw new SinewError(
     "contract-mismatch",
-    `the drives at ${baud} bits/s need a period of ${needUs} us, the policy has ` +
-      `${spec.periodUs} us: raise the rate`,
+    `the drives at ${baud} bits/s need a period of ${needUs} us, a cycle has ` +
+      `${spec.periodUs} us: raise the line's rate`,
   );
 }

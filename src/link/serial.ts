@@ -14,12 +14,15 @@ import type { SerialPort } from "serialport";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { ByteRing, pumpRing, type RingCarrier, type RingPair } from "./byte-ring.ts";
 import type { Port } from "./port.ts";
+import { holderOfPort } from "./port-holder.ts";
 
 /**
  * A serial port that is open, configured and locked, so that no second program can drive the robot.
  */
 export interface SerialLine {
   readonly path: string;
+  /** Changes its rate, bits/s. Throws `SinewError("port")` for one that the port does not have. */
+  setBaud(baud: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,7 +43,16 @@ export async function lockSerialLine(
     throw new SinewError("port", `cannot open ${path} twice: ${line}`);
   }
   const line = await openStream(path, baud, polled ? { vmin: 0, vtime: 0 } : {});
-  return { path, close: () => closeStream(line) };
+  return { path, setBaud: (rate) => setBaud(line, rate), close: () => closeStream(line) };
+}
+
+function setBaud(line: SerialPort, baudRate: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    line.update({ baudRate }, (error) => {
+      if (error) reject(portError(line.path, error));
+      else resolve();
+    });
+  });
 }
 
 async function openStream(
@@ -67,7 +79,7 @@ function portError(path: string, error: Error): SinewError {
   const why = /no such file/i.test(text)
     ? "there is no such port; is the robot plugged in?"
     : /cannot lock/i.test(text)
-      ? "another program holds it; close that first"
+      ? `another program holds it${holderOfPort(path)}; close that first`
       : /permission denied/i.test(text)
         ? "permission denied; add yourself to the port's group (on Debian: dialout)"
         : text.replace(/^Error:? /, "");

@@ -47,6 +47,10 @@ export interface PolicyEvent {
   readonly drives: string;
   /** And of the one beside it; null: there is none. */
   readonly beside: string | null;
+  /** The id of the key that signed the one that drives; absent where no signature is asked for. */
+  readonly drivesSignedBy?: string;
+  /** And of the one beside it. */
+  readonly besideSignedBy?: string;
 }
 
 /** The JSON schema of an event, for other tools. */
@@ -71,5 +75,7 @@ export const eventSchema: string = JSON.stringify({
     fromSeq: { type: "integer" },
     drives: { type: "string" },
     beside: { type: ["string", "null"] },
+    drivesSignedBy: { type: "string" },
+    besideSignedBy: { type: "string" },
   },
 });

@@ -1,6 +1,6 @@
 import { ProtoWriter } from "../core/protobuf.ts";
 import type { Channel, Spec } from "../core/spec.ts";
-import { Mode, Reason, Verdict } from "../core/step.ts";
+import { betweenAnswers, Mode, Reason, Verdict } from "../core/step.ts";
 
 /** The full name of the message that a log holds. */
 export const messageName = "sinew.Step";
@@ -54,6 +54,7 @@ export function describeStep(spec: Spec): Uint8Array {
 }
 
 const scalars = 8;
+const bits = { ...Reason, betweenAnswers };
 
 function fieldsOf(spec: Spec): Field[] {
   const observation = wordsOfChannels(spec.observation);
@@ -70,7 +71,7 @@ function fieldsOf(spec: Spec): Field[] {
     { name: "valid_until_us", type: double, comment: "Until when the action may be used, us." },
     { name: "mode", type: fixed32, comment: wordsOfNumbers(Mode) },
     { name: "verdict", type: fixed32, comment: wordsOfNumbers(Verdict) },
-    { name: "reasons", type: fixed32, comment: `Bits: ${wordsOfNumbers(Reason)}` },
+    { name: "reasons", type: fixed32, comment: `Bits: ${wordsOfNumbers(bits)}` },
     { name: "observation", type: float, comment: observation },
     { name: "proposed", type: float, comment: `What the policy asked for. ${action}` },
     { name: "action", type: float, comment: `What the gate permitted. ${action}` },

@@ -42,7 +42,8 @@ export function readTensor(bytes: Uint8Array, second: SecondFile | null): Tensor
     // Not Uint8Array.slice: of a Buffer that is a view of the whole file.
     if (field === 9 && wireType === 2) raw = Uint8Array.from(payload);
     if (field === 13 && wireType === 2) place.set(...readEntry(payload));
-    if (field === 14 && value === 1) elsewhere = true;
+    // Whatever another reader might take for it: these weights are not in this file.
+    if (field === 13 || (field === 14 && value !== 0)) elsewhere = true;
   }
   const type = typeOfCode(code, `the tensor "${name}"`);
   const count = dims.reduce((product, size) => product * size, 1);

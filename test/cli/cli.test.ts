@@ -35,7 +35,7 @@ function sinew(...words: readonly string[]): Promise<Answer> {
 
 const verbs = [
   ...["train", "sweep", "evaluate", "plot", "film", "check-env", "export", "inspect", "contract"],
-  "import",
+  ...["import", "sign", "verify", "scan", "init", "wiggle"],
   ...["calibrate", "run", "ctl", "bridge", "replay", "retrain", "hil", "demo"],
 ];
 
@@ -55,7 +55,7 @@ test("every verb's --help tells its options, an example, and ends with 0", async
     // An option that takes a value says what it is when it is left out, or that it must be there.
     for (const line of out.split("\n").filter((text) => /^ {2}--[a-z-]+ </.test(text))) {
       const rest = out.slice(out.indexOf(line)).split(/\n {2}-/)[0];
-      const required = /--(policy|port|run) </.test(line);
+      const required = /--(policy|port|run|key|joint) </.test(line);
       assert.ok(required || /default:/.test(rest), `${verbs[at]}: ${line}`);
     }
   });
@@ -223,6 +223,11 @@ test("contract writes the header, and says whether one is this one", async () =>
   const other = await sinew("contract", robot, "--out", out, "--check", "--json");
   assert.equal(other.code, 1);
   assert.notEqual(JSON.parse(other.out).hash, hash);
+  // The device meets the loop, which may turn faster than the policy's rate.
+  writeFileSync(robot, `${lines.join("\n")}\ncontrol: { rateHz: 100 }\n`);
+  const faster = await sinew("contract", robot, "--out", out, "--json");
+  const expected = hashContract(rampingToZero({ ...pendulumSpec, periodUs: 10_000 }));
+  assert.equal(JSON.parse(faster.out).hash, expected.toString(16).padStart(8, "0"));
 });
 
 test("train, export and evaluate, the whole way through the command line", async () => {

@@ -9,12 +9,13 @@ import { Happening } from "../../src/safety/supervisor.ts";
 
 const spread = { p50: 1, p99: 2, p999: 3, max: 4 };
 const report = {
-  cycles: 9,
+  ...{ cycles: 9, policyCalls: 3, missed: 2, skipped: 1 },
   limited: 7,
   limitedBy: { range: 0, rate: 3, acceleration: 0, barrier: 5 },
   refused: 1,
   jointsWithEnds: 2,
   cannotHold: null,
+  signer: null,
   protection: { gates: ["a", "b"], silence: "c" },
   realTime: { granted: false, line: "no, not on cp/m" },
   times: Object.fromEntries(Object.keys(Measure).map((name) => [name, spread])),
@@ -46,6 +47,11 @@ test("report: what the gate bounded is told by its checks, and what it knows of 
 test("report: whether the robot can be held, or why it cannot", () => {
   assert.match(row("hold")!, /by a place/);
   assert.equal(row("hold", { cannotHold: "cannot be held: why" }), "cannot be held: why");
+});
+
+test("report: the cycles that asked the policy are told apart", () => {
+  assert.equal(row("cycles"), "9, missed 2, skipped 1");
+  assert.equal(row("policy"), "asked in 3 of them");
 });
 
 test("report: each part of a cycle has its times, and what the machine granted is told", () => {

@@ -52,6 +52,26 @@ test("dry run: the whole robot with its defaults, which is the same robot again"
   assert.deepEqual(readdirSync(folder).sort(), ["policy.onnx", "robot.yaml"], "nothing was made");
 });
 
+test("dry run: the rates are told, and what is no multiple is refused", async () => {
+  const faster = await dryRun(`${robot}control: { rateHz: 100, between: interpolate }\n`);
+  assert.deepEqual([faster.code, faster.err], [0, ""]);
+  const [rates] = faster.out.split("\n");
+  assert.equal(
+    rates,
+    "# control 100 Hz, policy 20 Hz: asked in one cycle of 5, interpolate between",
+  );
+  assert.deepEqual(await dryRun(faster.out), faster);
+  const { out } = await dryRun(robot);
+  assert.equal(out.split("\n")[0], "# control 20 Hz, policy 20 Hz: asked in each cycle");
+  const json = JSON.parse((await dryRun(faster.out, "--json")).out);
+  assert.deepEqual([json.rateHz, json.policyRateHz], [100, 20]);
+  const wrong = await dryRun(`${robot}control: { rateHz: 110 }\n`);
+  assert.deepEqual([wrong.code, wrong.out], [2, ""]);
+  const line =
+    /^robot\.yaml:4:20: control\.rateHz: 110 is no whole multiple .* 20: give 100 or 120$/;
+  assert.match(wrong.err.trim(), line);
+});
+
 test("dry run: every mistake is a line with its place, and exit code 2", async () => {
   const bad = `${robot}limits: { pole_torqe: {}, pole_torque: { low: -9 } }\nonMiss: coast\n`;
   const { code, out, err } = await dryRun(bad);

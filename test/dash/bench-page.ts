@@ -5,7 +5,8 @@ import { WebSocket } from "ws";
 import { type Dash, openDash } from "../../src/dash/dash.ts";
 import { type Message, pageProtocol, type State } from "../../src/dash/message.ts";
 import { Controls } from "../../src/edge/controls.ts";
-import { parseRobot, type Robot } from "../../src/edge/robot.ts";
+import { limitsOfRobot, parseRobot, type Robot } from "../../src/edge/robot.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { StagedRun } from "../edge/staged-run.ts";
 
 export const token = "token-of-the-test";
@@ -25,7 +26,7 @@ export interface BenchPage {
 /** A run's page. It ends with its test. */
 export async function openBench(t: TestContext): Promise<BenchPage> {
   const controls = new Controls();
-  const staged = new StagedRun(t);
+  const staged = new StagedRun(t, limitsOfRobot(robot, pendulumSpec));
   const trouble: string[] = [];
   const onTrouble = (line: string): void => void trouble.push(line);
   const options = { port: 0, token, robot, policyPath: "policy.onnx", controls, onTrouble };

@@ -99,11 +99,11 @@ test("doctor: a device that tells nothing, or would not be armed, is bad", () =>
 
 test("doctor: a policy is proved and timed; a damaged one is bad", async () => {
   const bytes = await exportPolicy(randomPolicy(1));
-  const found = await checkPolicy(bytes);
+  const found = await checkPolicy(bytes, 50_000);
   assert.match(named(found, "proof")!.line, /^perceptron 1, at most \d\.\de-\d from what was prov/);
   assert.match(named(found, "decide")!.line, /^p50 \d+ us, p99 \d+ us of 50000 us/);
   bytes[bytes.length >> 1] ^= 1;
-  const [damaged, ...others] = await checkPolicy(bytes);
+  const [damaged, ...others] = await checkPolicy(bytes, 50_000);
   assert.deepEqual([damaged.name, damaged.state, others.length], ["proof", "bad", 0]);
 });
 

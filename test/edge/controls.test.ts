@@ -5,6 +5,7 @@ import { Mode } from "../../src/core/step.ts";
 import { commandNamed } from "../../src/edge/commands.ts";
 import { Controls } from "../../src/edge/controls.ts";
 import { Count, Request } from "../../src/edge/status.ts";
+import { limitsOf } from "../../src/safety/limits.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { DeviceMode } from "../../src/wire/messages.ts";
 import { until } from "./board-run.ts";
@@ -156,7 +157,7 @@ test("run: a reset waits for a device that is still about to stop", async (t) =>
 test("controls: a robot is held and resumed, or it is said why it cannot be", async (t) => {
   const joint = { name: "joint", unit: "rad", low: -2, high: 2 };
   const place: Spec = { ...pendulumSpec, observation: [joint], action: [joint] };
-  const able = new StagedRun(t, place);
+  const able = new StagedRun(t, limitsOf(place), place);
   const controls = new Controls();
   controls.attach(able.run);
   const [hold, resume] = ["hold", "resume"].map(commandNamed);

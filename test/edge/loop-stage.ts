@@ -106,8 +106,8 @@ export class LoopStage {
       ttlUs: 2 * periodUs,
       onMiss: "coast",
       events: { append: (event) => void this.events.push(event) },
-      ...other,
       step: makeStep(spec),
+      ...other,
     };
   }
 

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Spec } from "../../src/core/spec.ts";
 import { Second } from "../../src/edge/lineup.ts";
 import { Members } from "../../src/edge/members.ts";
 import { Count, Request, Status } from "../../src/edge/status.ts";
+import type { Offer } from "../../src/edge/worker.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
+import type { PublicKey } from "../../src/policy/public-key.ts";
+import { signatureOf } from "../../src/policy/signature.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
+import { secretKey } from "../policy/signed-file.ts";
 import { ownFolder } from "./board-run.ts";
 import { refused } from "./run-words.ts";
 
@@ -21,13 +25,19 @@ const aimed: Spec = {
 };
 
 /** A loop that looks at what is asked, and takes what it is offered where it `takes`. */
-function staged(t: TestContext, takes: boolean): { members: Members; status: Status } {
+function staged(
+  t: TestContext,
+  takes: boolean,
+  keys: readonly PublicKey[] | null = null,
+): { members: Members; status: Status; offers: Offer[] } {
+  const offers: Offer[] = [];
   const status = new Status(aimed);
   status.setLineup(0, -1, Second.none, false);
   let offered = -1;
   const thread = {
-    offer: ({ index }: { readonly index: number }) => {
-      offered = index;
+    offer: (offer: Offer) => {
+      offers.push(offer);
+      offered = offer.index;
     },
   };
   const loop = setInterval(() => {
@@ -36,9 +46,23 @@ function staged(t: TestContext, takes: boolean): { members: Members; status: Sta
     status.add(Count.policyRequests, 1);
   }, 1);
   t.after(() => clearInterval(loop));
-  const first = { id: "x", path: "first.onnx" };
-  return { members: new Members(first, randomPolicy(1, aimed).contract, status, thread), status };
+  const first = { id: "x", path: "first.onnx", signer: null };
+  const { contract } = randomPolicy(1, aimed);
+  return { members: new Members(first, contract, keys, status, thread), status, offers };
 }
+
+test("members: what is no policy takes none beside it", async () => {
+  const status = new Status(aimed);
+  const first = { id: "x", path: "first.onnx", signer: null };
+  const thread = { offer: () => assert.fail("it was offered") };
+  const alone = new Members(first, randomPolicy(1, aimed).contract, null, status, thread, false);
+  const path = await fileOf("beside.onnx", aimed);
+  await assert.rejects(
+    alone.shadow(path),
+    refused("command", /a wiggle takes no policy beside it/),
+  );
+  assert.equal(status.takeRequests(), 0);
+});
 
 async function fileOf(name: string, spec: Spec): Promise<string> {
   const path = join(folder, name);
@@ -60,4 +84,35 @@ test("members: one that the loop does not take is none of them", async (t) => {
   const path = await fileOf("not.onnx", aimed);
   await assert.rejects(members.shadow(path), refused("command", /was not taken/));
   assert.deepEqual(members.paths, ["first.onnx"]);
+});
+
+test("members: where keys are trusted, one of them must have signed a candidate", async (t) => {
+  const key = secretKey(1);
+  const { members, offers } = staged(t, true, [secretKey(2).public, key.public]);
+  const path = await fileOf("signed.onnx", aimed);
+  const bytes = readFileSync(path);
+  const seal = (by: typeof key): void => {
+    writeFileSync(`${path}.minisig`, signatureOf(bytes, "for a test", by));
+  };
+  await assert.rejects(members.shadow(path), refused("signature", /signed\.onnx.*no signature/));
+  seal(secretKey(3));
+  await assert.rejects(members.shadow(path), refused("signature", /was signed by key 03/));
+  seal(key);
+  writeFileSync(path, await exportPolicy(randomPolicy(3, aimed)));
+  await assert.rejects(members.shadow(path), refused("signature", /is not what key 01/));
+  assert.deepEqual([members.paths, offers], [["first.onnx"], []]);
+  writeFileSync(path, bytes);
+  const { id } = key.public;
+  assert.match(await members.shadow(path), new RegExp(`, signed by ${id}\\) is asked beside`));
+  assert.equal(members.second!.signer!.keyId, id);
+  assert.equal(offers[0].signedBy, id);
+  rmSync(`${path}.minisig`);
+});
+
+test("members: where nobody is trusted by name, no signature is looked for", async (t) => {
+  const { members, offers } = staged(t, true);
+  const path = await fileOf("plain.onnx", aimed);
+  writeFileSync(`${path}.minisig`, "no signature");
+  assert.doesNotMatch(await members.shadow(path), /signed/);
+  assert.deepEqual([members.second!.signer, "signedBy" in offers[0]], [null, false]);
 });

@@ -1,5 +1,6 @@
 // Runs that tests of the replay record: the tick that drives robots, on random inputs.
 
+import type { Decimation } from "../../src/core/decimation.ts";
 import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { Mode, makeStep, type Step } from "../../src/core/step.ts";
@@ -44,7 +45,10 @@ export interface Recorded {
   readonly choices?: LimitChoices;
   readonly runner?: string;
   /** Stands between the policy and the cycle. */
-  readonly between?: (policy: Policy) => Cycle["policy"];
+  readonly between?: (policy: Policy, step: Step) => Cycle["policy"];
+  readonly decimation?: Decimation;
+  /** Cycles are really skipped, not only told to be. */
+  readonly skips?: boolean;
   /** Called before each cycle, with its number. */
   readonly before?: (seq: number, log: Log) => void;
   /** Called after each cycle. */
@@ -55,7 +59,7 @@ export interface Recorded {
 }
 
 function metadataOf(
-  { start, onMiss, swap, runner, hold }: Recorded,
+  { start, onMiss, swap, runner, hold, decimation }: Recorded,
   used: string,
 ): Readonly<Record<string, string>> {
   return {
@@ -67,6 +71,7 @@ function metadataOf(
     ...(onMiss !== undefined && { onMiss }),
     ...(hold !== undefined && { hold: JSON.stringify(hold) }),
     ...(swap !== undefined && { swap: JSON.stringify(swap) }),
+    ...(decimation !== undefined && { control: JSON.stringify(decimation) }),
   };
 }
 
@@ -90,7 +95,8 @@ export async function recordRun(
   const metadata = { limits: JSON.stringify(limits), ...metadataOf(recorded, driver.runner) };
   const log = await openLog({ directory: folder, name, spec, metadata, slots: count });
   const ring = new RingProducer(log.ring, spec);
-  const policy = between(driver.policy);
+  const step = makeStep(spec);
+  const policy = between(driver.policy, step);
   const rng = new Rng(7);
   let nowUs = 1e9;
   let mode: Mode = Mode.disarmed;
@@ -125,14 +131,16 @@ export async function recordRun(
     meter: { lap: () => {} },
     ttlUs: 70_000,
     onMiss: onMiss ?? "coast",
-    step: makeStep(spec),
+    step,
   };
   for (let seq = 0; seq < count; seq++) {
     if (rng.below(10) === 0) mode = modes[rng.below(modes.length)];
     if (rng.below(4) === 0) mode = Mode.armed;
-    before(seq, log);
     // A gap for a late cycle is another thing than one for a step that was lost.
-    await tick(cycle, seq, rng.below(15) === 0 && !lost);
+    const late = rng.below(15) === 0 && !lost;
+    if (late && recorded.skips === true) seq += 1 + rng.below(7);
+    before(seq, log);
+    await tick(cycle, seq, late);
     await after?.(cycle.step);
   }
   await driver.close();

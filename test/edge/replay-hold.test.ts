@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { controlSpecOf } from "../../src/core/decimation.ts";
 import { specWithHistory } from "../../src/core/history.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { Mode, Reason, type Step } from "../../src/core/step.ts";
+import { DecimatedPolicy } from "../../src/edge/decimated-policy.ts";
+import { Lineup } from "../../src/edge/lineup.ts";
 import { replayLog } from "../../src/edge/replay.ts";
 import type { Cycle } from "../../src/edge/tick.ts";
 import { readLog } from "../../src/log/reader.ts";
@@ -93,6 +96,22 @@ test("replay: a policy that failed is held again, though it fails no more", asyn
   assert.ok(segments.length > 20);
   for (const { seq, count } of segments) {
     for (let at = seq; at < seq + count; at++) assert.ok(!held.has(at), `${at}`);
+  }
+});
+
+test("replay: what was held in a loop that is faster than its policy", async () => {
+  const noSwap = { blendCycles: 0, watchCycles: 0, limitedMax: 1 };
+  const bytes = await policyWithPast();
+  for (const between of ["hold", "interpolate"] as const) {
+    const decimation = { every: 3, between };
+    const { path } = await recordRun(`held-${between}`, bytes, 3000, () => {}, {
+      ...{ ...recorded, decimation, skips: true, spec: controlSpecOf(spec, decimation) },
+      between: (policy: Policy, step: Step) => {
+        return new DecimatedPolicy(new Lineup(policy, noSwap), decimation, step);
+      },
+    });
+    const { equal, first } = await replayLog(readLog(path), bytes);
+    assert.deepEqual({ equal, first }, { equal: true, first: null }, between);
   }
 });
 

@@ -82,10 +82,12 @@ function robotText(rng: Rng, kind: number): string {
     `robot: ${["a", "0", "1e3", "no", "off-1", "true"][rng.below(6)].replace(/^/, "r")}\nlink:\n`,
     linkText(rng, kind),
     maybe(rng, `policy: ${["p.onnx", '"a: b"', "'#'", "'1'", '"\\u00e9 \\n"'][rng.below(5)]}`),
+    maybe(rng, `trust: [${["a.pub", "RW".repeat(28), '"a: #.pub", b'][rng.below(3)]}]`),
     maybe(
       rng,
       `limits: { pan_position: ${limit}, "odd name": { rateMax: 3 } }`.slice(0, bridge ? 999 : 0),
     ),
+    maybe(rng, `control: { between: ${["hold", "interpolate"][rng.below(2)]} }`),
     maybe(rng, jointsText(rng)),
     maybe(rng, bridge ? "stops: { a: off, b: { hold: no }, c: ramp_to_zero }" : ""),
     maybe(
@@ -207,6 +209,7 @@ test("robot: the file says what its owner may say, and nothing else", () => {
   assert.deepEqual(fileOf(parseRobot(text, path)), {
     robot: "a",
     link: { mqtt: { url: "mqtt://h:1", prefix: "sinew", protocolVersion: 5 } },
+    control: { between: "hold" },
     limits: {},
     onMiss: "coast",
     fallback: "stop",

@@ -139,12 +139,13 @@ test("run: a certificate that has expired is told before a broker is spoken to",
 test("run: who stands beyond its limits is named where arming is refused", async () => {
   const status = new Status(pendulumSpec);
   status.setState(State.running);
+  const first = { id: "x", path: "x.onnx", signer: null };
   const link = { name: "arm", door: { serialPath: "" }, notices: [], close: async () => {} };
   const thread = { ended: new Promise(() => {}) } as unknown as ControlThread;
   const log = { path: "x.mcap" } as Log;
   const run = new Run(
     {
-      members: new Members({ id: "x", path: "x.onnx" }, randomPolicy(1).contract, status, {
+      members: new Members(first, randomPolicy(1).contract, null, status, {
         offer: () => {},
       }),
       holds: new Holds(null, status),
@@ -209,6 +210,39 @@ test("run: a policy that observes its past actions drives a board that has none"
   const replay = await replayLog(log, options.policy.bytes);
   const sound = { differing: 0, unverified: 0, first: null, samePolicy: true };
   assert.deepEqual(replay, { equal: true, steps, ...sound });
+});
+
+test("run: a policy of 10 Hz drives a board of 20 Hz, asked in every second cycle", async () => {
+  const board = await theBoard();
+  const slow = { ...pendulumSpec, periodUs: 100_000 };
+  for (const between of ["hold", "interpolate"] as const) {
+    const robot = { ...patient(robotOn(board)), control: { rateHz: 20, between } };
+    const options = await optionsFor(robot, slow, 2);
+    const report = await runPolicy({ ...options, seconds: 0.8, arm: true, reset: true });
+    assert.ok(report.cycles >= 6 && report.refused === 0 && report.deviceAtRest);
+    const log = readLog(report.logPath);
+    assert.equal(log.spec.periodUs, 50_000);
+    assert.equal(log.metadata.get("control"), JSON.stringify({ every: 2, between }));
+    const { policyCalls, cycles, steps } = report;
+    // Once more when it was armed, and later where a cycle was skipped.
+    assert.ok(policyCalls <= cycles / 2 + 2 && policyCalls >= (cycles - report.skipped) / 3);
+    assert.equal(report.times.decide.count, policyCalls);
+    const replay = await replayLog(log, options.policy.bytes);
+    const sound = { differing: 0, unverified: 0, first: null, samePolicy: true };
+    assert.deepEqual(replay, { equal: true, steps, ...sound });
+  }
+  // The board states the period of the loop, not that of the policy.
+  await refuses(
+    startRun(await optionsFor(robotOn(board), slow)),
+    "contract-mismatch",
+    /period: expected 100000 us, got 50000 us/,
+  );
+  const odd = { ...robotOn(board), control: { rateHz: 33, between: "hold" as const } };
+  await refuses(
+    startRun(await optionsFor(odd)),
+    "robot-file",
+    /^robot\.yaml: control\.rateHz: 33 is no whole multiple of the policy's 20: give 20 or 40/,
+  );
 });
 
 test("run: a policy is looked at, swapped in, kept, and gone back from, on a board", async () => {

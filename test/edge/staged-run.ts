@@ -11,7 +11,7 @@ import type { Log } from "../../src/log/log.ts";
 import { StepRecord } from "../../src/log/record.ts";
 import { countsOfRing, makeRing, RingConsumer, RingProducer } from "../../src/log/ring.ts";
 import { Hold } from "../../src/safety/hold.ts";
-import { limitsOf } from "../../src/safety/limits.ts";
+import { type Limits, limitsOf } from "../../src/safety/limits.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
 import { LoopStage } from "./loop-stage.ts";
@@ -28,7 +28,7 @@ export class StagedRun {
   /** What the log would keep, of commands and of the loop. */
   readonly events: LogEvent[];
 
-  constructor(t: TestContext, spec: Spec = pendulumSpec) {
+  constructor(t: TestContext, limits: Limits = limitsOf(pendulumSpec), spec: Spec = pendulumSpec) {
     this.stage = new LoopStage(spec);
     const { stage } = this;
     t.after(() => stage.status.ask(Request.end));
@@ -57,15 +57,16 @@ export class StagedRun {
       .run(Number.POSITIVE_INFINITY, {})
       .then(() => ({ linkLost: false, failure: null }));
     stage.status.setState(State.running);
-    const { cannot } = new Hold(spec, limitsOf(spec), { easeCycles: 1, returnCycles: 1 });
+    const { cannot } = new Hold(spec, limits, { easeCycles: 1, returnCycles: 1 });
+    const first = { id: "x", path: "x.onnx", signer: null };
     this.run = new Run(
       {
-        members: new Members({ id: "x", path: "x.onnx" }, randomPolicy(1).contract, stage.status, {
+        members: new Members(first, randomPolicy(1).contract, null, stage.status, {
           offer: () => {},
         }),
         holds: new Holds(cannot, stage.status),
         spec,
-        limits: limitsOf(spec),
+        limits,
         realTime: { granted: false, line: "no" },
       },
       stage.status,

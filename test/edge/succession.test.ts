@@ -26,6 +26,7 @@ interface Stage {
   offer(member: Member): void;
   /** What happened to which policies, and from which cycle on. */
   told(): string[];
+  events(): PolicyEvent[];
 }
 
 /** A loop in simulated time whose policies may be swapped. */
@@ -46,7 +47,7 @@ function staged(first: Policy, choice: Partial<SwapChoice> = {}): Stage {
   succession = new Succession(lineup, shadow, stage.status, kept, () => {
     const member = offers.shift();
     // As what cannot be built throws.
-    return member === undefined ? null : { index: member.index, policy: member.policy };
+    return member === undefined ? null : { ...member };
   });
   const isPolicy = (event: LogEvent): event is PolicyEvent => event.kind === "policy";
   return {
@@ -54,11 +55,33 @@ function staged(first: Policy, choice: Partial<SwapChoice> = {}): Stage {
     offer: (member) => {
       offers.push(member);
     },
+    events: () => events.filter(isPolicy),
     told: () => events.filter(isPolicy).map((e) => `${e.what} ${e.fromSeq} ${e.drives}`),
   };
 }
 
 const steady = policyOf("steady", () => 0.5);
+
+test("succession: an event names the keys that signed, where there are some", async () => {
+  const { stage, status, offer, events } = staged(steady);
+  await stage.run(12, {
+    2: () => {
+      offer({ index: 1, policy: policyOf("next", () => -0.5), signedBy: "0A" });
+      status.ask(Request.shadow);
+    },
+    5: () => status.ask(Request.swap),
+    8: () => status.ask(Request.back),
+  });
+  const keys = events().map(({ what, drivesSignedBy, besideSignedBy }) => {
+    return [what, drivesSignedBy, besideSignedBy];
+  });
+  assert.deepEqual(keys, [
+    ["shadow", undefined, "0A"],
+    ["swap", "0A", undefined],
+    ["back", undefined, "0A"],
+  ]);
+  assert.ok(!("drivesSignedBy" in events()[0]));
+});
 
 test("succession: a shadow, a swap, the watch and what is kept, each at a boundary", async () => {
   const { stage, status, offer, told } = staged(steady);

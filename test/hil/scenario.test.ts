@@ -13,7 +13,7 @@ const folder = "test/hil/scenarios";
 
 test("scenario: every file is one, and what is left out has a default", () => {
   const names = readdirSync(folder);
-  assert.ok(names.length >= 29);
+  assert.ok(names.length >= 32);
   for (const name of names) {
     parseScenario(name.slice(0, -5), readFileSync(join(folder, name), "utf8"), name);
   }
@@ -38,6 +38,7 @@ const wrong: readonly [string, RegExp][] = [
   ["about: a\nfault: { kind: drop, from: 2, to: 1 }\nexpect: { end: drives }\n", /does nothing/],
   ["about: a\nfault: { kind: drop, from: 3 }\nexpect: { end: drives }\n", /2\.5 s are over/],
   ["about: a\nexpect: { end: drives, says: '(' }\n", /give a regular expression/],
+  ["about: a\nsignature: bad\nexpect: { end: drives }\n", /"signature": give one of good, none, o/],
   ["about: a\nfault: { kind: drop, share: 2 }\nexpect: { end: drives }\n", /at most 1/],
 ];
 for (const [source, line] of wrong) {

@@ -101,7 +101,7 @@ test("servo joints: a line too slow for the period is refused unopened", () => {
   const door = { feetech: { path: "/dev/no-such-port", baud: 57_600, servos } };
   refuses(
     () => openDevice(spec, door, { now: () => 0 }, undefined),
-    /2 servos at 57600 bits\/s need a period of \d+ us, the policy has 20000 us/,
+    /2 servos at 57600 bits\/s need a period of \d+ us, a cycle has 20000 us/,
   );
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
-import { Mode, makeStep, type Step, Verdict } from "../../src/core/step.ts";
+import { betweenAnswers, Mode, makeStep, type Step, Verdict } from "../../src/core/step.ts";
 import { textOfSpec } from "../../src/log/metadata.ts";
 import { LogFile } from "../../src/log/reader.ts";
 import { StepRecord } from "../../src/log/record.ts";
@@ -182,4 +182,96 @@ test("a change of what the host itself put into the observation ends a segment",
   const [{ low, high }] = spec.action;
   const before = Math.min(high, Math.max(low, step.proposed[0]));
   assert.equal(second.observation[3], Math.fround(before));
+});
+
+/** Cycles of a loop that asks its policy in one of `every`, with gaps, as it would mark them. */
+function decimatedCycles(rng: Rng, every: number): { seq: number; asked: boolean }[] {
+  const cycles: { seq: number; asked: boolean }[] = [];
+  let seq = rng.below(5);
+  let dueSeq = seq;
+  for (let turn = 0; turn < 240; turn++) {
+    const asked = seq >= dueSeq;
+    if (asked) dueSeq = seq + every;
+    cycles.push({ seq, asked });
+    seq += rng.below(12) === 0 ? 2 + rng.below(every) : 1;
+  }
+  return cycles;
+}
+
+test("a policy that is asked in one of N cycles gives one transition for each step", () => {
+  let total = 0;
+  for (let seed = 0; seed < 60; seed++) {
+    const rng = new Rng(seed);
+    const every = 2 + rng.below(6);
+    const past = rng.below(3);
+    const cycles = decimatedCycles(rng, every);
+    const steps = new Map<number, Step>();
+    const asked = new Map(cycles.map((one) => [one.seq, one.asked]));
+    const control = JSON.stringify({ every, between: "hold" });
+    const change = (step: Step): void => {
+      if (!asked.get(step.seq)) step.reasons |= betweenAnswers;
+      if (rng.below(25) === 0) step.verdict = Verdict.refused;
+      if (rng.below(40) === 0) step.mode = Mode.disarmed;
+      steps.set(step.seq, structuredClone(step));
+    };
+    const log = logOf(
+      cycles.map(({ seq }) => seq),
+      change,
+      { control },
+    );
+    const good = (seq: number): boolean => {
+      const step = steps.get(seq);
+      return step !== undefined && step.mode === Mode.armed && step.verdict !== Verdict.refused;
+    };
+    // A whole step: asked, then every - 1 cycles without a gap, then asked again.
+    const whole = (seq: number): boolean => {
+      const all = range(seq, seq + every + 1).every(good);
+      return all && asked.get(seq)! && asked.get(seq + every)!;
+    };
+    const known = (seq: number): boolean => {
+      return range(1, past + 1).every((ago) => whole(seq - ago * every));
+    };
+    const expected = cycles.map(({ seq }) => seq).filter((seq) => whole(seq) && known(seq));
+    const found: number[] = [];
+    const width = spec.observation.length + past * spec.action.length;
+    for (const { seq, count, observation, action } of segmentsOf(log, past)) {
+      for (let row = 0; row + 1 < count; row++) {
+        const at = seq + row * every;
+        found.push(at);
+        const mean = range(at, at + every).reduce((sum, one) => {
+          return sum + steps.get(one)!.action[0];
+        }, 0);
+        assert.equal(action[row], Math.fround(mean / every), `seed ${seed}, ${at}`);
+        const seen = observation.subarray(row * width, (row + 1) * width);
+        assert.deepEqual(seen.subarray(0, 3), steps.get(at)!.observation);
+        const [{ low, high }] = spec.action;
+        for (let ago = 1; ago <= past; ago++) {
+          // What was proposed last before it was asked again.
+          const asked = steps.get(at - (ago - 1) * every - 1)!.proposed[0];
+          const bounded = Math.fround(Math.min(high, Math.max(low, asked)));
+          assert.equal(seen[2 + ago], bounded, `seed ${seed}, ${at}, ${ago} ago`);
+        }
+      }
+    }
+    assert.deepEqual(found, expected, `seed ${seed}, every ${every}, past ${past}`);
+    total += found.length;
+  }
+  assert.ok(total > 300, `${total}`);
+});
+
+test("a goal that changes between two answers ends a segment", () => {
+  const { name } = spec.observation[1];
+  const setpoints = JSON.stringify([
+    { seconds: 0, values: { [name]: 0.5 } },
+    { seconds: 1, values: { [name]: 0.75 } },
+  ]);
+  const control = JSON.stringify({ every: 4, between: "hold" });
+  const change = (step: Step): void => {
+    if (step.seq % 4 !== 0) step.reasons |= betweenAnswers;
+    step.observation[1] = step.seq < 10 ? 0.5 : 0.75;
+  };
+  assert.deepEqual(spans(logOf(range(0, 22), change, { setpoints, control })), [
+    [0, 3],
+    [12, 3],
+  ]);
 });

@@ -131,6 +131,21 @@ test("elements listed by type are read as raw data is", () => {
 test("what Sinew does not read is refused by name", () => {
   const external = modelWith((tensor) => tensor.varint(2, 1).string(8, "w0").varint(14, 1));
   assert.match(refused(external), /weights of "w0" are in a second file/);
+  // Of 2^32 + 1 others keep the 1, and look for another file whatever stands in this one.
+  const decoys = [
+    modelWith((tensor) =>
+      tensor
+        .varint(1, 1)
+        .varint(2, 1)
+        .string(8, "w0")
+        .bytes(9, new Uint8Array(4))
+        .varint(14, 2 ** 32 + 1),
+    ),
+    modelWith((tensor) =>
+      tensor.varint(1, 1).varint(2, 1).string(8, "w0").bytes(9, new Uint8Array(4)).string(13, ""),
+    ),
+  ];
+  for (const decoy of decoys) assert.match(refused(decoy), /weights of "w0" are in a second file/);
   const half = modelWith((tensor) => tensor.varint(2, 10).string(8, "w0"));
   assert.match(refused(half), /tensor "w0" has elements of the ONNX type 10/);
   const short = modelWith((tensor) =>

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { makeStep, Reason, type Step, Verdict } from "../../src/core/step.ts";
 import { Guard } from "../../src/safety/guard.ts";
 import { limitsOf } from "../../src/safety/limits.ts";
+import { bytesOf } from "../allocation.ts";
 import { choices, lift, spec, stepOf, still } from "./lift.ts";
 
 /** Each thing that can be wrong with one step, and what is told of it, in the order of the gate. */
@@ -144,15 +143,7 @@ test("joints: those that are not described change nothing", () => {
 });
 
 test("joints: judging one step makes no object", () => {
-  const program = fileURLToPath(new URL("./guard-bytes.js", import.meta.url));
-  // So much of new space that nothing is collected meanwhile, which would hide what was allocated.
-  const space = ["--min-semi-space-size=64", "--max-semi-space-size=64"];
-  const words = [...space, program];
-  // On a busy machine the engine compiles late, one time in five, and boxes more until then.
-  const told = Array.from({ length: 4 }, () => {
-    return Number(execFileSync(process.execPath, words, { encoding: "utf8" }));
-  });
-  const bytes = Math.min(...told);
+  const bytes = bytesOf(new URL("./guard-bytes.js", import.meta.url));
   // Of the numbers that pass between calls the engine boxes some, 16 bytes each: four here, of two
   // actions with four checks each. The least array beside them would be 56 more.
   assert.ok(bytes < 96, `${bytes} bytes for each step`);

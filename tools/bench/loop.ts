@@ -32,9 +32,9 @@ const specOf = (periodUs: number): Spec => ({
 export const bench: Bench = {
   title:
     `Control loops over a pty, ${seconds} s each, with six joints of the native firmware behind ` +
-    "it: a 12-256-256-6 actor, the log on. An empty loop keeps the same schedule and does " +
-    "nothing. missed: not begun before the next cycle was due. At 200 Hz a training at nice 19 " +
-    "runs beside it.",
+    "it: a 12-256-256-6 actor, the log and the page on, and somebody who looks at it. An empty " +
+    "loop keeps the same schedule and does nothing. missed: not begun before the next cycle was " +
+    "due. At 200 Hz a training at nice 19 runs beside it.",
   rounds: 3,
   run,
 };

@@ -1,8 +1,12 @@
-// Our loop, or the same schedule with nothing in it:
+// Our loop with its page and somebody who looks at it, or the same schedule with nothing in it:
 //   node loop-ours.js <run|empty> <auto|off> <period, us> <seconds> <pty> <policy> <folder>
 // Prints the `Turns` of it. With "auto" it ends in an error where SCHED_FIFO is not granted.
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { WebSocket } from "ws";
+import { type Dash, openDash } from "../../../src/dash/dash.ts";
+import { pageProtocol } from "../../../src/dash/message.ts";
+import { Controls } from "../../../src/edge/controls.ts";
 import { beat } from "../../../src/edge/pulse.ts";
 import { parseRobot } from "../../../src/edge/robot.ts";
 import { startRun } from "../../../src/edge/run.ts";
@@ -31,13 +35,25 @@ async function run(): Promise<Turns> {
     `realTime: ${realTime === "off" ? "off" : "required"}`,
     `log: { directory: ${JSON.stringify(folder)} }`,
   ];
+  const robot = parseRobot(lines.join("\n"), "robot.yaml");
   const run = await startRun({
     policy: { bytes: readFileSync(policy), path: policy },
-    robot: parseRobot(lines.join("\n"), "robot.yaml"),
+    robot,
     startedAt: new Date().toISOString(),
   });
+  const controls = new Controls();
+  controls.attach(run);
+  const onTrouble = (line: string): never => {
+    throw new Error(line);
+  };
+  const dash = await openDash({
+    ...{ port: 0, token: "bench", robot, policyPath: policy, controls, onTrouble },
+  });
+  const seen = look(dash);
   await run.arm();
   await delay(seconds * 1000);
+  if (seen() < 10 * seconds) throw new Error(`the page was told ${seen()} times in ${seconds} s`);
+  dash.close();
   const { cycles, missed, skipped, times, droppedSteps, transitions } = await run.close();
   if (droppedSteps > 0) throw new Error(`the log lost ${droppedSteps} steps`);
   if (transitions.length > 2) throw new Error("it stopped by itself");
@@ -48,6 +64,14 @@ async function run(): Promise<Turns> {
     late: (100 * (missed - skipped)) / due,
     ...{ p50Us: p50, p99Us: p99, p999Us: p999 },
   };
+}
+
+/** Looks at the page as a browser does; gives how often it was told something. */
+function look({ url }: Dash): () => number {
+  let told = 0;
+  const socket = new WebSocket(`${url.replace("http", "ws")}stream`, [pageProtocol]);
+  socket.on("message", () => told++);
+  return () => told;
 }
 
 async function empty(): Promise<Turns> {

@@ -1,0 +1,161 @@
+import type { Channel, Spec } from "../core/spec.ts";
+import { unknown } from "../edge/robot-mistakes.ts";
+import { shortOf } from "../edge/wiggle.ts";
+
+/** The links that a draft can have. */
+export const draftLinks = ["serial", "feetech", "dynamixel", "odrive", "moteus"] as const;
+export type DraftLink = (typeof draftLinks)[number];
+
+/** What is known of a robot whose file is to be written. */
+export interface RobotDraft {
+  readonly robot: string;
+  /** Path of the policy's file. */
+  readonly policy: string;
+  /** What its device is to observe and do, and what the host supplies. */
+  readonly spec: Spec;
+  readonly link: DraftLink;
+  readonly port: string;
+  /** bits/s */
+  readonly baud: number;
+  /** Of each action in order, which servo or drive; null: nobody knows. */
+  readonly ids: readonly (number | null)[];
+  /** What lies before moteus drives; null: nobody knows. */
+  readonly adapter: "fdcanusb" | "uart" | null;
+  /** The observations that the robot tells. */
+  readonly told: readonly string[];
+  /** Whether the arm goes to 0 rad in each joint before the policy drives. */
+  readonly goesHome: boolean;
+}
+
+/**
+ * The text of the robot file. What is not known stands there as `unknown`, which every run refuses;
+ * nothing else was guessed but that ids come in the order of the actions, which it says.
+ */
+export function draftText(draft: RobotDraft): string {
+  const { robot, policy, spec } = draft;
+  return [
+    "# Written by npx sinew init. A run refuses this file while anything in it is unknown.",
+    "# All keys: docs/robot.md. Check it: npx sinew run robot.yaml --dry-run",
+    `robot: ${robot} # names the log`,
+    "link: # how to reach it",
+    ...linkLines(draft),
+    `policy: ${JSON.stringify(policy)} # from where the command is run`,
+    "limits: # the policy's own; they can be narrower, and not wider",
+    ...spec.action.map(limitLine),
+    ...jointLines(spec),
+    ...stopLines(draft),
+    ...setpointLines(draft),
+    ...startLines(draft),
+    "log: { directory: logs }",
+    "",
+  ].join("\n");
+}
+
+function linkLines(draft: RobotDraft): string[] {
+  const { link, port, baud, adapter, spec } = draft;
+  const place = [`  ${link}:`, `    path: ${JSON.stringify(port)}`, `    baud: ${baud} # bits/s`];
+  if (link === "serial") return place;
+  const entries = spec.action.map((action, at) => `      - ${entryOf(draft, action, at)}`);
+  const guessed =
+    "# ids were taken in the order of the actions: wiggle shows whether they are right";
+  if (link === "feetech" || link === "dynamixel") {
+    const watch = link === "dynamixel" ? [watchdogLine(spec, 20)] : [];
+    return [...place, ...watch, `    servos: ${guessed}`, ...servoHints, ...entries];
+  }
+  const through =
+    link === "moteus" ? [`    adapter: ${adapter ?? unknown} # fdcanusb or uart`] : [];
+  const list = link === "odrive" ? "axes" : "motors";
+  const watch = watchdogLine(spec, 10);
+  return [...place, ...through, watch, `    ${list}: ${guessed}`, ...motorHints, ...entries];
+}
+
+const servoHints = [
+  "      # zeroCounts: what the encoder tells at 0 rad; npx sinew calibrate robot.yaml says it.",
+  "      # sign: 1 where more counts mean more rad, else -1; npx sinew wiggle shows it.",
+  "      # maxSpeed: rad/s, slow to begin with.",
+];
+
+const motorHints = [
+  "      # zeroTurns: what the drive tells at 0 rad. gear: its turns for one of the joint.",
+  "      # sign: 1 where more turns mean more rad, else -1; npx sinew wiggle shows it.",
+  "      # maxSpeed: rad/s of a position's goal, slow to begin with.",
+];
+
+/** A computer that is late for less than this does not stop the robot by it. */
+const silentPeriods = 5;
+
+/** In steps of `stepMs`, and 100 ms at least. */
+function watchdogLine({ periodUs }: Spec, stepMs: number): string {
+  const silenceMs = Math.ceil((silentPeriods * periodUs) / 1000 / stepMs) * stepMs;
+  return `    watchdogMs: ${Math.max(100, silenceMs)} # it stops by itself after so long a silence`;
+}
+
+function entryOf({ link, ids }: RobotDraft, { name }: Channel, at: number): string {
+  const id = ids[at] ?? unknown;
+  const joint = `joint: ${shortOf(name)}`;
+  if (link === "feetech" || link === "dynamixel") {
+    const rest = `zeroCounts: ${unknown}, sign: ${unknown}, maxSpeed: 0.5`;
+    return `{ id: ${id}, ${joint}, ${rest} }`;
+  }
+  const rest = `zeroTurns: ${unknown}, gear: ${unknown}, sign: ${unknown}, maxSpeed: 0.5`;
+  return `{ ${link === "odrive" ? "axis" : "id"}: ${id}, ${joint}, ${rest} }`;
+}
+
+function limitLine({ name, unit, low, high }: Channel): string {
+  return `  ${name}: { low: ${low}, high: ${high} } # ${unit}`;
+}
+
+/** A promise of how a joint brakes is nobody's to guess, and a file says it of all or none. */
+function jointLines({ action, observation }: Spec): string[] {
+  const isSeen = (name: string): boolean => observation.some((seen) => seen.name === name);
+  const rows = action.flatMap(({ name }) => {
+    const [position, velocity] = ["position", "velocity"].map((what) => `${shortOf(name)}_${what}`);
+    if (!isSeen(position) || !isSeen(velocity)) return [];
+    const seen = `position: ${position}, velocity: ${velocity}`;
+    return [`#   ${name}: { ${seen}, low: , high: , deceleration: }`];
+  });
+  return [
+    "# joints: # where each joint ends and how it brakes, of all of them: docs/robot.md#joints",
+    "#   Without it nothing brakes before the ends of a joint, and each run says so.",
+    ...rows,
+  ];
+}
+
+function stopLines({ link, spec }: RobotDraft): string[] {
+  if (link === "serial") return ["# stops: as the device itself says; see docs/robot.md"];
+  if (link === "feetech" || link === "dynamixel") return [];
+  const lines = spec.action.map(({ name, unit }) => {
+    return `  ${name}: ${unit === "rad" ? `{ hold: ${name} }` : "off"}`;
+  });
+  return ["stops: # off lets go, and an arm falls", ...lines];
+}
+
+/** What no device tells, the host supplies. */
+function setpointLines(draft: RobotDraft): string[] {
+  const supplied = suppliedOf(draft);
+  if (supplied.length === 0) return [];
+  const values = supplied.map(({ name }) => `${name}: ${unknown}`).join(", ");
+  const units = supplied.map(({ name, unit }) => `${name} in ${unit}`).join(", ");
+  return [
+    `setpoints: # what the policy observes and the robot does not tell: ${units}`,
+    `  - { seconds: 0, ${values} }`,
+  ];
+}
+
+/** The observations that the robot does not tell. */
+export function suppliedOf({ spec, told }: RobotDraft): Channel[] {
+  return spec.observation.filter(({ name }) => !told.includes(name));
+}
+
+function startLines({ spec, goesHome }: RobotDraft): string[] {
+  const home = spec.action.map(({ name, low, high }) => {
+    return `${name}: ${Math.min(high, Math.max(low, 0))}`;
+  });
+  const line = `home: { ${home.join(", ")} }`;
+  const hint = "# home: { } # where each actuator goes first; without it the policy drives at once";
+  return [
+    "start: # how the policy comes to drive",
+    `  ${goesHome ? line : hint}`,
+    "  softSeconds: 1 # over so long the policy takes over",
+  ];
+}

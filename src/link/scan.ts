@@ -1,0 +1,172 @@
+import type { Clock } from "../core/clock.ts";
+import { SinewError } from "../core/errors.ts";
+import type { Port } from "./port.ts";
+import { askFirmware, type FoundFirmware, firmwareSends } from "./scan-firmware.ts";
+import { askMoteus, askOdrive, type FoundDrives, moteusSends, odriveSends } from "./scan-motors.ts";
+import { askServos, type FoundServos, servosSend } from "./scan-servos.ts";
+import { lockSerialLine, openSerialPort, slowAdapterOf } from "./serial.ts";
+
+/** What may answer on a port. */
+export type ScanFamily = "firmware" | "odrive" | "moteus" | "dynamixel" | "feetech";
+
+/** What answered: exactly one of them, at one rate. */
+export type ScanAnswer = FoundFirmware | FoundDrives | FoundServos;
+
+/** A question that was asked, and the rate, bits/s. */
+export interface Probe {
+  readonly family: ScanFamily;
+  readonly baud: number;
+}
+
+export interface ScanReport {
+  readonly path: string;
+  /** In their order; the last one was answered where `answer` is not null. */
+  readonly probes: readonly Probe[];
+  readonly answer: ScanAnswer | null;
+  /** Rates at which something was heard that no probe takes for an answer, bits/s. */
+  readonly noiseAt: readonly number[];
+  /** What to tell a person of the adapter; empty where there is nothing. */
+  readonly advice: string;
+}
+
+/** How a family is asked over a port that is open. */
+export interface Asking {
+  readonly port: Port;
+  readonly baud: number;
+  readonly clock: Pick<Clock, "now">;
+  /** What an answer may take beside its time on the line, microseconds. */
+  readonly spareUs: number;
+  /** The port was opened just now, which starts some boards anew. */
+  readonly isFirst: boolean;
+  /** Told how far it is, from 0 to 1. */
+  readonly onPart: (part: number) => void;
+}
+
+/** Answers within this are those of an adapter that holds nothing back, microseconds. */
+const usualSpareUs = 3000;
+/** An adapter that does holds for 16 ms at most. */
+const slowSpareUs = 20_000;
+
+/** What each family is sent, in words for a person. None of it writes or moves anything. */
+export const sends: Readonly<Record<ScanFamily, string>> = {
+  firmware: firmwareSends,
+  odrive: odriveSends,
+  moteus: moteusSends,
+  dynamixel: servosSend.dynamixel,
+  feetech: servosSend.feetech,
+};
+
+const asks: Readonly<Record<ScanFamily, (asking: Asking) => ScanAnswer | null>> = {
+  firmware: askFirmware,
+  odrive: askOdrive,
+  moteus: askMoteus,
+  dynamixel: (asking) => askServos("dynamixel", asking),
+  feetech: (asking) => askServos("feetech", asking),
+};
+
+/** Those that take a line of text for something else come after those that it means nothing to. */
+const families: readonly ScanFamily[] = ["firmware", "odrive", "moteus", "dynamixel", "feetech"];
+
+/** Who leaves the factory with which rate, the likeliest first, and what people set. */
+const plan: readonly (readonly [baud: number, asked: readonly ScanFamily[]])[] = [
+  [1_000_000, families],
+  [115_200, ["firmware", "odrive", "dynamixel", "feetech"]],
+  [57_600, ["dynamixel"]],
+  [921_600, ["moteus"]],
+  [500_000, ["feetech"]],
+  [2_000_000, ["dynamixel"]],
+  [3_000_000, ["dynamixel"]],
+  [4_000_000, ["dynamixel"]],
+];
+
+/** What to keep to; undefined: everything. */
+export interface ScanChoice {
+  /** The one rate to ask at, bits/s. */
+  readonly baud?: number | undefined;
+  /** The one family to ask. */
+  readonly family?: ScanFamily | undefined;
+}
+
+/** Every question that a scan asks where nothing answers. */
+export function probesOf({ baud, family }: ScanChoice): Probe[] {
+  const rows = baud === undefined ? plan : ([[baud, families]] as const);
+  return rows
+    .flatMap(([rate, asked]) => asked.map((one) => ({ family: one, baud: rate })))
+    .filter((probe) => family === undefined || probe.family === family);
+}
+
+/**
+ * Asks over the serial port at `path` who is there, one family after another, until one answers.
+ * Nothing is written to any register and nothing gets torque. The port is locked meanwhile. Blocks
+ * this thread for the time of each question. Throws `SinewError("port")` for a port that is
+ * missing, is held by another program, or is lost.
+ */
+export async function scanPort(
+  path: string,
+  choice: ScanChoice,
+  clock: Pick<Clock, "now">,
+  onProgress: (probe: Probe, part: number) => void = () => {},
+): Promise<ScanReport> {
+  const probes = probesOf(choice);
+  const advice = slowAdapterOf(path);
+  const spareUs = advice === "" ? usualSpareUs : slowSpareUs;
+  const line = await lockSerialLine(path, probes[0].baud, true);
+  const port = new HeardPort(openSerialPort(path), path);
+  const noiseAt: number[] = [];
+  try {
+    for (const [at, { family, baud }] of probes.entries()) {
+      if (at > 0 && baud !== probes[at - 1].baud) await line.setBaud(baud);
+      port.begin();
+      const onPart = (part: number): void => onProgress(probes[at], part);
+      onPart(0);
+      const answer = asks[family]({ port, baud, clock, spareUs, isFirst: at === 0, onPart });
+      if (answer !== null)
+        return { path, probes: probes.slice(0, at + 1), answer, noiseAt, advice };
+      if (port.heard > 0 && noiseAt.at(-1) !== baud) noiseAt.push(baud);
+    }
+    return { path, probes, answer: null, noiseAt, advice };
+  } finally {
+    port.close();
+    await line.close();
+  }
+}
+
+/** Counts what it hears. A scan has nobody to tell that a line was lost: it throws. */
+class HeardPort implements Port {
+  heard = 0;
+  readonly #port: Port;
+  readonly #path: string;
+  readonly #rest: Uint8Array = new Uint8Array(1024);
+
+  constructor(port: Port, path: string) {
+    this.#port = port;
+    this.#path = path;
+  }
+
+  /** Forgets what was heard, at another rate or to an earlier question. */
+  begin(): void {
+    while (this.read(this.#rest) > 0);
+    this.heard = 0;
+  }
+
+  read(into: Uint8Array): number {
+    const length = this.#port.read(into);
+    if (length < 0) {
+      throw new SinewError("port", `the serial port ${this.#path} was lost: was it unplugged?`);
+    }
+    this.heard += length;
+    return length;
+  }
+
+  write(bytes: Uint8Array, length: number): boolean {
+    return this.#port.write(bytes, length);
+  }
+
+  wait(timeoutUs: number): void {
+    this.#port.wait(timeoutUs);
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+}
