@@ -1,4 +1,5 @@
 import type { Decimation } from "../core/decimation.ts";
+import { oneNaN } from "../core/one-nan.ts";
 import { asksPolicy, betweenAnswers, type Step } from "../core/step.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Lineup } from "./lineup.ts";
@@ -114,7 +115,7 @@ export class DecimatedPolicy implements Pick<Policy, "act" | "rest" | "recall"> 
 
   #between(answer: Float32Array, at: number, share: number): number {
     const from = this.#from[at]!;
-    return share === 1 ? answer[at]! : from + share * (answer[at]! - from);
+    return share === 1 ? answer[at]! : oneNaN(from + share * (answer[at]! - from));
   }
 
   /** How much of the way to the newest answer is gone in this cycle. */

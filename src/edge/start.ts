@@ -1,5 +1,6 @@
 import { SinewError } from "../core/errors.ts";
 import { restOf } from "../core/history.ts";
+import { oneNaN } from "../core/one-nan.ts";
 import type { Channel, Spec } from "../core/spec.ts";
 import { asksPolicy, isDriving, Mode, Reason, type Step } from "../core/step.ts";
 import { placeUnits } from "../safety/joint.ts";
@@ -206,7 +207,7 @@ export class Start {
     if (this.#cycles >= this.softCycles) return false;
     const share = ++this.#cycles / this.softCycles;
     for (let at = 0; at < proposed.length; at++) {
-      proposed[at] = this.#from[at] + share * (proposed[at] - this.#from[at]);
+      proposed[at] = oneNaN(this.#from[at] + share * (proposed[at] - this.#from[at]));
     }
     return true;
   }

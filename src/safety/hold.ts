@@ -1,3 +1,4 @@
+import { oneNaN } from "../core/one-nan.ts";
 import type { Channel, Spec } from "../core/spec.ts";
 import { isDriving, Mode, type Step } from "../core/step.ts";
 import { approachSpeed } from "./approach.ts";
@@ -159,11 +160,6 @@ function refuse(step: Step): boolean {
   if (step.mode !== Mode.holding) return false;
   step.proposed.fill(Number.NaN);
   return true;
-}
-
-/** What is no number has bits that depend on how it was computed, and a replay compares bits. */
-function oneNaN(value: number): number {
-  return Number.isNaN(value) ? Number.NaN : value;
 }
 
 /** How action `at` is held, or why it cannot be. */
