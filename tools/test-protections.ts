@@ -43,8 +43,9 @@ function isInRealTime(test: string): boolean {
   return /^test\/(edge\/(drive|run|servo-arm|stale)|link\/(link|mqtt|port|scan))\b/.test(test);
 }
 
-// A test that hangs without its protection has failed; none of them takes a minute by itself.
+// A test that hangs without its protection has failed: no file takes so long, and no single test.
 const timeoutMs = 120_000;
+const titledTimeoutMs = 40_000;
 
 /** How a test's own line says what became of it. */
 const verdict = /^(not ok|ok) \d+ - (.*)$/;
@@ -86,24 +87,22 @@ class Copy {
       ...{ cwd, detached: true },
       stdio: ["ignore", "pipe", "ignore"],
     });
-    const end = (): void => {
-      if (child.exitCode === null && child.signalCode === null)
-        process.kill(-child.pid!, "SIGKILL");
-    };
+    const end = (): void => endGroup(child.pid!);
+    // Whom it left behind would hold its output open.
+    child.on("exit", end);
+    const passed = new Set<string>();
+    let failed: string | undefined;
     let hung = false;
-    AbortSignal.timeout(timeoutMs).addEventListener("abort", () => {
+    const mostMs = chosen.length === 1 ? titledTimeoutMs : timeoutMs;
+    AbortSignal.timeout(mostMs).addEventListener("abort", () => {
       hung = child.exitCode === null && child.signalCode === null;
       end();
     });
-    const passed = new Set<string>();
-    let failed: string | undefined;
     createInterface({ input: child.stdout }).on("line", (line) => {
       const [, word, told = ""] = verdict.exec(line) ?? [];
       if (word === undefined || / # SKIP\b/.test(told)) return;
-      // TAP writes a backslash before what would begin a comment, and before itself.
-      const title = told.replaceAll(/\\([#\\])/g, "$1");
-      if (word === "ok") passed.add(title);
-      else failed ??= title;
+      if (word === "ok") passed.add(titleIn(told));
+      else failed ??= titleIn(told);
       // One that fails is enough; what it leaves behind may take long to end by itself.
       if (word !== "ok") end();
     });
@@ -156,6 +155,19 @@ function onlyMatch(text: string, call: string, file: string): string {
   const found = [...text.matchAll(new RegExp(pieces.join("\\s*"), "g"))];
   assert.equal(found.length, 1, `${file} has ${found.length} times: ${call}`);
   return found[0][0];
+}
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** TAP writes a backslash before what would begin a comment, and before itself. */
+function titleIn(line: string): string {
+  return line.replaceAll(/\\([#\\])/g, "$1");
 }
 
 function escapeForRegExp(text: string): string {
