@@ -13,6 +13,7 @@ const report = {
   limitedBy: { range: 0, rate: 3, acceleration: 0, barrier: 5 },
   refused: 1,
   jointsWithEnds: 2,
+  signer: null,
   protection: { gates: ["a", "b"], silence: "c" },
   realTime: { granted: false, line: "no, not on cp/m" },
   times: Object.fromEntries(Object.keys(Measure).map((name) => [name, spread])),
@@ -44,6 +45,12 @@ test("report: what the gate bounded is told by its checks, and what it knows of 
 test("report: the cycles that asked the policy are told apart", () => {
   assert.equal(row("cycles"), "9, missed 2, skipped 1");
   assert.equal(row("policy"), "asked in 3 of them");
+});
+
+test("report: whether there is a stop switch is told, and how it stands", () => {
+  assert.equal(row("stop switch", { stopLine: "none" }), "none: this device has no stop line");
+  assert.match(row("stop switch", { stopLine: "closed" })!, /stop line, which is closed/);
+  assert.match(row("stop switch", { stopLine: "open" })!, /stop line is open/);
 });
 
 test("report: each part of a cycle has its times, and what the machine granted is told", () => {
