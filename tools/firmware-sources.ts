@@ -2,6 +2,7 @@
 export const coreSources: readonly string[] = [
   "core/frame.c",
   "core/stop.c",
+  "core/stop-line.c",
   "core/drive.c",
   "core/reply.c",
   "core/session.c",

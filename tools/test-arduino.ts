@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Atmega328p } from "../src/hil/atmega328p.ts";
 import { readAtmega328pImage } from "../src/hil/image.ts";
-import { DeviceMode, Layout, MessageType } from "../src/wire/messages.ts";
+import { DeviceMode, DeviceReason, Layout, MessageType } from "../src/wire/messages.ts";
 import { EmulatedHost } from "./emulated-host.ts";
 
 const library = "firmware-bridge";
@@ -92,6 +92,14 @@ function driveSketch(bin: string): void {
   const ticks = stats.getUint32(Layout.stats.ticks, true);
   assert.ok(Math.abs(ticks - (askedMs - 100)) < 10, `${ticks} turns in ${askedMs - 100} ms`);
   assert.equal(stats.getUint32(Layout.stats.ticksLost, true), 0);
+  host.send((requests, out) => requests.reset(out));
+  host.run(10);
+  host.drive([0.5], 900);
+  assert.equal(state().getUint8(Layout.state.mode), DeviceMode.armed);
+  host.board.setStopLine(true);
+  host.run(200);
+  assert.equal(state().getUint8(Layout.state.mode), DeviceMode.stopped);
+  assert.equal(state().getUint8(Layout.state.reason), DeviceReason.stopLine);
 }
 
 function main(): void {

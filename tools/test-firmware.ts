@@ -45,6 +45,8 @@ const tests: readonly string[] = [
   "test/session-test.c",
   "test/command-test.c",
   "test/stop-test.c",
+  "test/stop-line-test.c",
+  "test/trial-test.c",
   "test/drive-test.c",
   "test/lockstep-test.c",
   "test/pendulum-test.c",

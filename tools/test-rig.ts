@@ -21,16 +21,61 @@ interface Mutant {
   readonly edits: readonly (readonly [file: string, from: string, to: string])[];
 }
 
+/** When the device's own watchdog trips. */
+const watchdog = ["stop.c", "sinew_reached(now_us, stop->expires_us)"] as const;
+
 const mutants: readonly Mutant[] = [
   {
-    name: "a watchdog that is 0.3 s late",
+    name: "a watchdog that is 0.3 s late, which is not armed",
+    scenario: "sigkill",
+    sees: /never armed: .*did not arm: .*firmware does not stop by itself: [56]\d ms after/,
+    edits: [[...watchdog, "sinew_reached(now_us, stop->expires_us + 300000u)"]],
+  },
+  {
+    name: "no watchdog, which is not armed",
+    scenario: "sigkill",
+    sees: /never armed: .*did not arm: .*firmware does not stop by itself/,
+    edits: [[...watchdog, "false"]],
+  },
+  {
+    name: "a watchdog that is 0.3 s late where it matters",
     scenario: "sigkill",
     sees: /safe after 30\d/,
+    edits: [[...watchdog, "sinew_reached(now_us, stop->expires_us + 300000u * (stop->mode == 1))"]],
+  },
+  {
+    name: "a trial that drives",
+    scenario: "sigkill",
+    sees: /it does .*, where the host said nothing|never armed: .*was driven in the trial/,
     edits: [
       [
-        "stop.c",
-        "sinew_reached(now_us, stop->expires_us)",
-        "sinew_reached(now_us, stop->expires_us + 300000u)",
+        "session.c",
+        "if (session->stop.mode == SINEW_DEVICE_MODE_ARMED) {\n    sinew_drive_c",
+        "{\n    sinew_drive_c",
+      ],
+      [
+        "session.c",
+        "if (session->stop.mode == SINEW_DEVICE_MODE_ARMED) return;",
+        "if (sinew_stop_live(&session->stop)) return;",
+      ],
+    ],
+  },
+  {
+    name: "a stop line that nobody reads",
+    scenario: "stop-line",
+    sees: /reason is host, not stopLine/,
+    edits: [["session.c", "session->hal->stop_open()", "false"]],
+  },
+  {
+    name: "a stop line that does not latch",
+    scenario: "stop-line",
+    sees: /a second host was not refused/,
+    edits: [
+      [
+        "session.c",
+        "  if (line_open(session) && sinew_stop_live(",
+        "  if (!line_open(session) && session->stop.reason == 7) session->stop.mode = 0;\n" +
+          "  if (line_open(session) && sinew_stop_live(",
       ],
     ],
   },
@@ -86,8 +131,8 @@ const clock = monotonicClock();
 async function trial(scenario: string, sources: string, bench: Bench): Promise<Trial> {
   const path = `test/hil/scenarios/${scenario}.yaml`;
   const program = buildNative(sources, "pendulum");
-  const start = () => startProgram(program, []);
-  const target = { name: "native", by: "native", start };
+  const start = () => startProgram(program, [], { stopLine: true });
+  const target = { name: "native", by: "native", stopLine: true, start };
   return runTrial(parseScenario(scenario, readFileSync(path, "utf8"), path), target, bench);
 }
 

@@ -12,6 +12,9 @@ struct sinew_hal {
   /* Takes all of `bytes` or, when there is no room, none of them; never waits. */
   bool (*tx)(const uint8_t *bytes, size_t length);
   const char *name;
+  /* True while the stop line is open: a contact that is closed while all is well is pressed, or its
+     wire is cut. NULL where the board has no pin for one. Called each turn; never waits. */
+  bool (*stop_open)(void);
 };
 
 #endif

@@ -93,6 +93,7 @@ void sinew_send_state(struct sinew_session *session) {
   for (uint32_t i = 0; i < target->action_count; i++) {
     frame[SINEW_STATE_DRIVEN] += session->drive.driven[i];
   }
+  frame[SINEW_STATE_STOP_LINE] = session->stop_line.state;
   frame[SINEW_STATE_OBSERVATION_COUNT] = target->observation_count;
   frame[SINEW_STATE_ACTION_COUNT] = target->action_count;
   sinew_put_u32(frame + SINEW_STATE_SAMPLE_US, session->sampled_us);

@@ -63,6 +63,9 @@ bool sinew_session_start(struct sinew_session *session, const struct sinew_hal *
   session->boot_id = boot_id;
   session->contract_hash = sinew_contract_hash(target);
   session->state_period_us = SINEW_STATE_PERIOD_DEFAULT_US;
+  /* Open until it has been seen closed. */
+  session->stop_line.state =
+      hal->stop_open == NULL ? SINEW_STOP_LINE_NONE : SINEW_STOP_LINE_OPEN;
   start_turns(session);
   return true;
 }
@@ -91,6 +94,19 @@ static void watch(struct sinew_session *session, uint32_t now_us) {
   settle(session, now_us);
 }
 
+static bool line_open(const struct sinew_session *session) {
+  return session->stop_line.state == SINEW_STOP_LINE_OPEN;
+}
+
+/* Reads the stop line, which stops what is live. */
+static void look(struct sinew_session *session, uint32_t now_us) {
+  if (session->stop_line.state == SINEW_STOP_LINE_NONE) return;
+  sinew_stop_line_look(&session->stop_line, session->hal->stop_open(), now_us);
+  if (line_open(session) && sinew_stop_live(&session->stop)) {
+    stop(session, SINEW_DEVICE_REASON_STOP_LINE, now_us);
+  }
+}
+
 /* SINEW_RESULT_ACCEPTED where `expires_us` lies within the next second. */
 static uint8_t judge_expiry(uint32_t expires_us, uint32_t now_us) {
   const uint32_t ahead_us = expires_us - now_us;
@@ -107,12 +123,15 @@ static uint8_t arm(struct sinew_session *session, const uint8_t *frame, uint32_t
   if (sinew_get_u32(frame + SINEW_ARM_CONTRACT_HASH) != session->contract_hash) {
     return SINEW_RESULT_WRONG_CONTRACT;
   }
+  if (line_open(session)) return SINEW_RESULT_STOP_LINE;
   /* A host that missed the answer may ask again, until its first command. */
-  const bool again = session->stop.mode == SINEW_DEVICE_MODE_ARMED && session->unused;
+  const uint8_t mode =
+      frame[SINEW_ARM_TRIAL] != 0 ? SINEW_DEVICE_MODE_TRIAL : SINEW_DEVICE_MODE_ARMED;
+  const bool again = session->stop.mode == mode && session->unused;
   if (session->stop.mode != SINEW_DEVICE_MODE_DISARMED && !again) return SINEW_RESULT_MUST_RESET;
   const uint8_t result = judge_expiry(expires_us, now_us);
   if (result != SINEW_RESULT_ACCEPTED) return result;
-  sinew_stop_arm(&session->stop, expires_us);
+  sinew_stop_arm(&session->stop, mode, expires_us);
   session->acknowledged = sinew_get_u16(frame + 1);
   session->unused = true;
   return SINEW_RESULT_ACCEPTED;
@@ -148,7 +167,7 @@ static void receive_command(struct sinew_session *session, const uint8_t *frame,
     refused = &stats->bad_length;
   } else if (count != session->target->action_count) {
     refused = &stats->wrong_count;
-  } else if (session->stop.mode != SINEW_DEVICE_MODE_ARMED) {
+  } else if (!sinew_stop_live(&session->stop)) {
     refused = &stats->not_armed;
   } else if (sequence == session->acknowledged ||
              (uint16_t)(sequence - session->acknowledged) >= 0x8000u) {
@@ -164,7 +183,9 @@ static void receive_command(struct sinew_session *session, const uint8_t *frame,
     (*refused)++;
     return;
   }
-  sinew_drive_command(&session->drive, session->target, values);
+  if (session->stop.mode == SINEW_DEVICE_MODE_ARMED) {
+    sinew_drive_command(&session->drive, session->target, values);
+  }
   session->stop.expires_us = expires_us;
   session->acknowledged = sequence;
   session->unused = false;
@@ -205,6 +226,7 @@ static uint8_t set_lockstep(struct sinew_session *session, bool on) {
   if (!session->target->simulated) return SINEW_RESULT_NOT_SIMULATED;
   if (session->stop.mode != SINEW_DEVICE_MODE_DISARMED) return SINEW_RESULT_MUST_RESET;
   memset(&session->drive, 0, sizeof session->drive);
+  session->stop_line.differs = false;
   session->lockstep = on;
   session->lockstep_us = 0;
   start_turns(session);
@@ -219,9 +241,16 @@ static uint8_t step(struct sinew_session *session, uint16_t ticks) {
   for (uint16_t done = 0; done < ticks; done++) {
     session->lockstep_us += SINEW_TICK_US;
     run_ticks(session, session->lockstep_us);
+    look(session, session->lockstep_us);
   }
   watch(session, session->lockstep_us);
   return SINEW_RESULT_ACCEPTED;
+}
+
+static uint8_t reset(struct sinew_session *session) {
+  /* Who pressed it still does: a reset must come after it is let go. */
+  if (line_open(session)) return SINEW_RESULT_STOP_LINE;
+  return sinew_stop_reset(&session->stop) ? SINEW_RESULT_ACCEPTED : SINEW_RESULT_NOT_STOPPED;
 }
 
 static void receive_request(struct sinew_session *session, const uint8_t *frame, uint32_t now_us) {
@@ -240,7 +269,7 @@ static void receive_request(struct sinew_session *session, const uint8_t *frame,
       stop(session, reason, now_us);
       break;
     case SINEW_RESET:
-      if (!sinew_stop_reset(&session->stop)) result = SINEW_RESULT_NOT_STOPPED;
+      result = reset(session);
       break;
     case SINEW_LOCKSTEP:
       result = set_lockstep(session, frame[SINEW_LOCKSTEP_ON] != 0);
@@ -303,6 +332,7 @@ void sinew_session_receive(struct sinew_session *session, uint8_t byte) {
       const uint32_t now_us = sinew_session_now(session);
       /* A command that comes after the promise ran out must find a device that has stopped. */
       watch(session, now_us);
+      look(session, now_us);
       receive_frame(session, now_us);
       break;
     }
@@ -341,6 +371,7 @@ uint32_t sinew_session_run(struct sinew_session *session) {
   run_ticks(session, now_us);
   now_us = session->hal->now_us();
   watch(session, now_us);
+  look(session, now_us);
   const uint32_t period_us = session->state_period_us;
   if (period_us != 0 && sinew_reached(now_us, session->state_due_us)) {
     session->state_due_us += period_us;

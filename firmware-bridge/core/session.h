@@ -8,6 +8,7 @@
 #include "drive.h"
 #include "frame.h"
 #include "hal.h"
+#include "stop-line.h"
 #include "stop.h"
 #include "target.h"
 
@@ -40,6 +41,7 @@ struct sinew_session {
   const struct sinew_target *target;
   struct sinew_decoder decoder;
   struct sinew_stop stop;
+  struct sinew_contact stop_line;
   /* The port adds to `rx_overflow`; all else is the session's. */
   struct sinew_stats stats;
   uint32_t contract_hash;

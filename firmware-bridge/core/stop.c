@@ -4,10 +4,14 @@ bool sinew_reached(uint32_t late_us, uint32_t early_us) {
   return late_us - early_us < 0x80000000u;
 }
 
-void sinew_stop_arm(struct sinew_stop *stop, uint32_t expires_us) {
-  stop->mode = SINEW_DEVICE_MODE_ARMED;
+void sinew_stop_arm(struct sinew_stop *stop, uint8_t mode, uint32_t expires_us) {
+  stop->mode = mode;
   stop->reason = SINEW_DEVICE_REASON_NONE;
   stop->expires_us = expires_us;
+}
+
+bool sinew_stop_live(const struct sinew_stop *stop) {
+  return stop->mode == SINEW_DEVICE_MODE_ARMED || stop->mode == SINEW_DEVICE_MODE_TRIAL;
 }
 
 void sinew_stop_begin(struct sinew_stop *stop, uint8_t reason, uint32_t at_us) {
@@ -21,11 +25,11 @@ void sinew_stop_begin(struct sinew_stop *stop, uint8_t reason, uint32_t at_us) {
 
 bool sinew_stop_check(struct sinew_stop *stop, uint32_t now_us) {
   bool tripped = false;
-  if (stop->mode == SINEW_DEVICE_MODE_ARMED && sinew_reached(now_us, stop->expires_us)) {
+  if (sinew_stop_live(stop) && sinew_reached(now_us, stop->expires_us)) {
     /* From the promised instant, however late it was noticed. */
     sinew_stop_begin(stop, SINEW_DEVICE_REASON_EXPIRED, stop->expires_us);
     stop->trips++;
-    tripped = true;
+    tripped = stop->mode == SINEW_DEVICE_MODE_STOPPING;
   }
   /* The end is latched as a mode: a difference of times would come round again after 71 minutes. */
   if (stop->mode == SINEW_DEVICE_MODE_STOPPING &&

@@ -1,5 +1,5 @@
 /* ATmega328P at 16 MHz, as on an Arduino Uno: USART0 at 1 Mbaud, TIMER1 as the clock, TIMER0 wakes
-   the loop (datasheet 15, 16, 20). The whole protocol, in frames of at most 128 bytes. */
+   the loop, the stop line on PD2, an Uno's pin 2 (datasheet 14, 15, 16, 20). The whole protocol, in frames of at most 128 bytes. */
 #include <avr/interrupt.h>
 #include <avr/io.h>
 #include <avr/sleep.h>
@@ -60,8 +60,14 @@ static void wait(uint32_t until_us) {
   sei();
 }
 
-static const struct sinew_board board = {
-    .name = "atmega328p", .now_us = now_us, .kick = kick, .sleep = wait};
+/* Pulled up, so that a cut wire reads as open; the contact ties it to ground. */
+static bool stop_open(void) { return (PIND & _BV(PIND2)) != 0; }
+
+static const struct sinew_board board = {.name = "atmega328p",
+                                         .now_us = now_us,
+                                         .kick = kick,
+                                         .sleep = wait,
+                                         .stop_open = stop_open};
 
 static uint32_t boot_id(void) {
   const uint32_t id = sinew_crc32c(remains, sizeof remains, 0);
@@ -70,6 +76,7 @@ static uint32_t boot_id(void) {
 }
 
 int main(void) {
+  PORTD |= _BV(PORTD2);
   UBRR0 = F_CPU / 16u / BAUD - 1u;
   UCSR0C = _BV(UCSZ01) | _BV(UCSZ00);
   UCSR0B = _BV(RXEN0) | _BV(TXEN0) | _BV(RXCIE0);

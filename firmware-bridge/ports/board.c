@@ -65,6 +65,7 @@ void sinew_board_run(const struct sinew_board *board, const struct sinew_target 
   hal.now_us = board->now_us;
   hal.tx = tx;
   hal.name = board->name;
+  hal.stop_open = board->stop_open;
   if (!sinew_session_start(&session, &hal, target, boot_id)) return;
   sinew_index lost = 0;
   for (;;) {

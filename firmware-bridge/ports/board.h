@@ -31,6 +31,8 @@ struct sinew_board {
   void (*sleep)(uint32_t until_us);
   /* Called as the loop goes on, for a watchdog of the chip; NULL where there is none. */
   void (*alive)(void);
+  /* Whether the stop line is open, as in `hal.h`; NULL where there is no pin for one. */
+  bool (*stop_open)(void);
 };
 
 /* From the interrupt: a byte has come in. */

@@ -1,5 +1,6 @@
 /* The same firmware as a process, for sanitizers and for tests without a board.
      sinew-native                    frames on stdin and stdout, CLOCK_MONOTONIC, until stdin ends
+                                     SIGUSR1 opens the stop line, SIGUSR2 closes it
      sinew-native --script [now_us]  a clock that the script moves; `now_us` is where it starts
    A script line is "run US HEX" or "stall US HEX": time goes on by US microseconds, with every turn
    on time or with none until its end, and then the bytes HEX ("-" for none) come in. Each frame out
@@ -12,6 +13,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,10 +70,18 @@ static int wait_for(struct pollfd *ends, nfds_t count, long wait_us) {
 #endif
 }
 
+static volatile sig_atomic_t line_open;
+
+static void on_line(int number) { line_open = number == SIGUSR1; }
+
+static bool stop_open(void) { return line_open != 0; }
+
 static const struct sinew_hal live_hal = {
-    .now_us = monotonic_us, .tx = buffer_tx, .name = "native"};
+    .now_us = monotonic_us, .tx = buffer_tx, .name = "native", .stop_open = stop_open};
 
 static int run_live(void) {
+  signal(SIGUSR1, on_line);
+  signal(SIGUSR2, on_line);
   const uint32_t boot_id = monotonic_us() ^ ((uint32_t)getpid() << 16);
   if (!sinew_session_start(&session, &live_hal, &SINEW_TARGET, boot_id)) return 1;
   for (;;) {

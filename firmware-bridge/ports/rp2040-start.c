@@ -58,8 +58,11 @@
 #define GPIO1_CTRL 0x4001400cu
 #define GPIO_UART 2u
 #define PAD_GPIO1 0x4001c008u
+#define PAD_GPIO2 0x4001c00cu
 #define PAD_PULL_DOWN (1u << 2)
 #define PAD_PULL_UP (1u << 3)
+#define PAD_INPUT (1u << 6)
+#define PAD_NO_OUTPUT (1u << 7)
 
 /* 40 ms at least, on the ring oscillator at its fastest; all of it takes about 1 ms. */
 #define LOOKS_MAX 100000u
@@ -131,6 +134,9 @@ void sinew_rp2040_give_pins(void) {
   /* A line that nobody drives reads as idle, not as a break. */
   put(PAD_GPIO1 + CLEAR_BITS, PAD_PULL_DOWN);
   put(PAD_GPIO1 + SET_BITS, PAD_PULL_UP);
+  /* The stop line is nothing but an input, and reads as open without its contact. */
+  put(PAD_GPIO2 + CLEAR_BITS, PAD_PULL_DOWN);
+  put(PAD_GPIO2 + SET_BITS, PAD_PULL_UP | PAD_INPUT | PAD_NO_OUTPUT);
   put(GPIO0_CTRL, GPIO_UART);
   put(GPIO1_CTRL, GPIO_UART);
 }

@@ -9,7 +9,7 @@
    something does not start: then no pin is given to anything. */
 bool sinew_rp2040_start(void);
 
-/* GPIO 0 and 1 become UART0's: to be called once that idles high. */
+/* GPIO 0 and 1 become UART0's, and GPIO 2 is pulled up: to be called once the UART idles high. */
 void sinew_rp2040_give_pins(void);
 
 #endif

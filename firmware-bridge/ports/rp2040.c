@@ -1,5 +1,5 @@
-/* RP2040: UART0 on GPIO 0 and 1 at 1 Mbaud, the 1 MHz TIMER as the clock, the chip's watchdog for a
-   core that hangs (datasheet 4.2, 4.6, 4.7). */
+/* RP2040: UART0 on GPIO 0 and 1 at 1 Mbaud, the stop line on GPIO 2, the 1 MHz TIMER as the clock,
+   the chip's watchdog for a core that hangs (datasheet 2.3.1, 4.2, 4.6, 4.7). */
 #include "cortex-m.h"
 #include "pl011.h"
 #include "rp2040-start.h"
@@ -12,6 +12,8 @@
 #define WATCHDOG_CTRL_SET SINEW_REGISTER(0x4005a000u)
 #define WATCHDOG_LOAD SINEW_REGISTER(0x40058004u)
 #define WATCHDOG_ENABLE (1u << 30)
+#define GPIO_IN SINEW_REGISTER(0xd0000004u)
+#define STOP_LINE (1u << 2)
 #define PSM_WDSEL SINEW_REGISTER(0x40010008u)
 /* All but the two oscillators, bits 0 and 1. */
 #define PSM_ALL 0x1fffcu
@@ -37,6 +39,9 @@ static void sleep(uint32_t until_us) {
 
 static void alive(void) { WATCHDOG_LOAD = HANG_COUNTS; }
 
+/* Pulled up, so that a cut wire reads as open; the contact ties it to ground. */
+static bool stop_open(void) { return (GPIO_IN & STOP_LINE) != 0; }
+
 /* A turn that does not come resets the whole chip, which lets every pin go. A debugger that halts
    the core halts this too: its bits for that are set from the start. */
 static void start_watchdog(void) {
@@ -49,7 +54,8 @@ static const struct sinew_board board = {.name = "rp2040",
                                          .now_us = now_us,
                                          .kick = sinew_pl011_kick,
                                          .sleep = sleep,
-                                         .alive = alive};
+                                         .alive = alive,
+                                         .stop_open = stop_open};
 
 int main(void) {
   if (!sinew_rp2040_start()) return 1;

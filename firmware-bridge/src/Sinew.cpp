@@ -29,7 +29,11 @@ static bool queue(const uint8_t *bytes, size_t length) {
   return true;
 }
 
-static sinew_hal hal = {now_us, queue, "arduino"};
+static uint8_t stop_pin;
+
+static bool stop_open() { return digitalRead(stop_pin) != LOW; }
+
+static sinew_hal hal = {now_us, queue, "arduino", NULL};
 
 /* No chip has a number of its own that differs after each start, so the moment of the host's first
    byte is taken into it, which nobody repeats to the microsecond. */
@@ -50,7 +54,12 @@ static void send() {
   }
 }
 
-bool sinew_begin(const sinew_target &target, Stream &line) {
+bool sinew_begin(const sinew_target &target, Stream &line, int pin) {
+  if (pin >= 0) {
+    pinMode((uint8_t)pin, INPUT_PULLUP);
+    stop_pin = (uint8_t)pin;
+    hal.stop_open = stop_open;
+  }
   /* To be judged; it starts anew with the first byte. */
   const bool can_start = sinew_session_start(&session, &hal, &target, 0);
   wanted = can_start ? &target : NULL;

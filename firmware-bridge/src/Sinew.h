@@ -9,8 +9,10 @@ extern "C" {
 #include "../core/session.h"
 }
 
-/* Once, in setup(), after the line's own begin(). False where the target cannot be driven. */
-bool sinew_begin(const sinew_target &target, Stream &line);
+/* Once, in setup(), after the line's own begin(). `stop_pin` is pulled up, and a contact that is
+   closed while all is well ties it to ground: open, it stops; -1 where there is none. False where
+   the target cannot be driven. */
+bool sinew_begin(const sinew_target &target, Stream &line, int stop_pin = -1);
 
 /* Again and again, in loop(), with nothing beside it that waits. */
 void sinew_loop();

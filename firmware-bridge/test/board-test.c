@@ -47,10 +47,18 @@ static void pretend_to_sleep(uint32_t until_us) {
 
 static void alive(void) { alive_calls++; }
 
+static bool stop_opened;
+
+static bool stop_open(void) { return stop_opened; }
+
 static void leave(void) { longjmp(out, 1); }
 
-static const struct sinew_board bench = {
-    .name = "bench", .now_us = now_us, .kick = kick, .sleep = pretend_to_sleep, .alive = alive};
+static const struct sinew_board bench = {.name = "bench",
+                                         .now_us = now_us,
+                                         .kick = kick,
+                                         .sleep = pretend_to_sleep,
+                                         .alive = alive,
+                                         .stop_open = stop_open};
 
 static void still_start(void) {}
 static bool still_tick(const float *applied, const bool *driven) {
@@ -218,6 +226,21 @@ static void two_rounds_of_bytes(uint32_t at) {
 
 static void a_flood_does_not_hold_up_the_turns(void) { run_loop(0, two_rounds_of_bytes); }
 
+static void open_in_the_middle(uint32_t at) {
+  clock_us += SINEW_TICK_US;
+  drain();
+  if (at == 20) {
+    CHECK(session.stop_line.state == SINEW_STOP_LINE_CLOSED);
+    stop_opened = true;
+  } else if (at == 40) {
+    CHECK(session.stop_line.state == SINEW_STOP_LINE_OPEN);
+    stop_opened = false;
+    leave();
+  }
+}
+
+static void the_loop_reads_the_stop_line(void) { run_loop(0, open_in_the_middle); }
+
 static const struct test board_tests[] = {
     {"the rings wrap", rings_wrap},
     {"a full ring out takes all or nothing", a_full_tx_ring_takes_all_or_nothing},
@@ -226,6 +249,7 @@ static const struct test board_tests[] = {
     {"a line that stands breaks no frame", a_line_that_stands_breaks_no_frame},
     {"what was lost is told", what_was_lost_is_told},
     {"a flood does not hold up the turns", a_flood_does_not_hold_up_the_turns},
+    {"the loop reads the board's stop line", the_loop_reads_the_stop_line},
     {0, 0},
 };
 

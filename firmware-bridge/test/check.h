@@ -22,6 +22,8 @@ extern const struct test contract_tests[];
 extern const struct test command_tests[];
 extern const struct test session_tests[];
 extern const struct test stop_tests[];
+extern const struct test stop_line_tests[];
+extern const struct test trial_tests[];
 extern const struct test drive_tests[];
 extern const struct test lockstep_tests[];
 extern const struct test pendulum_tests[];

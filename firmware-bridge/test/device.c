@@ -10,6 +10,7 @@
 struct sinew_session device;
 uint32_t device_now_us;
 bool device_line_free;
+bool device_stop_open;
 bool rig_sound;
 float rig_applied[2];
 float rig_history[64];
@@ -38,7 +39,11 @@ static bool tx(const uint8_t *bytes, size_t length) {
   return true;
 }
 
+static bool stop_open(void) { return device_stop_open; }
+
 static const struct sinew_hal hal = {.now_us = now_us, .tx = tx, .name = "bench"};
+static const struct sinew_hal line_hal = {
+    .now_us = now_us, .tx = tx, .name = "bench", .stop_open = stop_open};
 
 static const struct sinew_channel rig_channels[] = {
     {.name = "load", .unit = "N", .low = -5.0f, .high = 5.0f},
@@ -70,13 +75,23 @@ const struct sinew_target rig = {.name = "rig",
                                  .tick = rig_tick,
                                  .observe = rig_observe};
 
-void device_start(const struct sinew_target *target, uint32_t at_us) {
+static void start(const struct sinew_hal *with, const struct sinew_target *target,
+                  uint32_t at_us) {
   device_now_us = at_us;
   device_line_free = true;
   sequence_expected = 0;
   memset(&decoder, 0, sizeof decoder);
   device_forget();
-  CHECK(sinew_session_start(&device, &hal, target, 0x1234abcdu));
+  device_stop_open = false;
+  CHECK(sinew_session_start(&device, with, target, 0x1234abcdu));
+}
+
+void device_start(const struct sinew_target *target, uint32_t at_us) {
+  start(&hal, target, at_us);
+}
+
+void device_start_on_line(const struct sinew_target *target, uint32_t at_us) {
+  start(&line_hal, target, at_us);
 }
 
 void device_run(uint32_t us) {
@@ -117,14 +132,19 @@ static uint8_t result_of(uint8_t request, uint16_t sequence) {
   return answer[SINEW_ANSWER_RESULT];
 }
 
-uint8_t device_arm(uint16_t sequence, uint32_t ahead_us) {
-  uint8_t payload[12];
+static uint8_t arm(uint16_t sequence, uint32_t ahead_us, bool trial) {
+  uint8_t payload[13];
   sinew_put_u32(payload, SINEW_PROTOCOL_HASH);
   sinew_put_u32(payload + 4, device.contract_hash);
   sinew_put_u32(payload + 8, sinew_session_now(&device) + ahead_us);
+  payload[12] = trial;
   device_send(SINEW_ARM, sequence, payload, sizeof payload);
   return result_of(SINEW_ARM, sequence);
 }
+
+uint8_t device_arm(uint16_t sequence, uint32_t ahead_us) { return arm(sequence, ahead_us, false); }
+
+uint8_t device_try(uint16_t sequence, uint32_t ahead_us) { return arm(sequence, ahead_us, true); }
 
 bool device_command(uint16_t sequence, uint32_t ahead_us, const float *values, uint8_t count) {
   uint8_t payload[SINEW_FRAME_MAX];

@@ -12,6 +12,8 @@ extern struct sinew_session device;
 extern uint32_t device_now_us;
 /* When false the line has no room: every frame out is refused. */
 extern bool device_line_free;
+/* What the pin of the stop line reads, where it is started with one. */
+extern bool device_stop_open;
 /* What the two-motor target's tick returns, and what it was last given. */
 extern bool rig_sound;
 extern float rig_applied[2];
@@ -21,7 +23,11 @@ extern float rig_history[64];
 /* Two motors, [-1, 3] and [0, 1], and one observation. */
 extern const struct sinew_target rig;
 
+/* Without a stop line. */
 void device_start(const struct sinew_target *target, uint32_t now_us);
+
+/* With one, closed. */
+void device_start_on_line(const struct sinew_target *target, uint32_t now_us);
 
 /* Lets time pass with every turn on time. */
 void device_run(uint32_t us);
@@ -42,6 +48,9 @@ void device_forget(void);
 
 /* An ARM with the right hashes that runs out `ahead_us` from now. Its result. */
 uint8_t device_arm(uint16_t sequence, uint32_t ahead_us);
+
+/* The same for a trial of the watchdog. */
+uint8_t device_try(uint16_t sequence, uint32_t ahead_us);
 
 /* A COMMAND with `count` values that runs out `ahead_us` from now. True where it was accepted. */
 bool device_command(uint16_t sequence, uint32_t ahead_us, const float *values, uint8_t count);

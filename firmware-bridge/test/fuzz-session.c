@@ -14,6 +14,9 @@ static struct sinew_session session;
 static uint32_t clock_us;
 static bool line_free;
 
+/* What the pin of the stop line reads. */
+static bool line_open;
+
 /* What the sensor of the second actuator reads: anything at all. */
 static float place;
 static bool sound;
@@ -25,6 +28,7 @@ static bool was_reset;
 
 /* The mode after the newest byte or run, and what was driven then. */
 static uint8_t mode_before;
+static float applied_before[ACTIONS];
 
 static void must(bool holds, const char *text, int line) {
   if (holds) return;
@@ -57,7 +61,8 @@ static void check_outputs(const float *applied, const bool *driven) {
   const uint8_t mode = session.stop.mode;
   if (mode == SINEW_DEVICE_MODE_STOPPING) MUST(!driven[2]);
   /* Disarmed or stopped only a place is held; a new ARM drives nothing until its first command. */
-  const bool at_rest = mode == SINEW_DEVICE_MODE_DISARMED || mode == SINEW_DEVICE_MODE_STOPPED;
+  const bool at_rest = mode == SINEW_DEVICE_MODE_DISARMED || mode == SINEW_DEVICE_MODE_STOPPED ||
+                       mode == SINEW_DEVICE_MODE_TRIAL;
   if (at_rest || (mode == SINEW_DEVICE_MODE_ARMED && session.unused)) {
     MUST(!driven[0] && !driven[2]);
   }
@@ -68,7 +73,7 @@ static void start(void) { commanded = false; }
 static bool tick(const float *applied, const bool *driven) {
   check_outputs(applied, driven);
   /* A turn after the promise ran out finds a device that has stopped. */
-  if (session.stop.mode == SINEW_DEVICE_MODE_ARMED) {
+  if (sinew_stop_live(&session.stop)) {
     MUST(!sinew_reached(session.tick_due_us, session.stop.expires_us));
   }
   return sound;
@@ -107,7 +112,10 @@ static bool tx(const uint8_t *bytes, size_t length) {
   return line_free;
 }
 
-static const struct sinew_hal hal = {.now_us = now_us, .tx = tx, .name = "fuzz"};
+static bool stop_open(void) { return line_open; }
+
+static const struct sinew_hal hal = {
+    .now_us = now_us, .tx = tx, .name = "fuzz", .stop_open = stop_open};
 
 /* After each byte and each run: what one of them may have changed, and no more. */
 static void check_mode(void) {
@@ -115,17 +123,28 @@ static void check_mode(void) {
   const uint8_t mode = session.stop.mode;
   const bool before_at_stop =
       before == SINEW_DEVICE_MODE_STOPPING || before == SINEW_DEVICE_MODE_STOPPED;
-  if (before_at_stop) MUST(mode != SINEW_DEVICE_MODE_ARMED);
+  if (before_at_stop) MUST(!sinew_stop_live(&session.stop));
+  if (before == SINEW_DEVICE_MODE_TRIAL) {
+    MUST(mode == SINEW_DEVICE_MODE_TRIAL || mode == SINEW_DEVICE_MODE_STOPPED);
+  }
+  if (before == SINEW_DEVICE_MODE_TRIAL || mode == SINEW_DEVICE_MODE_TRIAL) {
+    MUST(memcmp(applied_before, session.drive.applied, sizeof applied_before) == 0);
+  }
   if (before == SINEW_DEVICE_MODE_STOPPED) MUST(mode != SINEW_DEVICE_MODE_STOPPING);
   if (before != SINEW_DEVICE_MODE_DISARMED && mode == SINEW_DEVICE_MODE_DISARMED) MUST(was_reset);
+  if (session.stop_line.state == SINEW_STOP_LINE_OPEN) {
+    MUST(!sinew_stop_live(&session.stop));
+    if (before == SINEW_DEVICE_MODE_STOPPED) MUST(mode == before);
+  }
   check_outputs(session.drive.applied, session.drive.driven);
   mode_before = mode;
+  memcpy(applied_before, session.drive.applied, sizeof applied_before);
   was_reset = false;
 }
 
 /* Once the device has looked at the clock, its promise still stands. */
 static void check_promise(void) {
-  if (session.stop.mode != SINEW_DEVICE_MODE_ARMED) return;
+  if (!sinew_stop_live(&session.stop)) return;
   MUST(!sinew_reached(sinew_session_now(&session), session.stop.expires_us));
   MUST(session.stop.expires_us - sinew_session_now(&session) <= SINEW_EXPIRY_AHEAD_MAX_US);
 }
@@ -137,8 +156,8 @@ static void receive(const uint8_t *bytes, size_t length) {
     sinew_session_receive(&session, bytes[at]);
     if (session.stats.commands != commands) {
       MUST(session.stats.commands == commands + 1u);
-      MUST(mode_before == SINEW_DEVICE_MODE_ARMED);
-      commanded = true;
+      MUST(mode_before == SINEW_DEVICE_MODE_ARMED || mode_before == SINEW_DEVICE_MODE_TRIAL);
+      commanded |= mode_before == SINEW_DEVICE_MODE_ARMED;
     }
     check_mode();
     if (session.stats.frames != frames) check_promise();
@@ -183,7 +202,9 @@ static void send_any_frame(struct script *script) {
 
 static void send_arm(struct script *script) {
   uint8_t frame[SINEW_FRAME_MAX] = {SINEW_ARM};
-  sinew_put_u16(frame + 1, take(script));
+  const uint8_t sequence = take(script);
+  sinew_put_u16(frame + 1, sequence);
+  frame[SINEW_ARM_TRIAL] = sequence >> 7;
   sinew_put_u32(frame + SINEW_ARM_PROTOCOL_HASH, SINEW_PROTOCOL_HASH);
   sinew_put_u32(frame + SINEW_ARM_CONTRACT_HASH, session.contract_hash);
   sinew_put_u32(frame + SINEW_ARM_EXPIRES_US, sinew_session_now(&session) + take(script) * 5000u);
@@ -240,6 +261,7 @@ static void set_world(struct script *script) {
   const uint8_t flags = take(script);
   line_free = (flags & 1u) == 0;
   sound = (flags & 2u) == 0;
+  line_open = (flags & 4u) != 0;
   const uint32_t bits = take_word(script);
   memcpy(&place, &bits, sizeof place);
 }
@@ -252,10 +274,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   clock_us = (world & 1u) != 0 ? 0u - 100000u : 0u;
   target.simulated = (world & 2u) != 0;
   line_free = sound = true;
+  line_open = false;
   place = 1.0f;
   commanded = was_reset = false;
   mode_before = SINEW_DEVICE_MODE_DISARMED;
+  memset(applied_before, 0, sizeof applied_before);
   MUST(sinew_session_start(&session, &hal, &target, 1));
+  run();
+  /* Until the line has been seen closed nothing is armed. */
+  clock_us += SINEW_STOP_LINE_US;
+  run();
   while (script.left > 0) {
     const uint8_t verb = take(&script) % 8u;
     uint8_t byte;

@@ -135,17 +135,17 @@ static void turns_are_made_up_for(void) {
 }
 
 static void arm_is_judged(void) {
-  uint8_t payload[12];
+  uint8_t payload[13] = {0};
   for (size_t at = 0; at < starts; at++) {
     device_start(&sinew_pendulum, starts_us[at]);
     sinew_put_u32(payload + 8, device_now_us + 100000);
     sinew_put_u32(payload, SINEW_PROTOCOL_HASH ^ 1u);
     sinew_put_u32(payload + 4, device.contract_hash);
-    device_send(SINEW_ARM, 1, payload, 12);
+    device_send(SINEW_ARM, 1, payload, sizeof payload);
     CHECK(device_reply(SINEW_ANSWER)[SINEW_ANSWER_RESULT] == SINEW_RESULT_WRONG_PROTOCOL);
     sinew_put_u32(payload, SINEW_PROTOCOL_HASH);
     sinew_put_u32(payload + 4, device.contract_hash ^ 0x80000000u);
-    device_send(SINEW_ARM, 2, payload, 12);
+    device_send(SINEW_ARM, 2, payload, sizeof payload);
     CHECK(device_reply(SINEW_ANSWER)[SINEW_ANSWER_RESULT] == SINEW_RESULT_WRONG_CONTRACT);
     CHECK(device_arm(3, 0) == SINEW_RESULT_EXPIRED);
     CHECK(device_arm(3, 0xffffffffu) == SINEW_RESULT_EXPIRED);

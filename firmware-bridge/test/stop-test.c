@@ -42,7 +42,7 @@ static void share_stays_within_bounds(void) {
   struct sinew_stop stop = {0};
   CHECK(sinew_stop_share(&stop, 0) == 0.0f);
   for (size_t at = 0; at < FROM; at++) {
-    sinew_stop_arm(&stop, from_us[at] + 1000000u);
+    sinew_stop_arm(&stop, SINEW_DEVICE_MODE_ARMED, from_us[at] + 1000000u);
     CHECK(sinew_stop_share(&stop, from_us[at]) == 1.0f);
     sinew_stop_begin(&stop, SINEW_DEVICE_REASON_HOST, from_us[at]);
     CHECK(sinew_stop_share(&stop, from_us[at] - 1000u) == 1.0f);

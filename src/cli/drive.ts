@@ -50,6 +50,13 @@ const timeNames = {
   roundTrip: "round trip",
 } as const satisfies Record<keyof RunReport["times"], string>;
 
+/** What the device told of its stop line. */
+const stopLines: Readonly<Record<string, string>> = {
+  none: "none: this device has no stop line",
+  closed: "on the device's stop line, which is closed",
+  open: "the device's stop line is open",
+};
+
 /** The report of a run as rows of a table. */
 export function reportRows(report: RunReport): string[][] {
   const us = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(0)} us` : "-");
@@ -73,6 +80,7 @@ export function reportRows(report: RunReport): string[][] {
   const { gates, silence } = report.protection;
   rows.push(["protection", gates.length === 1 ? "one layer" : "two layers"]);
   for (const what of [...gates, silence]) rows.push(["", what]);
+  rows.push(["stop switch", stopLines[report.stopLine] ?? report.stopLine]);
   if (report.logFailure !== null) rows.push(["log ended early", report.logFailure]);
   for (const line of report.notices) rows.push(["link", line]);
   for (const why of reasonsOfStops(report)) rows.push(["stopped", why]);

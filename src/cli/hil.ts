@@ -45,7 +45,7 @@ Example:
 }
 
 async function act(paths: readonly string[], options: Options): Promise<void> {
-  const { failedTrial, runTrial } = await import("../hil/trial.ts");
+  const { failedTrial, runTrial, suits } = await import("../hil/trial.ts");
   const terminal = new Terminal(options);
   const scenarios: Scenario[] = [];
   for (const path of paths) scenarios.push(...(await readScenarios(path)));
@@ -63,9 +63,13 @@ async function act(paths: readonly string[], options: Options): Promise<void> {
     seed: options.seed,
   };
   const trials: Trial[] = [];
-  const count = scenarios.length * targets.length;
+  const count = targets.flatMap((one) => scenarios.filter((other) => suits(other, one))).length;
   for (const target of targets) {
     for (const scenario of scenarios) {
+      if (!suits(scenario, target)) {
+        terminal.line(`without ${scenario.name} on ${target.name}: it has no stop line here`);
+        continue;
+      }
       const done = `${bar(trials.length / count)} ${trials.length} of ${count}`;
       terminal.live(`${done}  ${target.name}  ${scenario.name}`);
       const trial = await runTrial(scenario, target, bench).catch((error: unknown) =>

@@ -74,6 +74,7 @@ export function runCommand(): Command {
 Keys, in a terminal (never in a pipe); npx sinew ctl does the same from elsewhere:
 ${keys.join("\n")}
 
+Before the first arm a board must show that it stops by itself: that takes 0.16 s and moves nothing.
 Ctrl-C stops the robot and completes the log. Exit code 1: the run was stopped by a fault.
 A software stop is not an emergency stop.
 

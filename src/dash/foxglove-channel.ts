@@ -113,6 +113,7 @@ const statusSchema = JSON.stringify({
     mode: { type: "string" },
     device: { type: "string" },
     deviceReason: { type: "string" },
+    stopLine: { type: "string" },
     reasons: words,
     why: { type: "string" },
     cycles: { type: "number" },

@@ -145,7 +145,7 @@ export class Loop {
   #attend(nowUs: number): void {
     const { device, supervisor } = this.#rig;
     // Before a request is refused: who reads the refusal wants to know what the device was then.
-    this.#status.setModes(supervisor.mode, device.mode, device.reason);
+    this.#showModes();
     this.#obey(this.#status.takeRequests(), nowUs);
     if (this.#armUntilUs !== never) this.#arm(nowUs);
     if (isDriving(supervisor.mode) && !device.armed) {
@@ -160,12 +160,17 @@ export class Loop {
     const unasked = !isDriving(supervisor.mode) && this.#armUntilUs === never;
     if ((device.armed || device.arming) && unasked && !device.stopping)
       device.stop(StopReason.request);
-    this.#status.setModes(supervisor.mode, device.mode, device.reason);
+    this.#showModes();
     while (this.#transitionsShown < supervisor.transitionCount) {
       const transition = supervisor.transition(this.#transitionsShown);
       this.#status.addTransition(this.#transitionsShown++, transition);
       this.#rig.events.append(eventOfTransition(transition, device.why));
     }
+  }
+
+  #showModes(): void {
+    const { device, supervisor } = this.#rig;
+    this.#status.setModes(supervisor.mode, device.mode, device.reason, device.stopLine);
   }
 
   #obey(requests: number, nowUs: number): void {
@@ -187,12 +192,7 @@ export class Loop {
     }
     if ((requests & policyRequests) !== 0) succession.obey(requests, nowUs, step);
     if ((requests & holdRequests) !== 0) this.#holdOrResume(requests, nowUs);
-    if ((requests & Request.reset) !== 0) {
-      // The device may be stopped from an earlier run, of which this supervisor knows nothing.
-      if (supervisor.mode !== Mode.disarmed) supervisor.tell(Happening.reset, nowUs);
-      if (supervisor.mode === Mode.disarmed) device.reset();
-      else this.#status.add(Count.refusedRequests, 1);
-    }
+    if ((requests & Request.reset) !== 0) this.#reset(nowUs);
     if ((requests & Request.arm) !== 0 && !this.#ending) {
       this.#armUntilUs = nowUs + this.#armWithinUs;
       this.#armAgainUs = nowUs;
@@ -214,6 +214,19 @@ export class Loop {
     this.#status.add(Count.refusedHolds, 1);
   }
 
+  #reset(nowUs: number): void {
+    const { device, supervisor } = this.#rig;
+    if (device.barred) {
+      this.#status.setWhy(device.why);
+      this.#status.add(Count.refusedRequests, 1);
+      return;
+    }
+    // The device may be stopped from an earlier run, of which this supervisor knows nothing.
+    if (supervisor.mode !== Mode.disarmed) supervisor.tell(Happening.reset, nowUs);
+    if (supervisor.mode === Mode.disarmed) device.reset();
+    else this.#status.add(Count.refusedRequests, 1);
+  }
+
   /**
    * Asks the device to arm until it says that it did; only then is this side armed too. A stop, a
    * reset and this can come within one period, which the tick would take for driving on: gate,
@@ -227,9 +240,11 @@ export class Loop {
       this.#armUntilUs = never;
       return;
     }
+    // Its trial of itself does not count: after that it has its time to be armed.
+    if (device.arming) this.#armUntilUs = nowUs + this.#armWithinUs;
     const latched = supervisor.mode !== Mode.disarmed || (device.stopped && !device.resetting);
     // What is on its way to be armed says itself how that ends.
-    if (latched || (nowUs > this.#armUntilUs && !device.arming)) {
+    if (latched || device.barred || (nowUs > this.#armUntilUs && !device.arming)) {
       this.#armUntilUs = never;
       this.#status.setWhy(device.why);
       this.#status.add(Count.refusedRequests, 1);

@@ -1,5 +1,5 @@
 import { nameOfMode, namesOfReasons } from "../core/step.ts";
-import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
+import { nameOfDeviceMode, nameOfDeviceReason, nameOfStopLine } from "../link/device.ts";
 import { nameOfSecond } from "./lineup.ts";
 import type { Run } from "./run.ts";
 import { type ShadowCounts, shadowLine } from "./shadow-counts.ts";
@@ -11,6 +11,8 @@ export interface RunStatus {
   readonly device: string;
   /** Why the device last stopped, in its code's word. */
   readonly deviceReason: string;
+  /** What its stop switch tells: `none`, `closed` or `open`. */
+  readonly stopLine: string;
   /** Of the newest cycle. */
   readonly reasons: readonly string[];
   /** Why the device was last not armed or stopped, in its words; empty where it had none. */
@@ -39,6 +41,7 @@ export function statusOf(run: Run): RunStatus {
     mode: nameOfMode(status.mode),
     device: nameOfDeviceMode(status.deviceMode),
     deviceReason: nameOfDeviceReason(status.deviceReason),
+    stopLine: nameOfStopLine(status.stopLine),
     reasons: namesOfReasons(status.reasons),
     why: status.why,
     cycles: status.count(Count.cycles),
@@ -57,12 +60,13 @@ export function statusOf(run: Run): RunStatus {
 
 /** The same in one line for a person. */
 export function statusLine(status: RunStatus): string {
-  const { mode, device, reasons, cycles, missed, skipped, limited, refused } = status;
+  const { mode, device, stopLine, reasons, cycles, missed, skipped, limited, refused } = status;
   const why = reasons.length === 0 ? "" : ` (${reasons.join(", ")})`;
   const beside = besideOf(status);
   const loop = `${cycles} cycles, missed ${missed}, skipped ${skipped}`;
   const gate = `limited ${limited}, refused ${refused}`;
-  return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${beside}`;
+  const line = stopLine === "none" ? "" : `; stop line ${stopLine}`;
+  return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${line}${beside}`;
 }
 
 function besideOf({ second, secondAs, shadow }: RunStatus): string {

@@ -3,8 +3,8 @@ import { monotonicClock } from "../core/clock.ts";
 import { controlSpecOf } from "../core/decimation.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
-import { isDriving, Mode, nameOfMode, namesOfReasons, reasonsOfOneChannel } from "../core/step.ts";
-import { nameOfDeviceMode, nameOfDeviceReason } from "../link/device.ts";
+import { isDriving, Mode } from "../core/step.ts";
+import { nameOfDeviceMode, nameOfStopLine } from "../link/device.ts";
 import { checkLink, type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
 import type { LogEvent } from "../log/event.ts";
 import { type Log, openLog } from "../log/log.ts";
@@ -26,6 +26,7 @@ import { holdOfRobot, holdTermsOf } from "./robot-hold.ts";
 import { countsOf, type RunCounts } from "./run-counts.ts";
 import { metadataOfRun } from "./run-metadata.ts";
 import { Setpoints } from "./setpoints.ts";
+import { furthestOf, situationOf } from "./situation.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
 import { signerOf, trustedKeys } from "./trust.ts";
@@ -68,6 +69,8 @@ export interface RunReport extends RunCounts {
   readonly cannotHold: string | null;
   /** What stands between the policy and the motors, one a line, in words for a person. */
   readonly protection: Protection;
+  /** What the device's stop switch told last: `none` where it has none, `closed` or `open`. */
+  readonly stopLine: string;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
   readonly transitions: readonly Transition[];
   /** Who asked for what, and what came of it: the newest 64, but for who asked how it stands. */
@@ -214,7 +217,7 @@ export class Run {
     const reason = why === "" ? "" : `; ${why}`;
     throw new SinewError(
       "handshake",
-      `${this.#link.name} did not arm: ${this.#situation()}${reason}`,
+      `${this.#link.name} did not arm: ${situationOf(this.status, this.spec)}${reason}`,
     );
   }
 
@@ -225,11 +228,15 @@ export class Run {
     // A device that is about to stop, as one that an earlier run left moving, takes no reset yet.
     const rests = (): boolean => /^(stopped|disarmed)$/.test(this.#deviceMode());
     await this.#until(rests, stopMs);
+    const refused = this.status.count(Count.refusedRequests);
     this.status.ask(Request.reset);
     const done = (): boolean =>
       this.status.mode === Mode.disarmed && this.#deviceMode() === "disarmed";
-    if (await this.#until(done, resetMs)) return;
-    throw new SinewError("handshake", `${this.#link.name} did not reset: ${this.#situation()}`);
+    const settled = (): boolean => done() || this.status.count(Count.refusedRequests) > refused;
+    await this.#until(settled, resetMs);
+    if (done()) return;
+    const situation = situationOf(this.status, this.spec);
+    throw new SinewError("handshake", `${this.#link.name} did not reset: ${situation}`);
   }
 
   /** Stops and waits until the device says that it stopped; false where it did not say so. */
@@ -260,11 +267,12 @@ export class Run {
       jointsWithEnds: this.limits.ends?.filter((ends) => ends !== null).length ?? null,
       cannotHold: this.holds.cannot,
       protection: protectionOf(this.#link.door),
+      stopLine: nameOfStopLine(this.status.stopLine),
       times,
       transitions: this.status.transitions(),
       commands: this.#commands,
       why: this.status.why,
-      furthest: this.#furthest(),
+      furthest: furthestOf(this.status, this.spec),
       linkLost,
       notices: this.notices,
       failure,
@@ -291,25 +299,6 @@ export class Run {
       await delay(lookMs);
     }
     return condition();
-  }
-
-  #furthest(): string | null {
-    const furthest = this.status.furthest();
-    if (furthest === null) return null;
-    const { name, unit } = [...this.spec.action, ...this.spec.observation][furthest.at];
-    return `${name} by ${furthest.by.toFixed(3)} ${unit}`;
-  }
-
-  #situation(): string {
-    const device = this.#deviceMode();
-    const why = device === "stopped" ? ` (${nameOfDeviceReason(this.status.deviceReason)})` : "";
-    const named = namesOfReasons(this.status.reasons);
-    const furthest = (this.status.reasons & reasonsOfOneChannel) === 0 ? null : this.#furthest();
-    const far = furthest === null ? "" : `: ${furthest}`;
-    const reasons = named.join(", ") + far;
-    const loop = nameOfMode(this.status.mode) + (reasons === "" ? "" : ` (${reasons})`);
-    const advice = device === "stopped" ? "; reset it first" : "";
-    return `the device is ${device}${why}, the loop is ${loop}${advice}`;
   }
 }
 

@@ -90,6 +90,7 @@ const driver = 9;
 const second = 10;
 const secondAs = 11;
 const canGoBack = 12;
+const stopLine = 13;
 const countsAt = 14;
 // An even number of words, for doubles follow; room for every counter.
 const headerWords: number = countsAt + 2 * Object.keys(Count).length;
@@ -172,6 +173,11 @@ export class Status {
 
   get deviceReason(): number {
     return Atomics.load(this.#words, deviceReason);
+  }
+
+  /** A `StopLine`, as the device last told. */
+  get stopLine(): number {
+    return Atomics.load(this.#words, stopLine);
   }
 
   /** Why the device was last not armed or stopped, in its words; empty where it had none. */
@@ -299,10 +305,11 @@ export class Status {
     this.#histograms[which].add(valueUs);
   }
 
-  setModes(loop: Mode, device: number, reason: number): void {
+  setModes(loop: Mode, device: number, reason: number, line: number): void {
     Atomics.store(this.#words, mode, loop);
     Atomics.store(this.#words, deviceMode, device - unknownMode);
     Atomics.store(this.#words, deviceReason, reason);
+    Atomics.store(this.#words, stopLine, line);
   }
 
   /** To be set before that of which it is the reason. */

@@ -1,9 +1,11 @@
 import { randomFillSync } from "node:crypto";
 import {
+  AVRIOPort,
   AVRTimer,
   AVRUSART,
   avrInstruction,
   CPU,
+  portDConfig,
   timer0Config,
   timer1Config,
   usart0Config,
@@ -18,6 +20,8 @@ const registerBytes = 0x100;
 const sliceCycles = 16_000;
 /** A sleep looks round this often: 5 us. */
 const napCycles = 80;
+/** Where `ports/atmega328p.c` reads the stop line, of port D. */
+const stopLinePin = 2;
 const opcodes = { sei: 0x9478, sleep: 0x9588 } as const;
 
 /** An ATmega328P at 16 MHz: USART0, TIMER0, TIMER1, and sleep until an interrupt. */
@@ -27,6 +31,7 @@ export class Atmega328p implements Emulated {
   outputLength = 0;
   readonly #cpu: CPU;
   readonly #usart: AVRUSART;
+  readonly #portD: AVRIOPort;
   #asleep = false;
 
   constructor(image: Uint8Array) {
@@ -36,6 +41,7 @@ export class Atmega328p implements Emulated {
     // RAM wakes up as noise, so code that relies on zeros there fails here as on silicon.
     randomFillSync(this.#cpu.data, registerBytes);
     this.#usart = new AVRUSART(this.#cpu, usart0Config, clockHz);
+    this.#portD = new AVRIOPort(this.#cpu, portDConfig);
     new AVRTimer(this.#cpu, timer0Config);
     new AVRTimer(this.#cpu, timer1Config);
     this.#usart.onByteTransmit = (byte) => {
@@ -55,6 +61,10 @@ export class Atmega328p implements Emulated {
   /** Its timers wake it each millisecond. */
   get toTimerNs(): number {
     return 1e6;
+  }
+
+  setStopLine(open: boolean): void {
+    this.#portD.setPin(stopLinePin, open);
   }
 
   run(untilNs: number): void {

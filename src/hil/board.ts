@@ -18,6 +18,8 @@ export interface Board {
   /** Hangs the board: it neither reads nor sends, and its port stays. */
   pause(): void;
   resume(): void;
+  /** Opens the contact of its stop line, or closes it; null: its emulator has no pin for one. */
+  readonly setStopLine: ((open: boolean) => void) | null;
   /** Pulls the plug: the port is gone. */
   kill(): void;
   /** Ends the board, hung or not, and waits until it is gone. */
@@ -27,7 +29,12 @@ export interface Board {
 }
 
 /** The board that `child` is, behind the port at `path`. */
-export function boardOf(child: ChildProcess, path: string, exited: Promise<BoardExit>): Board {
+export function boardOf(
+  child: ChildProcess,
+  path: string,
+  exited: Promise<BoardExit>,
+  setStopLine: Board["setStopLine"],
+): Board {
   const pid = child.pid!;
   // A program that forgot a board may end; the board ends with it.
   child.unref();
@@ -47,6 +54,7 @@ export function boardOf(child: ChildProcess, path: string, exited: Promise<Board
     pid,
     pause: () => child.kill("SIGSTOP"),
     resume: () => child.kill("SIGCONT"),
+    setStopLine,
     kill,
     close: async () => {
       kill();

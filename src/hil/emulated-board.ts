@@ -5,7 +5,7 @@ import { messageOf, SinewError } from "../core/errors.ts";
 import { lockSerialLine } from "../link/serial.ts";
 import { type Board, type BoardExit, boardOf } from "./board.ts";
 import type { Protocol } from "./emulated.ts";
-import type { BoardReport } from "./emulator-process.ts";
+import type { BoardOrder, BoardReport } from "./emulator-process.ts";
 import { readAtmega328pImage, readRp2040Image } from "./image.ts";
 import { openPty } from "./pty.ts";
 
@@ -71,5 +71,8 @@ async function started(child: ChildProcess, path: string): Promise<Board> {
   if (first !== true) {
     throw new SinewError("board", `the emulated board did not start: ${first.why ?? first.code}`);
   }
-  return boardOf(child, path, exited);
+  return boardOf(child, path, exited, (stopLineOpen) => {
+    // One that has ended has no contact left.
+    if (child.connected) child.send({ stopLineOpen } satisfies BoardOrder);
+  });
 }

@@ -12,6 +12,8 @@ export interface Emulated {
   readonly idle: boolean;
   /** Nanoseconds until the next timer; Infinity where none runs. */
   readonly toTimerNs: number;
+  /** Opens the contact of its stop line, or closes it, as it is at first. */
+  setStopLine(open: boolean): void;
   /** Runs up to `untilNs`, or for about 1 ms of work, whichever ends first. */
   run(untilNs: number): void;
 }

@@ -15,6 +15,11 @@ import { Rp2040 } from "./rp2040.ts";
 /** What the process tells the one that started it. */
 export type BoardReport = { readonly ready: true } | { readonly failure: string };
 
+/** What it is told. */
+export interface BoardOrder {
+  readonly stopLineOpen: boolean;
+}
+
 const masterFd = 4;
 const inputBytesMax = 4096;
 const sleepMaxMs = 10;
@@ -103,7 +108,9 @@ try {
   const make = makerOf(board, path);
   const clock = monotonicClock();
   rehearse(make(), clock, protocol as Protocol);
-  await runBoard(make(), clock);
+  const emulated = make();
+  process.on("message", ({ stopLineOpen }: BoardOrder) => emulated.setStopLine(stopLineOpen));
+  await runBoard(emulated, clock);
 } catch (error) {
   fail(error);
 }

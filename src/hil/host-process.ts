@@ -5,6 +5,7 @@ import { namesOfReasons } from "../core/step.ts";
 import { runPolicy } from "../edge/drive.ts";
 import { parseRobot } from "../edge/robot.ts";
 import type { RunReport } from "../edge/run.ts";
+import { nameOfDeviceReason } from "../link/device.ts";
 import { Happening, nameOfHappening } from "../safety/supervisor.ts";
 
 /** What a host is to do. */
@@ -52,7 +53,8 @@ function stopsOf({ transitions, linkLost }: RunReport): string[] {
   const stops = transitions
     .filter(({ happening }) => happening !== Happening.arm)
     .map(({ happening, reason }) => {
-      const why = happening === Happening.fault ? `: ${namesOfReasons(reason).join(", ")}` : "";
+      if (happening === Happening.fault) return `fault: ${namesOfReasons(reason).join(", ")}`;
+      const why = happening === Happening.deviceStopped ? `: ${nameOfDeviceReason(reason)}` : "";
       return nameOfHappening(happening) + why;
     });
   return linkLost ? [...stops, "linkLost"] : stops;

@@ -48,12 +48,14 @@ export function judge(scenario: Scenario, evidence: Evidence): Verdict {
   const stopAt = seen.findIndex(({ mode }, i) => i > armedAt && isStop(mode));
   const stopped = armedAt >= 0 && stopAt >= 0;
   const reason = stopped ? reasonOf(seen[stopAt]) : "none";
+  if (armedAt >= 0) faults.push(...trialFaults(seen.slice(0, armedAt)));
   const { end } = scenario.expect;
   let timeToSafeMs: number | null = null;
   if (end === "refused") {
     if (armedAt >= 0) faults.push("the device was armed");
   } else if (!stopped) {
-    faults.push(armedAt < 0 ? "the device was never armed" : "the device did not stop");
+    const unarmed = `the device was never armed: ${evidence.host?.failure}`;
+    faults.push(armedAt < 0 ? unarmed : "the device did not stop");
   } else {
     faults.push(...stopFaults(seen, stopAt, evidence.record));
     if (end === "stopped") {
@@ -100,6 +102,14 @@ export function* outputFaults(
     yield `it does ${applied} at ${deviceUs} us, where the host said ${said}`;
     return;
   }
+}
+
+/** Before a device is armed for the first time its host sees that it stops by itself. */
+function* trialFaults(before: readonly Seen[]): Generator<string> {
+  const tried = before.findIndex(({ mode }) => mode === DeviceMode.trial);
+  const { stopped } = DeviceMode;
+  const shown = before.slice(tried).find(({ mode }) => mode === stopped)?.reason;
+  if (tried < 0 || shown !== DeviceReason.expired) yield "its watchdog was not tried before";
 }
 
 /** A device that has died moves nothing and says nothing: that is not what was asked. */

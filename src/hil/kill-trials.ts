@@ -67,7 +67,7 @@ async function killOne(
     const armed = await first(record.seen, from, ({ mode }) => mode === DeviceMode.armed);
     await sleep(afterMs);
     host.child.kill("SIGKILL");
-    const at = await first(record.seen, armed, ({ mode }) => mode >= DeviceMode.stopping);
+    const at = await first(record.seen, armed, ({ mode }) => mode !== DeviceMode.armed);
     const stop = record.seen[at];
     if (stop.reason !== DeviceReason.expired) {
       throw new SinewError("board", `the device stopped for the reason ${stop.reason}`);

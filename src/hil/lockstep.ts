@@ -14,9 +14,9 @@ const patienceUs = 5_000_000;
 
 /**
  * Drives a simulated target through 400 steps of 5 turns in lockstep, by commands that swing from
- * limit to limit, and stops it. Returns the SHA-256 of all STATE frames' payloads, without the boot
- * id: the same on every board that computes the same. Throws `SinewError("board")` where the device
- * refuses or falls silent.
+ * limit to limit, and stops it. Returns the SHA-256 of all STATE frames' payloads, without boot id
+ * and stop line: the same on every board that computes the same. Throws `SinewError("board")` where
+ * the device refuses or falls silent.
  */
 export async function lockstepHash(port: Port): Promise<string> {
   const device = new LockstepDevice(port);
@@ -92,11 +92,12 @@ class LockstepDevice {
     throw new SinewError("board", `the device refuses lockstep: ${name}`);
   }
 
-  /** The payload of the STATE that answers, without the boot id. */
+  /** The payload of the STATE that answers, without what is the board's own. */
   async state(encode: (out: Uint8Array) => number): Promise<Uint8Array> {
     await this.#ask(encode, MessageType.state);
     const payload = this.#decoder.frame.slice(0, this.#decoder.length);
     payload.fill(0, Layout.state.boot, Layout.state.boot + 2);
+    payload.fill(0, Layout.state.stopLine, Layout.state.stopLine + 1);
     payload.fill(0, 1, 3);
     return payload;
   }

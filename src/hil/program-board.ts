@@ -12,12 +12,22 @@ const baud = 1_000_000;
 const setpriv = "/usr/bin/setpriv";
 const firstByteMs = 10_000;
 
+/** What a program that is a board can do. */
+interface ProgramSkills {
+  /** SIGUSR1 opens its stop line, SIGUSR2 closes it. */
+  readonly stopLine: boolean;
+}
+
 /**
  * Starts a program that is a board: firmware on its standard input and output, such as an emulator
  * or the native port. Throws `SinewError("board")` where it does not start or says nothing within
  * 10 s, and on a platform without ptys.
  */
-export async function startProgram(command: string, words: readonly string[]): Promise<Board> {
+export async function startProgram(
+  command: string,
+  words: readonly string[],
+  { stopLine }: ProgramSkills = { stopLine: false },
+): Promise<Board> {
   const { master, slave, pty } = openPty();
   await makeRaw(pty);
   const told: string[] = [];
@@ -48,7 +58,10 @@ export async function startProgram(command: string, words: readonly string[]): P
     closeSync(slave);
   }
   (child.stderr as Socket).unref();
-  return boardOf(child, pty, exited);
+  const setStopLine = (open: boolean): void => {
+    child.kill(open ? "SIGUSR1" : "SIGUSR2");
+  };
+  return boardOf(child, pty, exited, stopLine ? setStopLine : null);
 }
 
 /** Else the kernel waits for whole lines, echoes, and adds bytes to 0x0A. It stays so. */

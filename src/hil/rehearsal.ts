@@ -10,6 +10,9 @@ import { ServoRehearsal } from "./servo-rehearsal.ts";
 
 const stepMs = 1;
 const lengthMs = 2500;
+/** The watchdog is tried first, as a host does. */
+const tryMs = 40;
+const leaveMs = 180;
 const armMs = 200;
 const commandMs = 10;
 const stopMs = 2000;
@@ -67,10 +70,12 @@ class RehearsalHost {
 
   speak(ms: number): void {
     if (ms % 100 === 0) this.#greet();
-    if (ms === armMs) this.#arm();
+    if (ms === tryMs) this.#arm(1);
+    if (ms === tryMs + commandMs) this.#command(0);
+    if (ms === armMs) this.#arm(0);
     if (ms > armMs && ms < stopMs && ms % commandMs === 0) this.#command(Math.sin(ms / 100));
     if (ms === stopMs) this.#send(MessageType.stop, Layout.stop.size);
-    if (ms === resetMs) this.#send(MessageType.reset, Layout.reset.size);
+    if (ms === leaveMs || ms === resetMs) this.#send(MessageType.reset, Layout.reset.size);
   }
 
   listen(): void {
@@ -98,10 +103,11 @@ class RehearsalHost {
     this.#send(MessageType.askStats, Layout.askStats.size);
   }
 
-  #arm(): void {
+  #arm(trial: number): void {
     this.#view.setUint32(Layout.arm.protocolHash, protocolHash, true);
     this.#view.setUint32(Layout.arm.contractHash, this.#contractHash, true);
     this.#view.setUint32(Layout.arm.expiresUs, this.#deviceUs + 500_000, true);
+    this.#frame[Layout.arm.trial] = trial;
     this.#send(MessageType.arm, Layout.arm.size);
   }
 

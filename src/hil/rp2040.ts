@@ -22,6 +22,9 @@ const watchdogLoad = watchdogAt + 4;
 const watchdogEnabled = 1 << 30;
 const watchdogCounts = 0xffffff;
 
+/** Where `ports/rp2040.c` reads the stop line. */
+const stopLinePin = 2;
+
 /** As rp2040js has it, which does not export its type. */
 interface Watchdog extends Peripheral {
   onWatchdogTrigger: () => void;
@@ -39,6 +42,7 @@ export class Rp2040 implements Emulated {
   readonly #clock: BoardClock = new BoardClock();
   #chip: RP2040;
   #tripped = false;
+  #stopLineOpen = false;
 
   constructor(image: Uint8Array) {
     this.#image = image;
@@ -57,6 +61,11 @@ export class Rp2040 implements Emulated {
 
   get toTimerNs(): number {
     return this.#clock.dueNs - this.#clock.nanos;
+  }
+
+  setStopLine(open: boolean): void {
+    this.#stopLineOpen = open;
+    this.#chip.gpio[stopLinePin].setInputValue(open);
   }
 
   run(untilNs: number): void {
@@ -95,6 +104,7 @@ export class Rp2040 implements Emulated {
     chip.sram.set(this.#image.subarray(0, bootStageBytes), bootStageAt - ramStart);
     chip.core.SP = bootStageAt;
     chip.core.PC = bootStageAt;
+    chip.gpio[stopLinePin].setInputValue(this.#stopLineOpen);
     this.#clock.core = chip.core;
     chip.uart[0].onByte = (byte) => {
       if (this.outputLength < outputBytesMax) this.output[this.outputLength++] = byte;

@@ -7,8 +7,10 @@ import { DeviceReason } from "../wire/messages.ts";
 export type LineKind =
   | ("drop" | "duplicate" | "reorder" | "delay" | "flip" | "truncate")
   | ("nan" | "infinity" | "out_of_range" | "stuck" | "stale" | "clock_jump");
-/** Faults of the host's process, of its cable or broker, of its disk. */
-export type HostKind = "sigkill" | "sigstop" | "block" | "unplug" | "broker" | "disk_full";
+/** Faults of the host's process, of its cable or broker, of its disk; or the stop switch. */
+export type HostKind =
+  | ("sigkill" | "sigstop" | "block" | "unplug" | "broker" | "disk_full")
+  | "stop_line";
 
 /** A fault. Its times are seconds since the device was armed. */
 export interface Fault {
@@ -80,6 +82,7 @@ const faultSchema = v.strictObject({
     ...(["drop", "duplicate", "reorder", "delay", "flip", "truncate"] as const),
     ...(["nan", "infinity", "out_of_range", "stuck", "stale", "clock_jump"] as const),
     ...(["sigkill", "sigstop", "block", "unplug", "broker", "disk_full"] as const),
+    "stop_line",
   ]),
   on: v.optional(oneOf(["to_device", "from_device", "both"])),
   share: v.optional(share, 1),

@@ -1,10 +1,12 @@
 /* An ATmega328P on simavr, paced by the wall clock: its UART0 on standard input and output. Built
-   and started by target.ts where libsimavr is installed.
+   and started by target.ts where libsimavr is installed. SIGUSR1 opens the stop line, SIGUSR2 closes
+   it.
      simavr <image.bin> */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <simavr/avr_extint.h>
+#include <simavr/avr_ioport.h>
 #include <simavr/avr_uart.h>
 #include <simavr/sim_avr.h>
 
@@ -20,6 +24,9 @@
 /* A sleeping core jumps to its next timer, past bytes that come meanwhile: it gets one this often,
    50 us. */
 #define SLICE_CYCLES 800u
+
+/* Where ports/atmega328p.c reads the stop line, of port D. */
+#define STOP_LINE 2
 
 static uint8_t input[4096];
 static size_t input_begin;
@@ -65,6 +72,18 @@ static void on_room(struct avr_irq_t *irq, uint32_t value, void *param) {
   (void)value;
   (void)param;
   full = false;
+}
+
+static volatile sig_atomic_t line_open;
+
+static void on_line(int number) { line_open = number == SIGUSR1; }
+
+/* Else simavr lets the pull-up of the pin win. */
+static void drive_line(avr_t *avr, bool open) {
+  avr_ioport_external_t pins = {.name = 'D', .mask = 1u << STOP_LINE};
+  pins.value = open ? 1u << STOP_LINE : 0;
+  avr_ioctl(avr, AVR_IOCTL_IOPORT_SET_EXTERNAL('D'), &pins);
+  avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_IOPORT_GETIRQ('D'), STOP_LINE), open);
 }
 
 static void die(const char *why) {
@@ -119,7 +138,14 @@ int main(int count, char **words) {
   avr_cycle_timer_register(avr, SLICE_CYCLES, slice, NULL);
   fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
   const uint64_t start_ns = now_ns();
+  signal(SIGUSR1, on_line);
+  signal(SIGUSR2, on_line);
+  bool open = false;
+  /* The pin is INT0's too, and simavr would look at each cycle whether it is still low. */
+  avr_extint_set_strict_lvl_trig(avr, EXTINT_IRQ_OUT_INT0, 0);
+  drive_line(avr, open);
   for (;;) {
+    if (open != (line_open != 0)) drive_line(avr, open = !open);
     const avr_cycle_count_t end = avr->cycle + SLICE_CYCLES;
     while (avr->cycle < end) {
       const int state = avr_run(avr);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
+import { SinewError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import {
   delaying,
@@ -11,6 +12,7 @@ import {
   sound,
   truncating,
 } from "../link/line-fault.ts";
+import type { Board } from "./board.ts";
 import { altering } from "./faulty-line.ts";
 import type { Host } from "./host.ts";
 import type { Medium } from "./medium.ts";
@@ -26,6 +28,7 @@ import {
 
 /** What a fault can be done to. */
 export interface Stage {
+  readonly board: Board;
   readonly rig: Rig;
   readonly medium: Medium;
   readonly host: Host;
@@ -71,6 +74,12 @@ async function begin(fault: Fault, stage: Stage): Promise<(() => Promise<void>) 
   if (kind === "unplug") {
     rig.unplug();
     return () => rig.plug();
+  }
+  if (kind === "stop_line") {
+    const { setStopLine } = stage.board;
+    if (setStopLine === null) throw new SinewError("board", "its emulator has no stop line");
+    setStopLine(true);
+    return async () => setStopLine(false);
   }
   if (kind === "broker") {
     await medium.stopBroker();

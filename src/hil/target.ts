@@ -12,6 +12,8 @@ export interface Target {
   readonly name: string;
   /** What runs it: `rp2040js`, `avr8js`, `qemu`, `simavr` or `native`. */
   readonly by: string;
+  /** The scenarios' rig can open its stop line. */
+  readonly stopLine: boolean;
   start(): Promise<Board>;
 }
 
@@ -50,21 +52,27 @@ export function targetsHere(drives: string = "pendulum"): {
     here.push({
       name,
       by,
+      stopLine: true,
       start: () => startEmulated({ board: name, image: imageOf(name, drives) }),
     });
   }
   const qemu = runs("qemu-system-arm");
   for (const name of qemuMachines) {
-    if (qemu) here.push({ name, by: "qemu", start: () => startQemu(name, imageOf(name, drives)) });
+    const start = (): Promise<Board> => startQemu(name, imageOf(name, drives));
+    if (qemu) here.push({ name, by: "qemu", stopLine: false, start });
     else missing.push({ name, needs: "qemu-system-arm" });
   }
   const chip = imageOf("atmega328p", drives);
-  const simavr = { name: "atmega328p-simavr", by: "simavr", start: () => startSimavr(chip) };
+  const simavr = {
+    ...{ name: "atmega328p-simavr", by: "simavr", stopLine: true },
+    start: () => startSimavr(chip),
+  };
   if (!existsSync(chip))
     missing.push({ name: simavr.name, needs: `an image that drives ${drives}` });
   else if (hasSimavr()) here.push(simavr);
   else missing.push({ name: simavr.name, needs: "libsimavr-dev and a C compiler (cc)" });
-  if (runs("cc")) here.push({ name: "native", by: "native", start: () => startNative(drives) });
+  const start = (): Promise<Board> => startNative(drives);
+  if (runs("cc")) here.push({ name: "native", by: "native", stopLine: true, start });
   else missing.push({ name: "native", needs: "a C compiler (cc)" });
   return { here, missing };
 }
@@ -84,7 +92,7 @@ function builtOnce(name: string, build: () => string): string {
  */
 export function startNative(drives: string): Promise<Board> {
   const program = builtOnce(`native ${drives}`, () => buildNative(firmwareFolder, drives));
-  return startProgram(program, []);
+  return startProgram(program, [], { stopLine: true });
 }
 
 /**
@@ -92,7 +100,7 @@ export function startNative(drives: string): Promise<Board> {
  * installed.
  */
 export function startSimavr(image: string): Promise<Board> {
-  return startProgram(builtOnce("simavr", buildSimavr), [image]);
+  return startProgram(builtOnce("simavr", buildSimavr), [image], { stopLine: true });
 }
 
 let simavrHere: boolean | null = null;

@@ -56,6 +56,11 @@ export async function runTrial(scenario: Scenario, target: Target, bench: Bench)
   }
 }
 
+/** Whether the scenario can be played on the target. */
+export function suits({ fault }: Scenario, { stopLine }: Pick<Target, "stopLine">): boolean {
+  return stopLine || fault?.kind !== "stop_line";
+}
+
 /** A trial that the rig itself could not carry out. */
 export function failedTrial(scenario: Scenario, target: string, why: string): Trial {
   const verdict = { ok: false, timeToSafeMs: null, reason: "none", faults: [why] };
@@ -91,7 +96,7 @@ async function tried(
   let faultUs = Number.NaN;
   if (!Number.isNaN(armedUs) && fault !== null) {
     const { clock, seed } = bench;
-    faultUs = await suffer(fault, { rig, medium, host, clock, seed }, armedUs);
+    faultUs = await suffer(fault, { board, rig, medium, host, clock, seed }, armedUs);
   }
   const word = await host.word();
   const again: HostWord | null = scenario.again ? await (await nextHost()).word() : null;

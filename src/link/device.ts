@@ -1,6 +1,7 @@
 import type { Spec } from "../core/spec.ts";
-import { DeviceMode, DeviceReason } from "../wire/messages.ts";
+import { DeviceMode, DeviceReason, StopLine } from "../wire/messages.ts";
 import type { Phase, Session } from "../wire/session.ts";
+import { ExpiryTrial } from "./expiry-trial.ts";
 import type { Port } from "./port.ts";
 
 export type { StopChoice } from "../wire/stop-choice.ts";
@@ -28,6 +29,11 @@ export function nameOfDeviceMode(mode: number): string {
 /** The device's word for why it stopped, such as `expired`. */
 export function nameOfDeviceReason(reason: number): string {
   return nameIn(DeviceReason, reason);
+}
+
+/** The word for what its stop line tells: `none`, `closed` or `open`. */
+export function nameOfStopLine(line: number): string {
+  return nameIn(StopLine, line);
 }
 
 function nameIn(codes: Readonly<Record<string, number>>, code: number): string {
@@ -66,6 +72,10 @@ export interface RobotDevice extends Device {
   /** `DeviceMode`, or `armingMode`, and `DeviceReason` codes, as it last reported them. */
   readonly mode: number;
   readonly reason: number;
+  /** A `StopLine`: what its switch tells that stops it; `none` where it has none. */
+  readonly stopLine: number;
+  /** That switch is pressed, or its wire cut: it takes neither a reset nor an arm. */
+  readonly barred: boolean;
   readonly armed: boolean;
   readonly disarmed: boolean;
   /** It was told to arm, may be under torque, and will say by itself what came of it. */
@@ -98,6 +108,8 @@ export interface RobotDevice extends Device {
 // Long enough for an answer to arrive between two repetitions of a request.
 const repeatUs = 20_000;
 const none = -1;
+const lineOpen = "its stop line is open: the switch is pressed, or its wire is cut";
+const lineOpened = "its stop line was opened";
 
 /** A device behind the bridge protocol. */
 export class BridgeDevice implements RobotDevice {
@@ -106,6 +118,10 @@ export class BridgeDevice implements RobotDevice {
   readonly #session: Session;
   readonly #in: Uint8Array = new Uint8Array(4096);
   readonly #out: Uint8Array = new Uint8Array(4096);
+  readonly #trial: ExpiryTrial;
+  /** The start of the device whose firmware was seen to stop by itself. */
+  #triedBootId = none;
+  readonly #trusted: boolean;
   #lost = false;
   #stopReason: number = none;
   #resetting = false;
@@ -113,15 +129,14 @@ export class BridgeDevice implements RobotDevice {
   droppedCount = 0;
   /** It tells by itself: no cycle has to ask. */
   readonly failedReads = 0;
-  /** It is armed at once or not at all. */
-  readonly arming = false;
-  /** Its reason is a code. */
-  readonly why = "";
 
-  constructor(spec: Spec, port: Port, session: Session) {
+  /** Where it is `trusted`, who opened it has seen already that its firmware stops by itself. */
+  constructor(spec: Spec, port: Port, session: Session, trusted: boolean = false) {
     this.spec = spec;
     this.#port = port;
     this.#session = session;
+    this.#trial = new ExpiryTrial(spec, session);
+    this.#trusted = trusted;
   }
 
   get lost(): boolean {
@@ -143,19 +158,24 @@ export class BridgeDevice implements RobotDevice {
   }
 
   get mode(): number {
-    return this.#session.deviceMode;
+    return this.arming ? armingMode : this.#session.deviceMode;
+  }
+
+  /** Its firmware is being tried, which drives nothing. */
+  get arming(): boolean {
+    return this.#trial.active;
   }
 
   get armed(): boolean {
-    return this.#session.deviceMode === DeviceMode.armed;
+    return this.mode === DeviceMode.armed;
   }
 
   get disarmed(): boolean {
-    return this.#session.deviceMode === DeviceMode.disarmed;
+    return this.mode === DeviceMode.disarmed;
   }
 
   get stopped(): boolean {
-    return this.#session.deviceMode === DeviceMode.stopped;
+    return this.mode === DeviceMode.stopped;
   }
 
   get stopping(): boolean {
@@ -169,6 +189,21 @@ export class BridgeDevice implements RobotDevice {
   /** Why the device stopped, in its own code. */
   get reason(): number {
     return this.#session.deviceReason;
+  }
+
+  get stopLine(): number {
+    return this.#session.deviceStopLine;
+  }
+
+  get barred(): boolean {
+    return this.#session.deviceStopLine === StopLine.open;
+  }
+
+  /** Its reason is a code; of the switch a person has to know more. */
+  get why(): string {
+    if (this.barred) return lineOpen;
+    if (this.#trial.why !== "") return this.#trial.why;
+    return this.reason === DeviceReason.stopLine ? lineOpened : "";
   }
 
   /** What the device says that its actuators do now. */
@@ -186,6 +221,10 @@ export class BridgeDevice implements RobotDevice {
    */
   poll(nowUs: number): void {
     this.#receive(nowUs);
+    if (this.arming) {
+      this.#try(nowUs);
+      return;
+    }
     this.#send(this.#session.poll(nowUs, this.#out));
     if (this.#stopReason !== none && this.stopped) {
       this.#stopReason = none;
@@ -195,7 +234,8 @@ export class BridgeDevice implements RobotDevice {
     if (this.#stopReason !== none) {
       this.#repeat(nowUs, this.#session.encodeStop(this.#stopReason, this.#out));
     } else if (this.#resetting) {
-      if (!this.stopped) this.#resetting = false;
+      // One that was asked for before the switch was pressed must not leave that stop.
+      if (!this.stopped || this.barred) this.#resetting = false;
       else this.#repeat(nowUs, this.#session.encodeReset(this.#out));
     }
   }
@@ -207,26 +247,34 @@ export class BridgeDevice implements RobotDevice {
   }
 
   write(action: Float32Array, validUntilUs: number): boolean {
+    if (this.arming) return false;
     const sent = this.#send(this.#session.encodeCommand(action, validUntilUs, this.#out));
     if (!sent) this.droppedCount++;
     return sent;
   }
 
-  /** Asks the device to let commands move it. It does so only where the contract is the same. */
+  /**
+   * Asks the device to let commands move it. It does so only where the contract is the same; and
+   * the first time since it started, only after its firmware was seen to stop by itself.
+   */
   arm(nowUs: number): void {
-    this.#send(this.#session.encodeArm(nowUs, this.#out));
+    const tried = this.#trusted || this.#triedBootId === this.#session.bootId;
+    if (tried) this.#send(this.#session.encodeArm(nowUs, this.#out));
+    else if (this.phase === "ready" && this.disarmed) {
+      this.#trial.begin(nowUs);
+      this.#try(nowUs);
+    }
   }
 
   stop(reason: StopReason): void {
-    this.#resetting = false;
-    this.#stopReason = reason;
-    this.#repeatAtUs = Number.NEGATIVE_INFINITY;
-    this.#send(this.#session.encodeStop(reason, this.#out));
+    this.#trial.end();
+    this.#halt(reason);
   }
 
   /** Asks the device to leave its latched stop; one that was told to stop does that first. */
   reset(): void {
-    this.#resetting = true;
+    // A trial ends by itself, and leaves its own stop.
+    this.#resetting = !this.arming;
     this.#repeatAtUs = Number.NEGATIVE_INFINITY;
   }
 
@@ -237,6 +285,24 @@ export class BridgeDevice implements RobotDevice {
   /** Blocks until bytes may have come, for at most `timeoutUs`. */
   wait(timeoutUs: number): void {
     this.#port.wait(timeoutUs);
+  }
+
+  #halt(reason: StopReason): void {
+    this.#resetting = false;
+    this.#stopReason = reason;
+    this.#repeatAtUs = Number.NEGATIVE_INFINITY;
+    this.#send(this.#session.encodeStop(reason, this.#out));
+  }
+
+  #try(nowUs: number): void {
+    const trial = this.#trial;
+    this.#send(trial.poll(nowUs, this.#out));
+    if (!trial.silent) this.#send(this.#session.poll(nowUs, this.#out));
+    if (trial.active) return;
+    if (trial.passed) {
+      this.#triedBootId = this.#session.bootId;
+      this.arm(nowUs);
+    } else if (!this.stopped) this.#halt(StopReason.fault);
   }
 
   #receive(nowUs: number): void {

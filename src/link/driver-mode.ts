@@ -1,4 +1,4 @@
-import { DeviceMode, DeviceReason } from "../wire/messages.ts";
+import { DeviceMode, DeviceReason, StopLine } from "../wire/messages.ts";
 import { armingMode } from "./device.ts";
 
 /**
@@ -8,6 +8,9 @@ import { armingMode } from "./device.ts";
 export abstract class DriverMode {
   mode: number = DeviceMode.disarmed;
   reason: number = DeviceReason.none;
+  /** There is no firmware that would watch one. */
+  readonly stopLine: number = StopLine.none;
+  readonly barred = false;
   /** It was told to leave its stop and has not yet done so. */
   resetting = false;
 

@@ -8,9 +8,14 @@ export class DeviceState {
   readonly observation: Float32Array;
   readonly applied: Float32Array;
   mode = 0;
+  /** When it said so, and when it said this mode for the first time: raw stamps of its clock. */
+  saidUs = 0;
+  modeSaidUs = 0;
   reason = 0;
   /** Actuators that are driven; the rest are let go. */
   driven = 0;
+  /** Code `StopLine`; `none` before the first STATE. */
+  stopLine = 0;
   /** Host time of the sample; -Infinity before the first. */
   sampledUs: number = never;
   /** Sequence of the newest accepted command; -1 before the first STATE. */
@@ -27,6 +32,7 @@ export class DeviceState {
     this.mode = 0;
     this.reason = 0;
     this.driven = 0;
+    this.stopLine = 0;
     this.sampledUs = never;
     this.acknowledged = -1;
     this.#sequence = -1;
@@ -50,9 +56,13 @@ export class DeviceState {
     const ahead = ((sequence - this.#sequence) << 16) >> 16;
     if (this.#sequence >= 0 && ahead <= 0) return false;
     this.#sequence = sequence;
-    this.mode = frame.getUint8(at.mode);
+    this.saidUs = frame.getUint32(at.txUs, true);
+    const mode = frame.getUint8(at.mode);
+    if (mode !== this.mode) this.modeSaidUs = this.saidUs;
+    this.mode = mode;
     this.reason = frame.getUint8(at.reason);
     this.driven = frame.getUint8(at.driven);
+    this.stopLine = frame.getUint8(at.stopLine);
     this.acknowledged = frame.getUint16(at.acknowledged, true);
     if (!Number.isNaN(clock.offsetUs)) {
       this.sampledUs = clock.toHost(frame.getUint32(at.sampleUs, true), nowUs);

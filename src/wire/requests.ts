@@ -32,12 +32,13 @@ export class Requests {
     return this.#encode(MessageType.configure, Layout.configure.size, out);
   }
 
-  /** `expiresUs` is a raw stamp of the device's clock. */
-  arm(contractHash: number, expiresUs: number, out: Uint8Array): number {
+  /** `expiresUs` is a raw stamp of the device's clock; in a trial nothing is driven. */
+  arm(contractHash: number, expiresUs: number, out: Uint8Array, trial: boolean = false): number {
     const at = Layout.arm;
     this.#view.setUint32(at.protocolHash, protocolHash, true);
     this.#view.setUint32(at.contractHash, contractHash, true);
     this.#view.setUint32(at.expiresUs, expiresUs, true);
+    this.#view.setUint8(at.trial, trial ? 1 : 0);
     return this.#encode(MessageType.arm, at.size, out);
   }
 

@@ -47,6 +47,8 @@ export class Session {
   #nowUs = never;
   #dueUs = never;
   #syncsTaken = 0;
+  #commandSequence = -1;
+  #commandExpiresUs = 0;
   #armResult = -1;
   #armSequence = -1;
   #roundTripUs: number = Number.NaN;
@@ -103,6 +105,20 @@ export class Session {
     return this.#state.reason;
   }
 
+  /** When the device said its newest STATE, and its mode for the first time: its raw stamps. */
+  get deviceSaidUs(): number {
+    return this.#state.saidUs;
+  }
+
+  get deviceModeSaidUs(): number {
+    return this.#state.modeSaidUs;
+  }
+
+  /** A `StopLine`, as the newest STATE reports it; `none` before the first. */
+  get deviceStopLine(): number {
+    return this.#state.stopLine;
+  }
+
   /** How many actuators the device drives; the rest are let go. */
   get deviceDriven(): number {
     return this.#state.driven;
@@ -146,6 +162,15 @@ export class Session {
   /** Sequence of the command that the device last accepted; -1 before. */
   get acknowledged(): number {
     return this.#state.acknowledged;
+  }
+
+  /** Of the newest command: its sequence, -1 before the first, and its expiry, a raw stamp. */
+  get commandSequence(): number {
+    return this.#commandSequence;
+  }
+
+  get commandExpiresUs(): number {
+    return this.#commandExpiresUs;
   }
 
   readObservation(into: Float32Array): void {
@@ -196,17 +221,22 @@ export class Session {
     const expiresUs = this.#clock.toDevice(validUntilUs - this.#clock.errorAt(validUntilUs));
     this.counts.commands++;
     const length = this.#requests.command(action, expiresUs, out);
-    this.#sentUs[this.#requests.sequence % sentKept] = sentUs;
+    this.#commandSequence = this.#requests.sequence;
+    this.#commandExpiresUs = expiresUs;
+    this.#sentUs[this.#commandSequence % sentKept] = sentUs;
     return length;
   }
 
-  /** Permission to move; the first command must reach the device within 0.9 s. 0 until ready. */
-  encodeArm(nowUs: number, out: Uint8Array): number {
+  /**
+   * Permission to move; the first command must reach the device within 0.9 s. 0 until ready. For a
+   * trial of the device's watchdog, `trial`, it drives nothing.
+   */
+  encodeArm(nowUs: number, out: Uint8Array, trial: boolean = false): number {
     if (this.phase !== "ready") return 0;
     const untilUs = nowUs + armWindowUs;
     const expiresUs = this.#clock.toDevice(untilUs - this.#clock.errorAt(untilUs));
     this.#armResult = -1;
-    const length = this.#requests.arm(this.#handshake.contractHash, expiresUs, out);
+    const length = this.#requests.arm(this.#handshake.contractHash, expiresUs, out, trial);
     this.#armSequence = this.#requests.sequence;
     return length;
   }

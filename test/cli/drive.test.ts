@@ -54,6 +54,12 @@ test("report: the cycles that asked the policy are told apart", () => {
   assert.equal(row("policy"), "asked in 3 of them");
 });
 
+test("report: whether there is a stop switch is told, and how it stands", () => {
+  assert.equal(row("stop switch", { stopLine: "none" }), "none: this device has no stop line");
+  assert.match(row("stop switch", { stopLine: "closed" })!, /stop line, which is closed/);
+  assert.match(row("stop switch", { stopLine: "open" })!, /stop line is open/);
+});
+
 test("report: each part of a cycle has its times, and what the machine granted is told", () => {
   assert.equal(row("  decide"), "p50 1 us, p99 2 us, p99.9 3 us, max 4 us");
   assert.equal(reportRows(report).filter(([, line]) => line?.startsWith("p50 1 us")).length, 9);

@@ -10,7 +10,7 @@ import { pendulumSpec } from "../../src/sim/pendulum.ts";
 function statusIn(mode: Mode): Status {
   const status = new Status(pendulumSpec);
   status.setState(State.running);
-  status.setModes(mode, 1, 0);
+  status.setModes(mode, 1, 0, 0);
   return status;
 }
 
@@ -19,7 +19,7 @@ test("holds: it is done once the loop is held, or has let the policy drive", asy
   const held = new Holds(null, status).hold();
   assert.equal(status.takeRequests(), Request.hold);
   await delay(20);
-  status.setModes(Mode.holding, 1, 0);
+  status.setModes(Mode.holding, 1, 0, 0);
   await held;
   const resumed = new Holds(null, status).resume();
   assert.equal(status.takeRequests(), Request.resume);

@@ -53,6 +53,7 @@ export class LoopStage {
     choices: LimitChoices = {},
     setpoints: readonly Setpoint[] = [],
     other: Partial<Rig> = {},
+    trusted: boolean = true,
   ) {
     const limits = limitsOf(spec, choices);
     const told = specOfDevice(spec, setpoints);
@@ -74,7 +75,7 @@ export class LoopStage {
       },
       close: (): void => near.close(),
     };
-    this.device = new BridgeDevice(told, port, new Session(told));
+    this.device = new BridgeDevice(told, port, new Session(told), trusted);
     const clock: Clock = {
       now: () => {
         this.nowUs += 1;

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Mode, Reason, Verdict } from "../../src/core/step.ts";
 import { Count, Measure, Request } from "../../src/edge/status.ts";
-import { nameOfDeviceReason } from "../../src/link/device.ts";
+import { nameOfDeviceMode, nameOfDeviceReason } from "../../src/link/device.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
-import { DeviceMode } from "../../src/wire/messages.ts";
+import { DeviceMode, StopLine } from "../../src/wire/messages.ts";
 import { LoopStage } from "./loop-stage.ts";
 
 const { periodUs } = pendulumSpec;
@@ -114,6 +114,100 @@ test("loop: a device that stops by itself stops the loop, with its reason", asyn
   assert.equal(last.happening, Happening.deviceStopped);
   assert.equal(nameOfDeviceReason(last.reason), "fault");
   assert.equal(stage.modeAt(29), Mode.stopped);
+});
+
+test("loop: a device whose stop line is open is not asked to arm, and why is told", async () => {
+  const stage = new LoopStage();
+  const { far, status } = stage;
+  await stage.run(20, {
+    5: () => far.openStopLine(),
+    8: stage.ask(Request.arm),
+    10: () => {
+      assert.equal(status.count(Count.refusedRequests), 1);
+      assert.match(status.why, /its stop line is open/);
+      assert.equal(status.stopLine, StopLine.open);
+    },
+  });
+  assert.equal(far.armsAsked, 0);
+  assert.equal(stage.modeAt(19), Mode.disarmed);
+});
+
+test("loop: a stop line that opens stops it; closed again it takes reset, then arm", async () => {
+  const stage = new LoopStage();
+  const { far, status } = stage;
+  const refused: number[] = [];
+  const count = (): void => void refused.push(status.count(Count.refusedRequests));
+  await stage.run(70, {
+    5: stage.ask(Request.arm),
+    15: () => far.openStopLine(),
+    18: stage.ask(Request.reset),
+    22: () => {
+      count();
+      far.stopLine = StopLine.closed;
+    },
+    30: stage.ask(Request.arm),
+    35: () => {
+      count();
+      assert.equal(far.mode, DeviceMode.stopped);
+      status.ask(Request.reset);
+    },
+    45: stage.ask(Request.arm),
+  });
+  assert.deepEqual(refused, [1, 2]);
+  for (const at of [19, 29, 34]) assert.equal(stage.modeAt(at), Mode.stopped);
+  assert.equal(stage.modeAt(44), Mode.disarmed);
+  assert.equal(stage.modeAt(69), Mode.armed);
+  const [, stop] = stage.events;
+  assert.ok(stop.kind === "transition");
+  assert.match(stop.reason, /^stopLine: its stop line is open/);
+});
+
+/** One whose firmware has to be tried. */
+const untried = (): LoopStage => new LoopStage(pendulumSpec, undefined, {}, [], {}, false);
+
+test("loop: a device is armed after its firmware was seen to stop by itself", async () => {
+  const stage = untried();
+  const { far, status } = stage;
+  const seen: string[] = [];
+  await stage.run(30, {
+    5: stage.ask(Request.arm),
+    6: () => void seen.push(nameOfDeviceMode(status.deviceMode)),
+    20: () => assert.equal(far.applied[0], 0.5),
+  });
+  assert.deepEqual(seen, ["arming"]);
+  assert.equal(stage.modeAt(6), Mode.disarmed);
+  assert.equal(stage.modeAt(12), Mode.armed);
+  assert.equal(status.count(Count.refusedRequests), 0);
+});
+
+test("loop: a device whose firmware does not stop by itself is refused, and why", async () => {
+  const stage = untried();
+  const { far, status } = stage;
+  far.tripLateUs = 300_000;
+  await stage.run(60, {
+    5: stage.ask(Request.arm),
+    30: () => {
+      assert.equal(status.count(Count.refusedRequests), 1);
+      assert.match(status.why, /its firmware does not stop by itself: 5\d ms after/);
+      assert.equal(far.mode, DeviceMode.stopped);
+    },
+    35: stage.ask(Request.reset),
+    40: stage.ask(Request.arm),
+  });
+  assert.equal(status.count(Count.refusedRequests), 2);
+  for (let at = 0; at < 60; at++) assert.equal(stage.modeAt(at), Mode.disarmed);
+  assert.equal(far.accepted, 0);
+});
+
+test("loop: who ends or stops a run while its firmware is tried leaves it stopped", async () => {
+  for (const request of [Request.stop, Request.end]) {
+    const stage = untried();
+    await stage.run(30, { 5: stage.ask(Request.arm), 6: stage.ask(request) });
+    stage.far.turn(stage.nowUs);
+    assert.equal(stage.far.mode, DeviceMode.stopped);
+    assert.equal(nameOfDeviceReason(stage.far.reason), "host");
+    assert.ok(stage.steps.every(({ mode }) => mode !== Mode.armed));
+  }
 });
 
 test("loop: a device that started anew is not driven on", async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { reasonsOfStops } from "../../src/cli/drive.ts";
 import { SinewError } from "../../src/core/errors.ts";
 import { specWithHistory } from "../../src/core/history.ts";
 import type { Spec } from "../../src/core/spec.ts";
@@ -16,6 +17,7 @@ import { Members } from "../../src/edge/members.ts";
 import { replayLog } from "../../src/edge/replay.ts";
 import { parseRobot, type Robot } from "../../src/edge/robot.ts";
 import { Run, type RunOptions, startRun } from "../../src/edge/run.ts";
+import { statusOf } from "../../src/edge/run-status.ts";
 import { Count, State, Status } from "../../src/edge/status.ts";
 import type { Board } from "../../src/hil/board.ts";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
@@ -320,6 +322,39 @@ test("run: a hung board makes observations stale; the loop stops and stays stopp
   assert.ok(report.deviceAtRest);
   const [, fault] = report.transitions;
   assert.ok([Happening.fault, Happening.deviceStopped].some((one) => one === fault.happening));
+});
+
+test("run: an open stop line arms no board, and stops it; closed it starts nothing", async () => {
+  const board = await theBoard();
+  const run = await startRun(await optionsFor(patient(robotOn(board))));
+  const line = async (open: boolean): Promise<void> => {
+    board.setStopLine!(open);
+    await until(() => statusOf(run).stopLine === (open ? "open" : "closed"));
+  };
+  await line(true);
+  await refuses(run.reset(), "handshake", /did not reset: .*close its stop line, then reset it/);
+  await line(false);
+  await run.reset();
+  await line(true);
+  const pressed = /device is disarmed.*; close its stop line first; its stop line is open: the swi/;
+  await refuses(run.arm(), "handshake", pressed);
+  await line(false);
+  await run.arm();
+  await delay(100);
+  await line(true);
+  await until(() => run.status.mode === Mode.stopped);
+  await line(false);
+  await delay(300);
+  const { mode, device, deviceReason } = statusOf(run);
+  assert.deepEqual([mode, device, deviceReason], ["stopped", "stopped", "stopLine"]);
+  const opened = /device is stopped \(stopLine\).*; reset it first; its stop line was opened/;
+  await refuses(run.arm(), "handshake", opened);
+  const report = await run.close();
+  assert.equal(report.stopLine, "closed");
+  assert.match(reasonsOfStops(report)[0], /by the device itself \(stopLine\): its stop line was/);
+  const events = readLog(report.logPath).events();
+  const stop = events.find((event) => event.kind === "transition" && event.to === "stopped");
+  assert.match(stop?.kind === "transition" ? stop.reason : "", /^stopLine: its stop line is open/);
 });
 
 test("run: drives a board over a broker and a bridge", async () => {

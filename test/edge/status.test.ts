@@ -67,7 +67,7 @@ test("status: what one side writes the other reads", () => {
   assert.equal(control.takeRequests(), Request.arm | Request.end);
   assert.equal(control.takeRequests(), 0);
   control.add(Count.missed, 3);
-  control.setModes(Mode.armed, 1, 2);
+  control.setModes(Mode.armed, 1, 2, 1);
   for (const which of Object.values(Measure)) control.measure(which, 10 * (which + 1));
   const step = makeStep(pendulumSpec);
   step.seq = 5;

@@ -58,8 +58,14 @@ function recordOf(story: readonly Told[]): DeviceRecord {
   return record;
 }
 
-const { disarmed, armed, stopping, stopped } = DeviceMode;
+const { disarmed, armed, stopping, stopped, trial } = DeviceMode;
 const { expired, host: byHost, gate } = DeviceReason;
+
+/** What a host sees before it arms. */
+const tried: readonly Told[] = [
+  { ms: 0, mode: trial, sequence: 5 },
+  { ms: 0, mode: stopped, reason: expired, sequence: 5 },
+];
 
 /** Armed at 100 ms, torque 2 until its command expires at 1,000 ms, at rest 100 ms later. */
 const expiring: readonly Told[] = [
@@ -80,7 +86,7 @@ function verdictOn(
   evidence: Partial<Evidence> = {},
 ): Verdict {
   const source = `about: a test\n${expect}\n`;
-  const record = recordOf(story);
+  const record = recordOf(story.length === 0 ? [] : [...tried, ...story]);
   const scenario = parseScenario("test", source, "test.yaml");
   const times = { faultUs: hostUsOf(900), endUs: hostUsOf(1600) };
   const whole = { spec: pendulumSpec, record, ...times, host: quiet, again: null };
@@ -96,6 +102,15 @@ test("judge: a stop in time, by its profile, that stays is good", () => {
     reason: "expired",
     faults: [],
   });
+});
+
+test("judge: a device that is armed was seen to stop by itself before", () => {
+  const untried = /its watchdog was not tried before/;
+  const stories = [[], tried.slice(0, 1), [tried[0], { ...tried[1], reason: byHost }]];
+  for (const before of stories) {
+    const record = recordOf([...before, ...expiring]);
+    assert.match(verdictOn(expiring, toStop, { record }).faults.join(), untried);
+  }
 });
 
 test("judge: a turn that came late is judged by the time that it came", () => {

@@ -6,7 +6,14 @@ import { test } from "node:test";
 import { bootChecksum, boots } from "../../src/hil/boot-stage.ts";
 import { readRp2040Image } from "../../src/hil/image.ts";
 import { Rp2040 } from "../../src/hil/rp2040.ts";
-import { DeviceMode, Layout, MessageType, stepTicksMax } from "../../src/wire/messages.ts";
+import {
+  DeviceMode,
+  DeviceReason,
+  Layout,
+  MessageType,
+  StopLine,
+  stepTicksMax,
+} from "../../src/wire/messages.ts";
 import { EmulatedHost } from "../../tools/emulated-host.ts";
 import { image } from "./bench.ts";
 import { Silicon } from "./silicon.ts";
@@ -111,7 +118,8 @@ test("a core that hangs is reset by the chip, and comes back disarmed", () => {
   const pico = new Pico();
   const before = pico.bootId;
   pico.drive([1.5], 900);
-  assert.equal(pico.newest(MessageType.state).getFloat32(32, true), 1.5);
+  const applied = Layout.state.observation + 12;
+  assert.equal(pico.newest(MessageType.state).getFloat32(applied, true), 1.5);
   const { chip } = pico.board;
   pico.hang();
   pico.frames.length = 0;
@@ -125,6 +133,34 @@ test("a core that hangs is reset by the chip, and comes back disarmed", () => {
   const state = pico.newest(MessageType.state);
   assert.equal(state.getUint8(Layout.state.mode), DeviceMode.disarmed);
   assert.equal(state.getUint8(Layout.state.driven), 0);
+});
+
+test("the stop line is pulled up at GPIO 2, stops what drives, and stays open over a reset", () => {
+  const pico = new Pico();
+  assert.notEqual(pico.bootId, undefined);
+  const pad = (): number => pico.board.chip.gpio[2].padValue & 0xcc;
+  assert.equal(pad(), 0xc8, "pulled up, an input and nothing else");
+  const told = (): number[] => {
+    const state = pico.newest(MessageType.state);
+    const { mode, reason, stopLine } = Layout.state;
+    return [mode, reason, stopLine].map((at) => state.getUint8(at));
+  };
+  pico.drive([1.5], 900);
+  assert.deepEqual(told(), [DeviceMode.armed, DeviceReason.none, StopLine.closed]);
+  pico.board.setStopLine(true);
+  pico.run(15);
+  assert.deepEqual(told(), [DeviceMode.stopping, DeviceReason.stopLine, StopLine.open]);
+  pico.run(110);
+  pico.board.setStopLine(false);
+  pico.run(50);
+  assert.deepEqual(told(), [DeviceMode.stopped, DeviceReason.stopLine, StopLine.closed]);
+  pico.board.setStopLine(true);
+  const { chip } = pico.board;
+  pico.hang();
+  pico.run(hangMs + 50);
+  assert.notEqual(pico.board.chip, chip, "the whole chip is another");
+  assert.deepEqual(told(), [DeviceMode.disarmed, DeviceReason.none, StopLine.open]);
+  assert.equal(pad(), 0xc8);
 });
 
 test("the chip's watchdog resets all but the oscillators, and waits for a debugger", () => {

@@ -7,7 +7,7 @@ import { DeviceRecord } from "../../src/hil/device-record.ts";
 import { hilPage } from "../../src/hil/hil-page.ts";
 import { junitOf } from "../../src/hil/junit.ts";
 import { parseScenario } from "../../src/hil/scenario.ts";
-import type { Trial } from "../../src/hil/trial.ts";
+import { suits, type Trial } from "../../src/hil/trial.ts";
 
 const folder = "test/hil/scenarios";
 
@@ -49,6 +49,15 @@ for (const [source, line] of wrong) {
     );
   });
 }
+
+test("scenario: who has no stop line is spared those that open one, and no others", () => {
+  const of = (fault: string) =>
+    parseScenario("a", `about: a\n${fault}expect: { end: stopped }\n`, "a.yaml");
+  for (const stopLine of [true, false]) {
+    assert.equal(suits(of("fault: { kind: stop_line }\n"), { stopLine }), stopLine);
+    assert.ok(suits(of("fault: { kind: drop }\n"), { stopLine }) && suits(of(""), { stopLine }));
+  }
+});
 
 function trialOf(name: string, faults: readonly string[]): Trial {
   const source = 'about: <odd> & "quoted"\nexpect: { end: drives }\n';

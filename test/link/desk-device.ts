@@ -9,6 +9,7 @@ import {
   MessageType,
   protocolHash,
   Result,
+  StopLine,
 } from "../../src/wire/messages.ts";
 
 /**
@@ -21,9 +22,21 @@ export class DeskDevice {
   readonly applied: Float32Array;
   mode: number = DeviceMode.disarmed;
   reason: number = DeviceReason.none;
+  stopLine: number = StopLine.none;
   /** Commands accepted and refused. */
   accepted = 0;
   refused = 0;
+  /** So much too late its watchdog trips. */
+  tripLateUs = 0;
+  /** What it does wrong in a trial: it drives, arms, takes no command, or leaves it by itself. */
+  onTrial: "nothing" | "drives" | "arms" | "deaf" | "loose" = "nothing";
+  /** It says nothing, but takes in what comes. */
+  mute = false;
+  /** Its clock stands still. */
+  holdClock = false;
+  framesIn = 0;
+  /** ARMs that came, whatever became of them. */
+  armsAsked = 0;
   /** A silent device takes in nothing and says nothing. */
   silent = false;
   clockOffsetUs = 123_456_789_012;
@@ -41,6 +54,7 @@ export class DeskDevice {
   #expiresUs = 0;
   #unused = false;
   #stateDueUs = 0;
+  #heldUs = 0;
 
   constructor(spec: Spec, port: Port) {
     this.#spec = spec;
@@ -54,19 +68,34 @@ export class DeskDevice {
     return this.#decoder.bad;
   }
 
+  /** It takes commands, if only for a trial. */
+  get #live(): boolean {
+    return this.mode === DeviceMode.armed || this.mode === DeviceMode.trial;
+  }
+
   turn(hostUs: number): void {
-    const nowUs = Math.floor(hostUs + this.clockOffsetUs) % 2 ** 32;
+    const movesUs = Math.floor(hostUs + this.clockOffsetUs) % 2 ** 32;
+    const nowUs = this.holdClock ? this.#heldUs : movesUs;
+    this.#heldUs = nowUs;
     if (this.silent) return;
     const length = this.#port.read(this.#bytes);
     for (let at = 0; at < length; at++) {
       if (this.#decoder.push(this.#bytes[at])) this.#take(nowUs);
     }
-    if (this.mode === DeviceMode.armed && ((this.#expiresUs - nowUs) | 0) < 0) {
-      this.#stop(DeviceReason.expired);
+    if (this.#live && ((this.#expiresUs + this.tripLateUs - nowUs) | 0) < 0) {
+      if (this.mode === DeviceMode.trial && this.onTrial === "loose") {
+        this.mode = DeviceMode.disarmed;
+      } else this.#stop(DeviceReason.expired);
     }
     if (hostUs < this.#stateDueUs) return;
     this.#stateDueUs = hostUs + 5000;
     this.#sendState(nowUs);
+  }
+
+  /** The switch of its stop line is pressed. */
+  openStopLine(): void {
+    this.stopLine = StopLine.open;
+    if (this.#live) this.#stop(DeviceReason.stopLine);
   }
 
   #stop(reason: number): void {
@@ -76,6 +105,7 @@ export class DeskDevice {
   }
 
   #take(nowUs: number): void {
+    this.framesIn++;
     const type = this.#in.getUint8(0);
     if (type === MessageType.hello) this.#sendInfo();
     else if (type === MessageType.query) this.#sendChannel();
@@ -85,13 +115,18 @@ export class DeskDevice {
     else if (type === MessageType.stop) {
       this.#stop(this.#in.getUint8(Layout.stop.reason));
     } else if (type === MessageType.reset && this.mode === DeviceMode.stopped) {
+      if (this.stopLine === StopLine.open) return;
       this.mode = DeviceMode.disarmed;
       this.reason = DeviceReason.none;
     }
   }
 
   #arm(nowUs: number): number {
-    const again = this.mode === DeviceMode.armed && this.#unused;
+    this.armsAsked++;
+    if (this.stopLine === StopLine.open) return Result.stopLine;
+    const trial = this.#in.getUint8(Layout.arm.trial) !== 0;
+    const mode = trial ? DeviceMode.trial : DeviceMode.armed;
+    const again = this.mode === mode && this.#unused;
     if (this.mode !== DeviceMode.disarmed && !again) return Result.mustReset;
     if (
       this.#in.getUint32(Layout.arm.contractHash, true) !== hashContract(rampingToZero(this.#spec))
@@ -100,7 +135,7 @@ export class DeskDevice {
     }
     const expiresUs = this.#in.getUint32(Layout.arm.expiresUs, true);
     if (((expiresUs - nowUs) | 0) <= 0) return Result.expired;
-    this.mode = DeviceMode.armed;
+    this.mode = trial && this.onTrial === "arms" ? DeviceMode.armed : mode;
     this.#unused = true;
     this.#acknowledged = this.#in.getUint16(1, true);
     this.#expiresUs = expiresUs;
@@ -112,14 +147,19 @@ export class DeskDevice {
     const sequence = this.#in.getUint16(1, true);
     const ahead = (sequence - this.#acknowledged) & 0xffff;
     const old = ahead === 0 || ahead >= 0x8000;
-    if (this.mode !== DeviceMode.armed || old || ((expiresUs - nowUs) | 0) <= 0) {
+    const deaf = this.mode === DeviceMode.trial && this.onTrial === "deaf";
+    if (!this.#live || deaf || old || ((expiresUs - nowUs) | 0) <= 0) {
       this.refused++;
       return;
     }
-    this.accepted++;
     this.#unused = false;
     this.#expiresUs = expiresUs;
     this.#acknowledged = sequence;
+    if (this.mode === DeviceMode.trial) {
+      this.#sendState(nowUs);
+      return;
+    }
+    this.accepted++;
     for (let at = 0; at < this.applied.length; at++) {
       this.applied[at] = this.#in.getFloat32(Layout.command.action + 4 * at, true);
     }
@@ -169,6 +209,10 @@ export class DeskDevice {
     this.#view.setUint16(at.acknowledged, this.#acknowledged, true);
     this.#view.setUint8(at.mode, this.mode);
     this.#view.setUint8(at.reason, this.reason);
+    this.#view.setUint8(at.stopLine, this.stopLine);
+    const drives = this.mode === DeviceMode.trial && this.onTrial === "drives";
+    const driven = drives || this.mode === DeviceMode.armed ? this.applied.length : 0;
+    this.#view.setUint8(at.driven, driven);
     this.#view.setUint16(at.boot, this.bootId & 0xffff, true);
     this.#view.setUint8(at.observationCount, this.observation.length);
     this.#view.setUint8(at.actionCount, this.applied.length);
@@ -195,6 +239,7 @@ export class DeskDevice {
   }
 
   #send(type: number, length: number): void {
+    if (this.mute) return;
     this.#sequence = (this.#sequence + 1) & 0xffff;
     this.#view.setUint8(0, type);
     this.#view.setUint16(1, this.#sequence, true);

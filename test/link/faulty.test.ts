@@ -137,7 +137,8 @@ class Walk {
   constructor(schedule: FaultSchedule) {
     const ports: [Port, Port] = memoryPorts(16_384);
     const near = new FaultyPort(ports[0], { now: () => this.nowUs }, schedule);
-    this.device = new BridgeDevice(pendulumSpec, near, new Session(pendulumSpec));
+    const session = new Session(pendulumSpec);
+    this.device = new BridgeDevice(pendulumSpec, near, session, schedule.seed % 2 === 0);
     this.far = new DeskDevice(pendulumSpec, ports[1]);
     this.#rng = new Rng(schedule.seed, 9);
   }
@@ -149,6 +150,8 @@ class Walk {
     far.turn(this.nowUs);
     this.#judge();
     device.poll(this.nowUs);
+    // It arms when its firmware has been tried.
+    if (device.arming) this.#armedUs = this.nowUs;
     const act = this.#rng.below(400);
     if (act === 0) device.stop(StopReason.request);
     else if (act === 1 && device.stopped) device.reset();

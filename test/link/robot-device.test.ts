@@ -29,7 +29,7 @@ function bridgeRig(through: Through): Rig {
   const [near, far] = memoryPorts();
   let nowUs = 5_000_000;
   const port = through(near, { now: () => nowUs });
-  const device = new BridgeDevice(pendulumSpec, port, new Session(pendulumSpec));
+  const device = new BridgeDevice(pendulumSpec, port, new Session(pendulumSpec), true);
   const desk = new DeskDevice(pendulumSpec, far);
   const observation = new Float32Array(3);
   return {

@@ -83,7 +83,7 @@ const rewordings: readonly [what: string, ours: string, theirs: string, says: Re
     '"tx_us":"u32","rx_us":"u32"',
     /order/,
   ],
-  ["a code less", ',"not_lockstep"]', "]", /codes\.result\.9 is "not_lockstep" here and none/],
+  ["a code less", 'step","stop_line"]', 'step"]', /codes\.result\.10 is "stop_line" here and none/],
   ["no JSON", '{"format"', '"format"', /cannot be read/],
 ];
 

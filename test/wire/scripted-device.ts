@@ -9,6 +9,7 @@ import {
   Layout,
   MessageType,
   protocolHash,
+  StopLine,
 } from "../../src/wire/messages.ts";
 import { Session } from "../../src/wire/session.ts";
 
@@ -41,6 +42,7 @@ export class ScriptedDevice {
   drift = 0;
   mode: number = DeviceMode.disarmed;
   reason: number = DeviceReason.none;
+  stopLine: number = StopLine.none;
   acknowledged = 0;
   observation: number[];
   applied: number[];
@@ -102,6 +104,7 @@ export class ScriptedDevice {
     this.#view.setUint8(at.mode, this.mode);
     this.#view.setUint8(at.reason, this.reason);
     this.#view.setUint8(at.driven, this.mode === DeviceMode.armed ? this.applied.length : 0);
+    this.#view.setUint8(at.stopLine, this.stopLine);
     this.#view.setUint16(at.boot, this.bootId & 0xffff, true);
     this.#view.setUint8(at.observationCount, this.observation.length);
     this.#view.setUint8(at.actionCount, this.applied.length);

@@ -86,7 +86,7 @@ async function oneRound(spec: Spec, policy: Cycle["policy"]): Promise<Times> {
   const clock = monotonicClock();
   const [near, far] = memoryPorts();
   const desk = new DeskDevice(spec, far);
-  const device = new BridgeDevice(spec, near, new Session(spec));
+  const device = new BridgeDevice(spec, near, new Session(spec), true);
   const turn = (): void => {
     desk.turn(clock.now());
     device.poll(clock.now());

@@ -1,4 +1,5 @@
-// A hobby servo on pin 9, told its angle in rad. It does not say where it is, so the place that is
+// A hobby servo on pin 9, told its angle in rad; a stop switch from pin 2 to ground, closed while all
+// is well (without one, leave the 2 out below). It does not say where it is, so the place that is
 // observed, and held by a stop, is where it was sent last; and its first command moves it at full
 // speed from wherever it was.
 #include <Servo.h>
@@ -25,7 +26,7 @@ static const sinew_target target = {"servo", 20000, channels, 1, 1, false, start
 
 void setup() {
   Serial.begin(115200);
-  sinew_begin(target, Serial);
+  sinew_begin(target, Serial, 2);
 }
 
 void loop() { sinew_loop(); }

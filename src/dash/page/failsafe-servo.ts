@@ -31,6 +31,8 @@ export class ServoModel implements RobotDevice {
   readonly refusal = null;
   readonly silence = "";
   readonly why = "";
+  readonly stopLine = 0;
+  readonly barred = false;
   readonly arming = false;
   readonly droppedCount = 0;
   readonly failedReads = 0;

@@ -100,13 +100,15 @@ function showState({ hello, counts, policy, history, timing }: Scene, told: Stat
   say(byId("mode"), status.mode);
   byId("mode").className = `mode ${status.mode}`;
   const stopped = status.device === "stopped" ? ` (${spaced(status.deviceReason)})` : "";
-  say(byId("device"), `device ${status.device}${stopped}`);
+  const line = status.stopLine === "open" ? ", stop line open" : "";
+  say(byId("device"), `device ${status.device}${stopped}${line}`);
   document.title = `${status.mode} · ${hello.robot}`;
   const seconds = (told.stepUs - hello.startUs) / 1e6;
   counts.set("running for", `${seconds.toFixed(0)} s at ${(1e6 / hello.periodUs).toFixed(0)} Hz`);
   counts.set("cycles", String(status.cycles));
   counts.set("missed, skipped", `${status.missed}, ${status.skipped}`);
   counts.set("limited, refused", `${status.limited}, ${status.refused}`);
+  counts.set("stop line", status.stopLine);
   counts.set("commands dropped", String(told.droppedCommands));
   if (told.failedReads > 0) counts.set("failed reads", String(told.failedReads));
   counts.set("steps not shown here", String(told.missed));

@@ -1,0 +1,1 @@
+#include "../core/stop-line.c"
