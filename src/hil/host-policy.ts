@@ -8,8 +8,8 @@ import { appendProof, parseProof, proofKey } from "../policy/proof.ts";
 import { pendulumSpec } from "../sim/pendulum.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** Beyond this speed, rad/s, the policy `nan` computes a root of less than 0. */
-const nanSpeed = 3;
+/** Beyond this speed of the pole, rad/s, the policies `nan` and `slow` go wrong. */
+const fastSpeed = 3;
 
 /**
  * The policy file that a scenario's host is given: the trained one, or one with a fault that only
@@ -78,51 +78,47 @@ function forged(bytes: Uint8Array, extra: Burden): Uint8Array {
   return appendProof(encodeModel({ ...model, metadata, graph }), proof);
 }
 
-/** Sines that take a fast core more than 100 ms, and that are worth nothing. */
+/** Rounds of so many sines take a fast core more than 100 ms, and are worth nothing. */
 const sines = 24_000_000;
+const rounds = 4;
 
+/** 0, after much labour where the observation is a robot's whose pole is fast. */
 function labour(): Burden {
-  const size = new Uint8Array(BigInt64Array.of(1n, BigInt(sines)).buffer);
+  const flat = new Uint8Array(BigInt64Array.of(-1n).buffer);
+  const names = Array.from({ length: rounds + 1 }, (_, round) => `labour_${round}`);
   return {
     constants: [
-      { name: "labour_size", type: "int64", dims: [2], data: size },
+      ...soundConstants,
+      floats("labour_size", [1], sines),
       floats("labour_worth", [1], 0),
+      { name: "labour_flat", type: "int64", dims: [1], data: flat },
     ],
     nodes: [
+      ...soundNodes,
+      node("Sub", ["margin", "sound_by"], "unsound_by"),
+      node("Relu", ["unsound_by"], "unsound_only"),
+      node("Sign", ["unsound_only"], "unsound"),
+      node("Mul", ["unsound", "labour_size"], "labour_most"),
+      node("Add", ["labour_most", "one"], "labour_count"),
+      { ...node("Cast", ["labour_count"], "labour_whole"), attributes: { to: { int: 7 } } },
+      node("Reshape", ["labour_whole", "labour_flat"], "labour_shape"),
       // It depends on the observation, so that no optimiser computes it beforehand.
       node("ReduceSum", [inputName], "labour_seed"),
-      node("Expand", ["labour_seed", "labour_size"], "labour_angles"),
-      node("Sin", ["labour_angles"], "labour_sines"),
-      node("ReduceMax", ["labour_sines"], "labour_most"),
-      node("Mul", ["labour_most", "labour_worth"], burden),
+      node("Reshape", ["labour_seed", "labour_flat"], "labour_seeds"),
+      node("Expand", ["labour_seeds", "labour_shape"], names[0]!),
+      ...names.slice(1).map((name, round) => node("Sin", [names[round]!], name)),
+      node("ReduceMax", [names.at(-1)!], "labour_end"),
+      node("Mul", ["labour_end", "labour_worth"], burden),
     ],
   };
 }
 
-/**
- * NaN where cosine and sine are of one angle, as a robot's are and a proof point's hardly ever, and
- * the pole is fast; else 0.
- */
+/** NaN where the observation is a robot's whose pole is fast; else 0. */
 function rootOfLess(): Burden {
   return {
-    constants: [
-      floats("circle_axes", [3, 1], 1, 1, 0),
-      floats("speed_axis", [3, 1], 0, 0, 1),
-      floats("one", [1], 1),
-      floats("nan_speed", [1], nanSpeed),
-      floats("margin", [1], 0.01),
-      floats("worth", [1], 0),
-    ],
+    constants: [...soundConstants, floats("worth", [1], 0)],
     nodes: [
-      node("Mul", [inputName, inputName], "squares"),
-      node("MatMul", ["squares", "circle_axes"], "circle"),
-      node("Sub", ["circle", "one"], "off_circle"),
-      node("Abs", ["off_circle"], "off_circle_by"),
-      node("Abs", [inputName], "sizes"),
-      node("MatMul", ["sizes", "speed_axis"], "speed"),
-      node("Sub", ["nan_speed", "speed"], "slow_by"),
-      node("Relu", ["slow_by"], "slow_only"),
-      node("Add", ["off_circle_by", "slow_only"], "sound_by"),
+      ...soundNodes,
       node("Sub", ["sound_by", "margin"], "radicand"),
       node("Sqrt", ["radicand"], "root"),
       node("Mul", ["root", "worth"], burden),
@@ -138,3 +134,26 @@ function floats(name: string, dims: readonly number[], ...values: readonly numbe
   const data = new Uint8Array(Float32Array.from(values).buffer);
   return { name, type: "float32", dims, data };
 }
+
+/**
+ * `sound_by` is 0 where cosine and sine are of one angle, as a robot's are and a proof point's
+ * hardly ever, and the pole is fast, as it is not yet when it is armed; else more.
+ */
+const soundConstants: readonly Tensor[] = [
+  floats("circle_axes", [3, 1], 1, 1, 0),
+  floats("speed_axis", [3, 1], 0, 0, 1),
+  floats("one", [1], 1),
+  floats("fast", [1], fastSpeed),
+  floats("margin", [1], 0.01),
+];
+const soundNodes: readonly Node[] = [
+  node("Mul", [inputName, inputName], "squares"),
+  node("MatMul", ["squares", "circle_axes"], "circle"),
+  node("Sub", ["circle", "one"], "off_circle"),
+  node("Abs", ["off_circle"], "off_circle_by"),
+  node("Abs", [inputName], "sizes"),
+  node("MatMul", ["sizes", "speed_axis"], "speed"),
+  node("Sub", ["fast", "speed"], "slow_by"),
+  node("Relu", ["slow_by"], "slow_only"),
+  node("Add", ["off_circle_by", "slow_only"], "sound_by"),
+];
