@@ -27,7 +27,7 @@ import { Setpoints } from "./setpoints.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
 import { signerOf, trustedKeys } from "./trust.ts";
-import type { WiggleChoice } from "./wiggle.ts";
+import { limitsOfWiggle, type WiggleChoice } from "./wiggle.ts";
 
 export interface RunOptions {
   readonly policy: { readonly bytes: Uint8Array; readonly path: string };
@@ -330,7 +330,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     const limits = limitsOfRobot(robot, own);
     new Setpoints(spec, setpoints);
     new Start(spec, limits, start);
-    return limits;
+    return wiggle === undefined ? limits : limitsOfWiggle(spec, limits, wiggle);
   });
   const swap = swapOfRobot(robot, own);
   checkLink(robot.link, new Date(startedAt));

@@ -134,10 +134,12 @@ function followerOf(
     const error = (square - gain * both) / Math.max(1, end);
     if (error < best.error) best = { error, gain, lag };
   }
+  const fitted = best.gain * peakOf(way.slice(0, length));
   return {
     name,
     unit,
-    moved: best.gain * peakOf(way.slice(0, length)),
+    // A push that was over soon fits any way.
+    moved: Math.sign(fitted) * Math.min(Math.abs(fitted), peakOf(places)),
     lagUs: best.lag * periodUs,
   };
 }
