@@ -84,7 +84,7 @@ async function act(path: string | undefined, options: Options): Promise<void> {
 function planLines(path: string, { family }: Options): string[] {
   const who = family === undefined ? "five families" : familyNames[family];
   return [
-    `asks on ${path} for ${who}; no register of theirs is written, and nothing of theirs gets torque`,
+    `asks on ${path} for ${who}: no register of theirs is written, and none gets torque`,
     "anything else behind that port may take what is sent for an order to move",
   ];
 }

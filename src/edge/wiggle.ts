@@ -98,7 +98,8 @@ export function planWiggle(
   const ends = kind === "place" ? limits.action[at] : (limits.ends?.[at] ?? feedback);
   const { low, high } = ends;
   const way = wayOf(feedback, low, high, wish);
-  checkPace(spec, kind, (way * Math.PI) / speedMostOf(feedback.unit, low, high), feedback, wish);
+  const leastS = (way * Math.PI) / speedMostOf(feedback.unit, low, high);
+  checkPace(spec, kind, leastS, feedback, wish);
   if (!(way > 0 && way <= (high - low) / 2)) {
     const range = `its limits are ${low} to ${high} ${feedback.unit}`;
     refuse(`"${spec.action[at].name}" cannot be moved by ${way.toPrecision(3)}: ${range}`);
@@ -215,7 +216,7 @@ function wayOf({ name, unit }: Channel, low: number, high: number, wish: WiggleW
   refuse(`"${name}" has no ends, so a share of its way is nothing: describe its joint (joints)`);
 }
 
-/** A place and a speed are fastest halfway, by pi times the mean of one way: in `leastS` at least. */
+/** Both ways of moving are fastest halfway, by pi times the mean of one way: `leastS` is needed. */
 function checkPace(
   { periodUs }: Spec,
   kind: WiggleKind,
