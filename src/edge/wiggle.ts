@@ -63,6 +63,7 @@ const lengthShareMax = 0.05;
 const effortSharePerSMax = 0.0125;
 /** An effort is looked at so often, microseconds: what it pushes may be light. */
 const effortPeriodUsMax = 20_000;
+const effortAgeUsMax = 40_000;
 /** In fewer cycles there and back are steps. */
 const cyclesMin = 20;
 /** By less than this share of the narrowest range a place that was told is within its limits. */
@@ -100,6 +101,7 @@ export function planWiggle(
   const way = wayOf(feedback, low, high, wish);
   const leastS = (way * Math.PI) / speedMostOf(feedback.unit, low, high);
   checkPace(spec, kind, leastS, feedback, wish);
+  if (kind === "effort") checkWatch(spec, limits);
   if (!(way > 0 && way <= (high - low) / 2)) {
     const range = `its limits are ${low} to ${high} ${feedback.unit}`;
     refuse(`"${spec.action[at].name}" cannot be moved by ${way.toPrecision(3)}: ${range}`);
@@ -224,10 +226,6 @@ function checkPace(
   { unit }: Channel,
   { seconds, degrees, share }: WiggleWish,
 ): void {
-  if (kind === "effort" && periodUs > effortPeriodUsMax) {
-    const most = effortPeriodUsMax / 1000;
-    refuse(`the policy's period is ${periodUs / 1000} ms: an effort is watched each ${most} ms`);
-  }
   const isEffort = kind === "effort";
   const pace = isEffort ? share / effortSharePerSMax : leastS;
   const least = Math.max(pace, (cyclesMin * periodUs) / 1e6);
@@ -235,6 +233,17 @@ function checkPace(
   const what = !isEffort && unit in degreesPer ? `${degrees} degrees` : `a share of ${share}`;
   const rounded = (Math.ceil(least * 10) / 10).toFixed(1);
   refuse(`${what} in ${seconds} s are too fast: give --seconds ${rounded}`);
+}
+
+/** What is seen seldom, or late, is far away by then. */
+function checkWatch({ periodUs }: Spec, { ageUsMax }: Limits): void {
+  if (periodUs > effortPeriodUsMax) {
+    const most = effortPeriodUsMax / 1000;
+    refuse(`the policy's period is ${periodUs / 1000} ms: an effort is watched each ${most} ms`);
+  }
+  if (ageUsMax <= effortAgeUsMax) return;
+  const most = effortAgeUsMax / 1000;
+  refuse(`observationAgeMs is ${ageUsMax / 1000}: to wiggle an effort give at most ${most}`);
 }
 
 /** In the unit of the action. */

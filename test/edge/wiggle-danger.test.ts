@@ -175,6 +175,9 @@ test("wiggle: a slow policy and a steep effort are refused", () => {
     () => plan({ ...torque, periodUs: 50_000 }, "a"),
     /period is 50 ms: an effort is watched/,
   );
+  const old = limitsOf(torque, { ageUsMax: 41_000 });
+  const wish = { ...usual, joint: "a" };
+  refuses(() => planWiggle(torque, 1, old, wish), /observationAgeMs is 41: .* at most 40$/);
 });
 
 /** Where a joint driven by a speed goes at most, from `from`. */
@@ -246,7 +249,8 @@ interface Pushed {
 }
 
 /** How far it went at most, how it ended, and what is made of it. */
-function pushed(joint: Pushed, seconds = 4) {
+function pushed(joint: Pushed, degrees = 3) {
+  const seconds = 4;
   const { limit, inertia, damping, stick = 0, periodUs, late, sign = 1, swapped } = joint;
   const names = ["a", "b"];
   const spec = robotOf(
@@ -254,7 +258,7 @@ function pushed(joint: Pushed, seconds = 4) {
     names.map((name) => channel(`${name}_position`, "rad", -900, 900)),
     periodUs,
   );
-  const choice = plan(spec, "a", { seconds });
+  const choice = plan(spec, "a", { degrees });
   const policy = new WigglePolicy("id", spec, choice);
   const step = makeStep(spec);
   step.mode = Mode.armed;
@@ -309,6 +313,12 @@ test("wiggle: an effort is taken back once its joint moves, however light it is"
       }
     }
   }
+});
+
+test("wiggle: an effort that was to move by little is seen to do so", () => {
+  const { most, verdict } = pushed({ ...light, inertia: 0.01, periodUs: 5000, late: 0 }, 0.5);
+  assert.ok(most < 0.009, `${most}`);
+  assert.equal(verdict?.outcome, "right");
 });
 
 test("wiggle: an effort that pushes another joint is taken back, too", () => {
