@@ -63,9 +63,8 @@ export function initCommand(): Command {
       `
 At a terminal it asks for what no option says. What it cannot know, as zeroCounts and sign of a
 servo, stands in the file as unknown: no run takes the file before all of that is filled in. It says
-where, and with which command to go on. The port is asked as npx sinew scan does: it
-must be the robot's. Over MQTT, write
-the link by hand: docs/robot.md.
+where, and with which command to go on. The port is asked as npx sinew scan does, so name no port
+but the robot's. Over MQTT, write the link by hand: docs/robot.md.
 
 Example:
   npx sinew init --policy policy.onnx --port /dev/ttyACM0`,

@@ -35,9 +35,10 @@ export function scanCommand(): Command {
       wholeNumber(baudMin, baudMax),
     )
     .addOption(
-      new Option("--family <name>", "ask for this only, and send nothing else").choices(
-        Object.keys(familyNames),
-      ),
+      new Option(
+        "--family <name>",
+        "ask for this only, and send nothing else (default: each in turn)",
+      ).choices(Object.keys(familyNames)),
     )
     .option("--json", "print the findings as one JSON object on stdout", false)
     .addHelpText(

@@ -155,7 +155,7 @@ function checkMaker(path: string, usb: string): void {
   const maker = movedByScans[usb.split(":")[0]];
   if (maker === undefined) return;
   const line = `${path} is ${maker}'s, whose controllers take questions of others for orders`;
-  throw new SinewError("port", `${line}: name what is behind it (--family)`);
+  throw new SinewError("port", `${line}: say what is behind it (scan --family, init --link)`);
 }
 
 async function asked(

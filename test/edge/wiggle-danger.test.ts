@@ -230,6 +230,13 @@ test("wiggle: a speed that is another than was asked for is ended", () => {
     if (most > 2 * rad) assert.equal(action[0], 0);
   }
   assert.ok(most < 2.2 * rad, `${most}`);
+  // It jumps by less than it may go, and is ended for how fast that was.
+  const wide = new WigglePolicy("id", spec, plan(spec, "a", { degrees: 9 }));
+  const asked = Array.from({ length: 60 }, (_, cycle) => {
+    wide.act(Float32Array.of(cycle < 40 ? 0 : 0.03), action);
+    return action[0];
+  });
+  assert.ok(asked[39] > 0 && asked.slice(40).every((value) => value === 0));
 });
 
 /** A joint that is pushed. */

@@ -296,7 +296,7 @@ test("scan: what questions would move is not asked, unless somebody says what it
   const { line, done, doors } = imagined({ usbOf: () => "1ffb:0089" });
   await assert.rejects(scanPort("p", {}, line, undefined, doors), (error: unknown) => {
     assert.ok(error instanceof SinewError && error.code === "port");
-    assert.match(error.message, /p is Pololu's, .*for orders: .*--family/);
+    assert.match(error.message, /p is Pololu's, .*for orders: .*scan --family/);
     return true;
   });
   assert.deepEqual([done, line.sent], [[], []]);
