@@ -66,7 +66,7 @@ const effortPeriodUsMax = 20_000;
 const effortAgeUsMax = 40_000;
 /** In fewer cycles there and back are steps. */
 const cyclesMin = 20;
-/** By less than this share of the narrowest range a place that was told is within its limits. */
+/** Who stands beyond its limits is brought back at once: by this share of a range at most. */
 const nearShare = 0.002;
 /** Beyond this part of its way an effort ends: what it pushed has yet to be stopped. */
 const effortFarShare = 0.5;
@@ -118,7 +118,7 @@ export function planWiggle(
 
 /**
  * The gate's `limits` while `choice` drives: nothing that is held at a place moves faster than a
- * wiggle may, whatever it is told. So who stands beyond its limit comes back to it slowly.
+ * wiggle may, whatever it is told.
  */
 export function limitsOfWiggle(spec: Spec, limits: Limits, { placesAt }: WiggleChoice): Limits {
   const action = limits.action.map((limit, at) => {

@@ -134,7 +134,7 @@ test("wiggle: what an unknown unit does is not tried out", () => {
   refuses(() => plan(robotOf([speed], [place]), "wheel"), /tells .*, in rad: give it in deg$/);
 });
 
-test("wiggle: who stands beyond its limit is not armed, or comes back slowly", async () => {
+test("wiggle: who stands beyond its limit is not armed, and no place jumps", async () => {
   const seen = [elbow, channel("wrist_position", "rad", -3, 3)];
   const spec = robotOf(
     seen.map((one) => ({ ...one, low: -1, high: 1 })),
@@ -145,6 +145,8 @@ test("wiggle: who stands beyond its limit is not armed, or comes back slowly", a
     assert.equal(sent.length, 0, `${wrist}`);
     assert.ok((reasons & Reason.beyondLimits) !== 0);
   }
+  const { sent } = await sentBy(spec, "elbow", [0, 1.003]);
+  assert.ok(sent.length > 30 && sent.every(([, wrist]) => wrist === 1));
   // A policy that asked for anything, and limits that bound no rate, move nothing faster.
   const wide = limitsOf(spec);
   const guard = new Guard(spec, limitsOfWiggle(spec, wide, plan(spec, "elbow")));
