@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
 import type { Channel, Spec } from "../../src/core/spec.ts";
-import { Mode, makeStep, Reason } from "../../src/core/step.ts";
+import { Mode, makeStep, Reason, Verdict } from "../../src/core/step.ts";
 import { Start } from "../../src/edge/start.ts";
 import { tick } from "../../src/edge/tick.ts";
 import {
@@ -88,7 +88,7 @@ async function sentBy(
   for (let seq = 0; seq < 40; seq++) {
     nowUs = seq * spec.periodUs;
     // A loop arms nothing whose newest cycle was refused.
-    if (seq === 3 && step.reasons === 0) mode = Mode.armed;
+    if (seq === 3 && step.verdict !== Verdict.refused) mode = Mode.armed;
     await tick(cycle as unknown as Parameters<typeof tick>[0], seq, false);
   }
   return { sent, reasons: step.reasons };
