@@ -63,8 +63,8 @@ export function initCommand(): Command {
       `
 At a terminal it asks for what no option says. What it cannot know, as zeroCounts and sign of a
 servo, stands in the file as unknown: no run takes the file before all of that is filled in. It says
-where, and with which command to go on. The port is asked as npx sinew scan does. Over MQTT, write
-the link by hand: docs/robot.md.
+where, and with which command to go on. The port is asked as npx sinew scan does, so name no port
+but the robot's. Over MQTT, write the link by hand: docs/robot.md.
 
 Example:
   npx sinew init --policy policy.onnx --port /dev/ttyACM0`,
@@ -121,12 +121,13 @@ async function specOf(path: string): Promise<Spec> {
   return deviceSpecOf(parsePolicy(readPolicyFile(path)).contract);
 }
 
-async function portPath({ port }: Options, asks: boolean): Promise<string> {
+async function portPath({ port, offline }: Options, asks: boolean): Promise<string> {
   if (port !== undefined) return port;
   const { listSerialPorts } = await import("../link/serial-ports.ts");
   const ports = listSerialPorts().map(({ path, lasting }) => lasting ?? path);
   if (!asks) {
-    if (ports.length === 1) return ports[0];
+    // What is not named is not asked.
+    if (offline && ports.length === 1) return ports[0];
     throw missing("port", "path");
   }
   for (const path of ports) process.stderr.write(`  ${path}\n`);

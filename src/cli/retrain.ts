@@ -50,6 +50,9 @@ async function act(logs: string[], options: Options): Promise<void> {
   const task = await openTask(policy.contract.task);
   const segments = logs.flatMap((path) => {
     const log = readLog(path);
+    if (log.metadata.has("wiggle")) {
+      throw new SinewError("log-file", `${path} is the log of a wiggle, no policy's: leave it out`);
+    }
     const spec = controlSpecOf(deviceSpecOf(policy.contract), decimationOf(log.metadata));
     const difference = differenceOfSpecs(spec, log.spec);
     if (difference !== null) throw new SinewError("contract-mismatch", `${path}: ${difference}`);

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { monotonicClock } from "../core/clock.ts";
 import type { Channel } from "../core/spec.ts";
 import type { ScanAnswer, ScanChoice, ScanFamily, ScanReport } from "../link/scan.ts";
@@ -7,6 +7,7 @@ import { bar, Terminal, table } from "./terminal.ts";
 
 interface Options {
   readonly baud?: number;
+  readonly family?: ScanFamily;
   readonly json: boolean;
 }
 
@@ -26,12 +27,18 @@ export const familyNames: Readonly<Record<ScanFamily, string>> = {
 /** `sinew scan`. */
 export function scanCommand(): Command {
   return new Command("scan")
-    .description("List the serial ports, or say what answers on one. Nothing moves.")
+    .description("List the serial ports, or say which of five families answers on one.")
     .argument("[port]", "asks on this port, such as /dev/ttyACM0; without it ports are listed")
     .option(
       "--baud <bits/s>",
       "ask at this rate only, in bits/s (default: those that are usual)",
       wholeNumber(baudMin, baudMax),
+    )
+    .addOption(
+      new Option(
+        "--family <name>",
+        "ask for this only, and send nothing else (default: each in turn)",
+      ).choices(Object.keys(familyNames)),
     )
     .option("--json", "print the findings as one JSON object on stdout", false)
     .addHelpText(
@@ -39,7 +46,14 @@ export function scanCommand(): Command {
       `
 Listing, on Linux and macOS, opens nothing. With a port, each kind of device is asked in turn until
 one answers: firmware of ours, ODrive, moteus, Dynamixel, Feetech. It is told what is sent. No
-register is written and nothing gets torque; but some boards start anew when their port is opened.
+register of these five is written and nothing of theirs gets torque; but some boards start anew when
+their port is opened.
+
+Name only a port behind which one of these five is. Another controller may take what is sent for an
+order to move: the bytes of servos are positions to others, letters are keys to a milling machine,
+and a CAN adapter passes frames on to all that is on its bus. Of the USB devices of Pololu none is
+asked without --family.
+
 Takes up to 20 s, and a minute behind an adapter that holds answers back. Exit code 1: nothing
 answered.
 
@@ -54,7 +68,7 @@ async function act(path: string | undefined, options: Options): Promise<void> {
   const terminal = new Terminal(options);
   if (path === undefined) return list(terminal);
   const { sends } = await import("../link/scan.ts");
-  terminal.line(`asks on ${path}; no register is written, and nothing gets torque`);
+  for (const line of planLines(path, options)) terminal.line(line);
   const report = await scanned(path, options, terminal);
   const asked = [...new Set(report.probes.map(({ family }) => family))];
   const rows = asked.map((family) => {
@@ -66,6 +80,14 @@ async function act(path: string | undefined, options: Options): Promise<void> {
   for (const line of linesOf(report)) terminal.line(line);
   terminal.result(report);
   if (report.answer === null) process.exitCode = 1;
+}
+
+function planLines(path: string, { family }: Options): string[] {
+  const who = family === undefined ? "five families" : familyNames[family];
+  return [
+    `asks on ${path} for ${who}: no register of theirs is written, and none gets torque`,
+    "anything else behind that port may take what is sent for an order to move",
+  ];
 }
 
 /** Scans the port at `path`, with its progress where somebody watches. Throws as `scanPort`. */
@@ -97,13 +119,13 @@ async function list(terminal: Terminal): Promise<void> {
 const noPorts =
   "there is no serial port: plug the robot in; in a container, pass its port in (--device)";
 
-function linesOf({ path, answer, noiseAt, advice }: ScanReport): string[] {
+function linesOf({ path, answer, noiseAt, refusals, advice }: ScanReport): string[] {
   if (answer !== null) return [...answerLines(answer), ...nextLines(path, answer)];
   const noise = noiseAt.map((baud) => {
     return `something was heard at ${baud} bits/s that is no answer: another rate, or an echo?`;
   });
   const line = "nothing answered: is it powered, is this its port, and does nothing else hold it?";
-  return [...noise, line, ...(advice === "" ? [] : [advice])];
+  return [...noise, ...refusals, line, ...(advice === "" ? [] : [advice])];
 }
 
 /** What answered, for a person. */

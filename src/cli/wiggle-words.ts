@@ -24,10 +24,17 @@ function amountOf(value: number, unit: string): string {
 }
 
 /** What is about to move. */
-export function planLine(spec: Spec, { at, kind, amplitude, seconds }: WiggleChoice): string {
+export function planLine(spec: Spec, choice: WiggleChoice): string {
+  const { at, kind, amplitude, seconds, watched, feedbackAt } = choice;
   const { name, unit } = spec.action[at];
-  const how = { place: "moves by", velocity: "moves at up to", effort: "is pushed by up to" }[kind];
   const others = spec.action.length > 1 ? "; the others stay as they are" : "";
+  if (kind === "effort") {
+    const { farMax } = watched.find((one) => one.at === feedbackAt)!;
+    const far = amountOf(farMax, spec.observation[feedbackAt].unit);
+    const push = `${name} is pushed by up to ${amountOf(amplitude, unit)} for ${seconds / 2} s`;
+    return `${push}, or until it moved by ${far}, one way only${others}`;
+  }
+  const how = kind === "place" ? "moves by" : "moves at up to";
   return `${name} ${how} ${amountOf(amplitude, unit)}, there and back in ${seconds} s${others}`;
 }
 

@@ -39,8 +39,8 @@ export function wiggleCommand(): Command {
     .option("--degrees <deg>", "how far, in degrees, 0.5 to 15", numberWithin(0.5, 15), 3)
     .option(
       "--share <part>",
-      "part of an effort's limit, 0.005 to 0.5, or of a length's range, of that 0.05 at most",
-      numberWithin(0.005, 0.5),
+      "part of an effort's limit, 0.005 to 0.25, or of a length's range, of that 0.05 at most",
+      numberWithin(0.005, 0.25),
       0.05,
     )
     .option("--seconds <s>", "for there and back, in seconds, 1 to 20", numberWithin(1, 20), 4)
@@ -51,9 +51,12 @@ export function wiggleCommand(): Command {
       "after",
       `
 The policy is not run: of its file only the contract counts, so that channels, limits and rate are
-those of the run to come. All other joints hold their place, or rest where they have none. A place
-or a velocity moves by --degrees; an effort by --share of its limit, and only where an observation
-tells where its joint is.
+those of the run to come. All other joints hold their place, or rest at 0 where they are driven by
+a speed or an effort; where one can do neither, nothing is moved. A place or a velocity moves by
+--degrees, at 30 degrees/s at most; a length by --share of its range. An effort pushes one way by
+--share of its limit, for half of --seconds, and only where an observation tells where its joint is:
+seen to go half of --degrees, or faster than 30 degrees/s, the push is taken back and is over. For
+an effort give 80 s for each 1 of --share: 4 s for 0.05. What stands beyond its limits is not armed.
 
 Space stops it, and so do Ctrl-C and npx sinew ctl stop. Servos hold under torque afterwards, so the
 next one needs --reset. Exit code 1: another joint moved, or the other way, or none, or it stopped.
@@ -77,7 +80,7 @@ async function act(path: string, options: Options): Promise<void> {
   terminal.line(planLine(spec, choice));
   if (!options.yes) await permission(terminal);
   const startedAt = new Date().toISOString();
-  const still = { ...robot, start: { speed: 1, softSeconds: 0, near: robot.start?.near } };
+  const still = { ...robot, start: { speed: 1, softSeconds: 0, near: choice.near } };
   const report = await driveCommanded(
     {
       ...{ policy, robot: still, startedAt, wiggle: choice, arm: true, reset: options.reset },

@@ -30,7 +30,7 @@ import { furthestOf, situationOf } from "./situation.ts";
 import { Start } from "./start.ts";
 import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
 import { signerOf, trustedKeys } from "./trust.ts";
-import type { WiggleChoice } from "./wiggle.ts";
+import { limitsOfWiggle, type WiggleChoice } from "./wiggle.ts";
 
 export interface RunOptions {
   readonly policy: { readonly bytes: Uint8Array; readonly path: string };
@@ -324,7 +324,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const { setpoints, start, stops, onMiss } = robot;
   // What they refuse is told before anything is opened.
   const { limits, cannotHold } = ofRobotFile(robot, () => {
-    const limits = limitsOfRobot(robot, own);
+    const whole = limitsOfRobot(robot, own);
+    const limits = wiggle === undefined ? whole : limitsOfWiggle(spec, whole, wiggle);
     new Setpoints(spec, setpoints);
     new Start(spec, limits, start);
     return { limits, cannotHold: holdOfRobot(robot, spec, limits).cannot };

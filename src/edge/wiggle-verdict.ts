@@ -40,7 +40,7 @@ const scales: Readonly<Record<string, { readonly kind: string; readonly size: nu
 };
 /** Less than this share of what was asked for is friction, sag and noise. */
 const movedShareMin = 0.3;
-/** What an effort moves by less than this did not move: rad or m. */
+/** What an effort moves by this did move, however far it was to go: rad or m. */
 const movedMin = 0.005;
 /** Nothing follows later than this, microseconds. */
 const lagUsMax = 500_000;
@@ -69,7 +69,7 @@ export function judgeWiggle(
   const named = followers.find(({ at }) => at === choice.feedbackAt)!;
   const like = followers.filter(({ unit }) => scales[unit].kind === scales[named.unit].kind);
   const most = like.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a), named);
-  const least = leastOf(spec, choice, way);
+  const least = leastOf(spec, choice, way, scales[named.unit].size);
   const outcome = outcomeOf(named, most, least);
   const up = way.reduce((far, value) => (Math.abs(value) > Math.abs(far) ? value : far), 0) >= 0;
   return {
@@ -134,10 +134,12 @@ function followerOf(
     const error = (square - gain * both) / Math.max(1, end);
     if (error < best.error) best = { error, gain, lag };
   }
+  const fitted = best.gain * peakOf(way.slice(0, length));
   return {
     name,
     unit,
-    moved: best.gain * peakOf(way.slice(0, length)),
+    // A push that was over soon fits any way.
+    moved: Math.sign(fitted) * Math.min(Math.abs(fitted), peakOf(places)),
     lagUs: best.lag * periodUs,
   };
 }
@@ -152,8 +154,13 @@ function sizeOf({ moved, unit }: Follower): number {
 }
 
 /** What moved by less did not move, rad or m. */
-function leastOf(spec: Spec, { at, kind }: WiggleChoice, way: readonly number[]): number {
-  if (kind === "effort") return movedMin;
+function leastOf(
+  spec: Spec,
+  { at, kind, way: asked }: WiggleChoice,
+  way: readonly number[],
+  size: number,
+): number {
+  if (kind === "effort") return Math.min(movedMin, movedShareMin * asked * size);
   const unit = spec.action[at].unit.replace(/\/s$/, "");
   return movedShareMin * peakOf(way) * (scales[unit]?.size ?? 1);
 }

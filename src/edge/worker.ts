@@ -31,7 +31,8 @@ import { Start, type StartChoice } from "./start.ts";
 import { Status } from "./status.ts";
 import { Succession } from "./succession.ts";
 import type { MissPolicy } from "./tick.ts";
-import { type WiggleChoice, wiggleDriver } from "./wiggle.ts";
+import type { WiggleChoice } from "./wiggle.ts";
+import { wiggleDriver } from "./wiggle-policy.ts";
 
 /** What the control thread is given. */
 export interface LoopWork {

@@ -1,10 +1,11 @@
 import type { Clock } from "../core/clock.ts";
-import { SinewError } from "../core/errors.ts";
+import { messageOf, SinewError } from "../core/errors.ts";
 import type { Port } from "./port.ts";
 import { askFirmware, type FoundFirmware, firmwareSends } from "./scan-firmware.ts";
 import { askMoteus, askOdrive, type FoundDrives, moteusSends, odriveSends } from "./scan-motors.ts";
 import { askServos, type FoundServos, servosSend } from "./scan-servos.ts";
-import { lockSerialLine, openSerialPort, slowAdapterOf } from "./serial.ts";
+import { lockSerialLine, openSerialPort, type SerialLine, slowAdapterOf } from "./serial.ts";
+import { usbOfPort } from "./serial-ports.ts";
 
 /** What may answer on a port. */
 export type ScanFamily = "firmware" | "odrive" | "moteus" | "dynamixel" | "feetech";
@@ -25,6 +26,8 @@ export interface ScanReport {
   readonly answer: ScanAnswer | null;
   /** Rates at which something was heard that no probe takes for an answer, bits/s. */
   readonly noiseAt: readonly number[];
+  /** Rates that the port does not have, and why, a line each. */
+  readonly refusals: readonly string[];
   /** What to tell a person of the adapter; empty where there is nothing. */
   readonly advice: string;
 }
@@ -47,7 +50,7 @@ const usualSpareUs = 3000;
 /** An adapter that does holds for 16 ms at most. */
 const slowSpareUs = 20_000;
 
-/** What each family is sent, in words for a person. None of it writes or moves anything. */
+/** What each family is sent, in words for a person. None of these five writes or moves anything. */
 export const sends: Readonly<Record<ScanFamily, string>> = {
   firmware: firmwareSends,
   odrive: odriveSends,
@@ -65,7 +68,13 @@ const asks: Readonly<Record<ScanFamily, (asking: Asking) => ScanAnswer | null>> 
 };
 
 /** Those that take a line of text for something else come after those that it means nothing to. */
-const families: readonly ScanFamily[] = ["firmware", "odrive", "moteus", "dynamixel", "feetech"];
+export const families: readonly ScanFamily[] = [
+  "firmware",
+  "odrive",
+  "moteus",
+  "dynamixel",
+  "feetech",
+];
 
 /** Who leaves the factory with which rate, the likeliest first, and what people set. */
 const plan: readonly (readonly [baud: number, asked: readonly ScanFamily[]])[] = [
@@ -87,6 +96,22 @@ export interface ScanChoice {
   readonly family?: ScanFamily | undefined;
 }
 
+/** Every port has this rate, bits/s. */
+const openBaud = 115_200;
+
+/** Makers, by USB's number, whose controllers take what a scan sends for orders to move. */
+const movedByScans: Readonly<Record<string, string>> = { "1ffb": "Pololu" };
+
+/** How a scan comes to a port. */
+export interface ScanDoors {
+  readonly lock: (path: string, baud: number, polled: boolean) => Promise<SerialLine>;
+  readonly open: (path: string) => Port;
+  /** USB's numbers of the port, such as `1a86:55d3`; empty where it has none. */
+  readonly usbOf: (path: string) => string;
+}
+
+const realDoors: ScanDoors = { lock: lockSerialLine, open: openSerialPort, usbOf: usbOfPort };
+
 /** Every question that a scan asks where nothing answers. */
 export function probesOf({ baud, family }: ScanChoice): Probe[] {
   const rows = baud === undefined ? plan : ([[baud, families]] as const);
@@ -97,37 +122,84 @@ export function probesOf({ baud, family }: ScanChoice): Probe[] {
 
 /**
  * Asks over the serial port at `path` who is there, one family after another, until one answers.
- * Nothing is written to any register and nothing gets torque. The port is locked meanwhile. Blocks
- * this thread for the time of each question. Throws `SinewError("port")` for a port that is
- * missing, is held by another program, or is lost.
+ * Nothing is written to any register of these families and nothing of theirs gets torque; what
+ * else is on the line may take it for an order. The port is locked meanwhile. Blocks this thread
+ * for the time of each question. Throws `SinewError("port")` for a port that is missing, is held by
+ * another program, is lost, or is of a maker whose controllers such questions move.
  */
 export async function scanPort(
   path: string,
   choice: ScanChoice,
   clock: Pick<Clock, "now">,
   onProgress: (probe: Probe, part: number) => void = () => {},
+  doors: ScanDoors = realDoors,
 ): Promise<ScanReport> {
-  const probes = probesOf(choice);
+  if (choice.family === undefined) checkMaker(path, doors.usbOf(path));
   const advice = slowAdapterOf(path);
   const spareUs = advice === "" ? usualSpareUs : slowSpareUs;
-  const line = await lockSerialLine(path, probes[0].baud, true);
-  const port = new HeardPort(openSerialPort(path), path);
-  const noiseAt: number[] = [];
+  const line = await doors.lock(path, openBaud, true);
   try {
-    for (const [at, { family, baud }] of probes.entries()) {
-      if (at > 0 && baud !== probes[at - 1].baud) await line.setBaud(baud);
-      port.begin();
-      const onPart = (part: number): void => onProgress(probes[at], part);
-      onPart(0);
-      const answer = asks[family]({ port, baud, clock, spareUs, isFirst: at === 0, onPart });
-      if (answer !== null)
-        return { path, probes: probes.slice(0, at + 1), answer, noiseAt, advice };
-      if (port.heard > 0 && noiseAt.at(-1) !== baud) noiseAt.push(baud);
+    const port = new HeardPort(doors.open(path), path);
+    try {
+      const heard = await asked(line, port, { clock, spareUs }, probesOf(choice), onProgress);
+      return { path, ...heard, advice };
+    } finally {
+      port.close();
     }
-    return { path, probes, answer: null, noiseAt, advice };
   } finally {
-    port.close();
     await line.close();
+  }
+}
+
+function checkMaker(path: string, usb: string): void {
+  const maker = movedByScans[usb.split(":")[0]];
+  if (maker === undefined) return;
+  const line = `${path} is ${maker}'s, whose controllers take questions of others for orders`;
+  throw new SinewError("port", `${line}: say what is behind it (scan --family, init --link)`);
+}
+
+async function asked(
+  line: Pick<SerialLine, "setBaud">,
+  port: HeardPort,
+  time: Pick<Asking, "clock" | "spareUs">,
+  probes: readonly Probe[],
+  onProgress: (probe: Probe, part: number) => void,
+): Promise<Omit<ScanReport, "path" | "advice">> {
+  const noiseAt: number[] = [];
+  const refusals: string[] = [];
+  const done: Probe[] = [];
+  let tried = 0;
+  let has = false;
+  for (const probe of probes) {
+    const { family, baud } = probe;
+    if (baud !== tried) {
+      tried = baud;
+      has = await hasRate(line, baud, refusals);
+    }
+    if (!has) continue;
+    port.begin();
+    const onPart = (part: number): void => onProgress(probe, part);
+    onPart(0);
+    const answer = asks[family]({ port, baud, ...time, isFirst: done.length === 0, onPart });
+    done.push(probe);
+    if (answer !== null) return { probes: done, answer, noiseAt, refusals };
+    if (port.heard > 0 && noiseAt.at(-1) !== baud) noiseAt.push(baud);
+  }
+  return { probes: done, answer: null, noiseAt, refusals };
+}
+
+/** Sets a rate; false, and a line more in `refusals`, where the port does not have it. */
+async function hasRate(
+  line: Pick<SerialLine, "setBaud">,
+  baud: number,
+  refusals: string[],
+): Promise<boolean> {
+  try {
+    await line.setBaud(baud);
+    return true;
+  } catch (error) {
+    refusals.push(messageOf(error));
+    return false;
   }
 }
 

@@ -41,6 +41,12 @@ export function listSerialPorts(root: string = "/"): ListedPort[] {
     });
 }
 
+/** USB's numbers of the port at `path`, as in `ListedPort`; empty where it has none. */
+export function usbOfPort(path: string, root: string = "/"): string {
+  const port = realOf(path);
+  return listSerialPorts(root).find((listed) => realOf(listed.path) === port)?.usb ?? "";
+}
+
 /** By the port that each of them leads to. */
 function lastingNames(folder: string): Map<string, string> {
   return new Map(namesIn(folder).map((name) => [realOf(join(folder, name)), join(folder, name)]));

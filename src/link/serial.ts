@@ -49,7 +49,7 @@ export async function lockSerialLine(
 function setBaud(line: SerialPort, baudRate: number): Promise<void> {
   return new Promise((resolve, reject) => {
     line.update({ baudRate }, (error) => {
-      if (error) reject(portError(line.path, error));
+      if (error) reject(rateError(line.path, baudRate, error));
       else resolve();
     });
   });
@@ -72,6 +72,11 @@ async function openStream(
 
 function closeStream(stream: SerialPort): Promise<void> {
   return new Promise((resolve) => (stream.isOpen ? stream.close(() => resolve()) : resolve()));
+}
+
+function rateError(path: string, baud: number, error: Error): SinewError {
+  const why = error.message.replace(/^Error:? /, "");
+  return new SinewError("port", `cannot set ${baud} bits/s on ${path}: ${why}`, { cause: error });
 }
 
 function portError(path: string, error: Error): SinewError {

@@ -53,7 +53,7 @@ export interface Joint {
 /** What an actuator can be at; at a speed or an effort nothing stands. */
 export const placeUnits: readonly string[] = ["rad", "deg", "turns", "m", "mm"];
 /** What more of, pushes harder the same way. */
-const effortUnits: readonly string[] = ["N*m", "N", "A", "V"];
+export const effortUnits: readonly string[] = ["N*m", "N", "A", "V"];
 const beyondShare = 0.03;
 /** What is above this is no limit any more, and squares of it stay finite. */
 export const accelerationMost = 1e9;

@@ -13,6 +13,7 @@ import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { scanPort } from "../../src/link/scan.ts";
 import { readLog } from "../../src/log/reader.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
+import type { Limits } from "../../src/safety/limits.ts";
 import { ownFolder, until } from "../edge/board-run.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
 
@@ -132,7 +133,12 @@ test("first hour: each command of the document does what it says there", async (
 
   const found = await sinew(...words(scan));
   assert.equal(found.code, 0, found.err);
-  assert.match(found.out, /no register is written/);
+  assert.match(found.out, /no register of theirs is written/);
+  assert.match(found.out, /anything else behind that port may take what is sent for an order/);
+  const other = await sinew(...words(scan), "--family", "odrive", "--baud", "1000000");
+  assert.equal(other.code, 1, other.err);
+  assert.match(other.out, /^sent *\n {2}an ODrive {2}r fw_version.*; at 1000000 bits\/s\n/m);
+  assert.doesNotMatch(other.out, /PING|HELLO/);
   assert.match(
     found.out,
     /found Feetech servos at 1000000 bits\/s\nid {2}counts {2}state\n1 {3}2048 +well/,
@@ -251,6 +257,10 @@ test("first hour: without a terminal nothing moves unasked, nor is it seen", asy
   for (const { action, observation } of log.steps()) {
     for (const at of [0, 2, 3, 4, 5]) assert.ok(Math.abs(action[at] - observation[at]) < 0.01);
   }
+  // The gate itself permits nothing faster.
+  const { action } = JSON.parse(log.metadata.get("limits")!) as Limits;
+  for (const { rateMax } of action) assert.ok(rateMax < 0.524, `${rateMax}`);
+  assert.ok(JSON.parse(log.metadata.get("start")!).near < 0.01);
 });
 
 test("first hour: a joint tied to another's observation is seen by itself", async (t) => {
@@ -333,6 +343,8 @@ test("first hour: with firmware of ours init leaves nothing unknown", async (t) 
 
 test("first hour: init offline opens no port, and knows less", async () => {
   const words = ["init", "--policy", "policy.onnx", "--offline", "--port", "/dev/none", "--yes"];
+  const unnamed = await sinew("init", "--policy", "policy.onnx", "--yes", "-o", "a.yaml");
+  assert.match(unnamed.err, /nobody is to be asked: give --port <path>/);
   assert.match((await sinew(...words, "-o", "a.yaml")).err, /give --link <kind>/);
   assert.ok(!existsSync(join(folder, "a.yaml")));
   for (const link of ["feetech", "dynamixel", "odrive", "moteus"]) {

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { controlSpecOf, type Decimation } from "../../src/core/decimation.ts";
 import { DecimatedPolicy } from "../../src/edge/decimated-policy.ts";
 import { Lineup } from "../../src/edge/lineup.ts";
+import { openLog } from "../../src/log/log.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { ownFolder } from "../edge/board-run.ts";
@@ -44,4 +45,19 @@ test("retrain: a log of a faster loop is of its policy, and of no other rate", a
   const { path: other } = await recordRun("retrain-untold", bytes, 100, () => {}, untold);
   const line = /period: expected 50000 us, got 10000 us \[contract-mismatch\]\n$/;
   assert.match(await retrain(other, policy, folder), line);
+});
+
+test("retrain: the log of a wiggle is none of its policy", async () => {
+  const folder = ownFolder("retrain-wiggle");
+  const policy = join(folder, "policy.onnx");
+  const parts = randomPolicy(3, pendulumSpec);
+  const contract = { ...parts.contract, task: "pendulum" };
+  writeFileSync(policy, await exportPolicy({ ...parts, contract }));
+  const metadata = { policyId: "x", wiggle: "{}" };
+  const log = await openLog({ directory: folder, name: "moved", spec: pendulumSpec, metadata });
+  const { path } = await log.close();
+  assert.match(
+    await retrain(path, policy, folder),
+    /moved\.mcap is the log of a wiggle, no policy's: leave it out \[log-file\]\n$/,
+  );
 });

@@ -12,7 +12,7 @@ import { armSpec } from "../link/servo-bench.ts";
 const spec = armSpec(2);
 const choice: WiggleChoice = {
   ...{ at: 0, kind: "place", amplitude: 0.05, seconds: 4, low: -1, high: 1 },
-  ...{ placesAt: [0, 1], feedbackAt: 0 },
+  ...{ placesAt: [0, 1], feedbackAt: 0, way: 0.05, watched: [], near: 0.01 },
 };
 
 const contradicts = "was told one thing and tells another: see to it with its maker's tool";
@@ -89,8 +89,12 @@ test("wiggle's words: what moves, and what was seen, in degrees", () => {
   const others = "; the others stay as they are";
   const plan = `pan_position moves by 2.86 degrees, there and back in 4 s${others}`;
   assert.equal(planLine(spec, choice), plan);
-  const push = planLine(motorSpec(["torque"]), { ...choice, kind: "effort", amplitude: 0.0025 });
-  assert.equal(push, "a_torque is pushed by up to 0.00250 N*m, there and back in 4 s");
+  const push = planLine(motorSpec(["torque"]), {
+    ...{ ...choice, kind: "effort", amplitude: 0.0025 },
+    watched: [{ at: 0, farMax: Math.PI / 120, speedMax: 1 }],
+  });
+  const until = "for 2 s, or until it moved by 1.50 degrees, one way only";
+  assert.equal(push, `a_torque is pushed by up to 0.00250 N*m ${until}`);
   const named: Follower = { name: "pan_position", unit: "rad", moved: 0.05, lagUs: 40_000 };
   const most: Follower = { name: "lift_position", unit: "rad", moved: -0.1, lagUs: 0 };
   const told = (outcome: WiggleOutcome): string => {

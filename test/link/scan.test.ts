@@ -12,12 +12,19 @@ import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { Instruction } from "../../src/link/feetech-packet.ts";
 import type { Port } from "../../src/link/port.ts";
 import { holderOfPort } from "../../src/link/port-holder.ts";
-import { type Asking, probesOf, type ScanReport, scanPort } from "../../src/link/scan.ts";
+import {
+  type Asking,
+  families,
+  probesOf,
+  type ScanDoors,
+  type ScanReport,
+  scanPort,
+} from "../../src/link/scan.ts";
 import { askFirmware } from "../../src/link/scan-firmware.ts";
 import { askMoteus, askOdrive } from "../../src/link/scan-motors.ts";
 import { askServos } from "../../src/link/scan-servos.ts";
 import { lockSerialLine } from "../../src/link/serial.ts";
-import { listSerialPorts } from "../../src/link/serial-ports.ts";
+import { listSerialPorts, usbOfPort } from "../../src/link/serial-ports.ts";
 import { FrameDecoder } from "../../src/wire/frame.ts";
 import { MessageType } from "../../src/wire/messages.ts";
 import { spec } from "../wire/pendulum-line.ts";
@@ -239,6 +246,70 @@ test("scan: where nobody answers it ends within a minute, also behind a slow ada
   assert.ok(usedUs > 5e6 && usedUs < 60e6, `${usedUs} us`);
 });
 
+/** A port that is not there, with what was done to it. */
+function imagined(change: Partial<ScanDoors>, has: (baud: number) => boolean = () => true) {
+  const line = new Deaf();
+  const done: string[] = [];
+  const doors: ScanDoors = {
+    lock: async (path) => ({
+      path,
+      setBaud: async (baud) => {
+        if (!has(baud)) throw new SinewError("port", `cannot set ${baud} bits/s on ${path}: no`);
+        done.push(`${baud}`);
+      },
+      close: async () => {
+        done.push("unlocked");
+      },
+    }),
+    open: () => line,
+    usbOf: () => "",
+    ...change,
+  };
+  return { line, done, doors };
+}
+
+test("scan: a rate that the port does not have ends nothing", async () => {
+  const { line, done, doors } = imagined({}, (baud) => baud === 115_200);
+  const report = await scanPort("p", {}, line, undefined, doors);
+  assert.deepEqual(
+    report.probes.map(({ baud }) => baud),
+    [115_200, 115_200, 115_200, 115_200],
+  );
+  assert.equal(report.refusals.length, 7);
+  assert.equal(report.refusals[0], "cannot set 1000000 bits/s on p: no");
+  assert.deepEqual(done, ["115200", "unlocked"]);
+  const none = imagined({}, () => false);
+  const { probes, answer } = await scanPort("p", {}, none.line, undefined, none.doors);
+  assert.deepEqual([probes, answer, none.line.sent], [[], null, []]);
+});
+
+test("scan: a port that cannot be opened twice is left unlocked", async () => {
+  const open = () => {
+    throw new Error("no more files");
+  };
+  const { line, done, doors } = imagined({ open });
+  await assert.rejects(scanPort("p", {}, line, undefined, doors), /no more files/);
+  assert.deepEqual(done, ["unlocked"]);
+});
+
+test("scan: what questions would move is not asked, unless somebody says what it is", async () => {
+  const { line, done, doors } = imagined({ usbOf: () => "1ffb:0089" });
+  await assert.rejects(scanPort("p", {}, line, undefined, doors), (error: unknown) => {
+    assert.ok(error instanceof SinewError && error.code === "port");
+    assert.match(error.message, /p is Pololu's, .*for orders: .*scan --family/);
+    return true;
+  });
+  assert.deepEqual([done, line.sent], [[], []]);
+  const one = { family: "odrive", baud: 115_200 } as const;
+  const report = await scanPort("p", one, line, undefined, doors);
+  assert.deepEqual([report.probes, report.answer], [[one], null]);
+  assert.ok(String.fromCharCode(...line.sent).startsWith("f "));
+  for (const family of families) {
+    assert.ok(probesOf({ family }).every((probe) => probe.family === family));
+    assert.ok(probesOf({ family }).length > 0);
+  }
+});
+
 test("scan: who holds a port is said", async () => {
   const board = await startEmulated({ image: "firmware-bridge/images/rp2040-pendulum.bin" });
   const line = await lockSerialLine(board.path, 1_000_000, true);
@@ -292,5 +363,8 @@ test("scan: ports are listed from what the kernel shows, without udev", () => {
     { path: join(root, "dev/ttyACM0"), lasting, product: facts.product, usb: "1a86:55d3" },
     { path: join(root, "dev/ttyACM10"), lasting: null, product: "", usb: "" },
   ]);
+  assert.equal(usbOfPort(lasting, root), "1a86:55d3");
+  assert.equal(usbOfPort(join(root, "dev/ttyACM10"), root), "");
+  assert.equal(usbOfPort("/dev/none", root), "");
   assert.deepEqual(listSerialPorts(join(folder, "nowhere")), []);
 });
