@@ -28,7 +28,8 @@ export const runModules: readonly string[] = [
 
 /** Of the failsafe page: the loop, the gate and the supervisor's table that drive robots. */
 export const failsafeModules: readonly string[] = [
-  ...[...shared, "core/history", "link/device", "wire/messages"],
+  ...[...shared, "core/history", "core/one-nan", "link/device", "link/expiry-trial"],
+  "wire/messages",
   ...["commands", "histogram", "lineup", "loop", "run-status", "setpoints"].map(ofEdge),
   ...["shadow-counts", "start", "status", "tick", "transition-event"].map(ofEdge),
   ...["action-change", "approach", "barrier", "between", "guard", "hold"].map(ofSafety),

@@ -117,7 +117,10 @@ test("run: a dry run says whether a signature is asked for, and holds", async ()
     writeFileSync(at("robot.yaml"), text);
     return sinew("run", "robot.yaml", "--dry-run", ...words);
   };
-  assert.match((await dryRun(robot)).out, /^# no signature is asked for: see docs\/trust\.md\nrob/);
+  assert.match(
+    (await dryRun(robot)).out,
+    /^# control .*\n# no signature is asked for: see docs\/trust\.md\nrob/,
+  );
   const text = `${robot}trust: [lab.key.pub]\n`;
   writeFileSync(at("policy.onnx.minisig"), "x");
   const none = await dryRun(text);
@@ -126,7 +129,7 @@ test("run: a dry run says whether a signature is asked for, and holds", async ()
   assert.equal((await sinew("sign", "policy.onnx", "--key", "lab.key")).code, 0);
   const good = await dryRun(text);
   assert.equal(good.code, 0, good.err);
-  assert.match(good.out, /^# signed by key [0-9A-F]{16}; file:policy\.onnx sha256:/);
+  assert.match(good.out, /^# control .*\n# signed by key [0-9A-F]{16}; file:policy\.onnx sha256:/);
   assert.match(good.out, /\ntrust:\n {2}- lab\.key\.pub\n/);
   assert.deepEqual(await dryRun(good.out), good, "it is the same robot again");
   const json = JSON.parse((await dryRun(text, "--json")).out);
