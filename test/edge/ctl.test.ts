@@ -217,7 +217,7 @@ test("ctl: garbage is answered line by line, and the line behind it counts", asy
     ['{"command":3}', /no request/],
     ['{"command":"status","pid":"x"}', /no request/],
     ['{"command":"status","pid":-1}', /no request/],
-    ['{"command":"fly"}', /no such command: give one of arm, stop, reset, shadow, swap/],
+    ['{"command":"fly"}', /no such command: give one of arm, stop, reset, hold, resume/],
     ['{"command":"__proto__"}', /no such command/],
     ['{"command":"constructor"}', /no such command/],
     ['{"command":"sta', /no request/],

@@ -61,7 +61,7 @@ const recorded = { spec, choices, hold, start };
 
 test("replay: what was held, by whom ever and wherefore, comes out byte for byte", async () => {
   const bytes = await policyWithPast();
-  const { path } = await recordRun("held", bytes, 3000, () => {}, recorded);
+  const { path } = await recordRun("held-whole", bytes, 3000, () => {}, recorded);
   const log = readLog(path);
   const modes = Array.from(log.steps(), ({ mode }) => mode);
   const held = modes.filter((mode) => mode === Mode.holding).length;
