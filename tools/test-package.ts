@@ -10,7 +10,7 @@ import { join, resolve } from "node:path";
 import { startEmulated } from "../src/hil/emulated-board.ts";
 import { exportPolicy } from "../src/policy/export.ts";
 import { randomPolicy } from "../test/policy/random-policy.ts";
-import { InstalledPackage } from "./installed-package.ts";
+import { type Driven, InstalledPackage } from "./installed-package.ts";
 import { runParts } from "./parts.ts";
 import { run } from "./run-program.ts";
 
@@ -51,33 +51,38 @@ function scenario(): string {
   return "";
 }
 
-/** What a run took, as its process and its log tell. */
-async function drive(): Promise<string> {
+/** A run on a board of its own: one that has been stopped is not armed again without a reset. */
+async function drive(before: readonly string[]): Promise<Driven> {
   const board = await startEmulated({ image: "firmware-bridge/images/rp2040-pendulum.bin" });
   try {
-    writeFileSync(join(home, "policy.onnx"), await exportPolicy(randomPolicy(1)));
-    writeFileSync(join(home, "hook.mjs"), hook);
-    writeFileSync(join(home, "loads.mjs"), registerHook);
-    await sinew.drive(board.path, "policy.onnx", ["--import", join(home, "loads.mjs")]);
-    const loaded = readFileSync(loads, "utf8").trim().split("\n");
-    const needless = loaded.filter((url) => notToRun.some((one) => one.test(url)));
-    assert.deepEqual(needless, [], "modules that a run does not need");
-    assert(
-      loaded.some((url) => url.endsWith("/edge/worker.js")),
-      "what is loaded was seen",
-    );
-    // Once more without looking, to see what it takes.
-    const { firstCommandS, residentMb } = await sinew.drive(board.path, "policy.onnx");
-    const first = `${firstCommandS.toFixed(2)} s to the first command`;
-    return `${loaded.length} modules, ${residentMb} MB resident, ${first}`;
+    return await sinew.drive(board.path, "policy.onnx", before);
   } finally {
     await board.close();
   }
 }
 
+/** What a run took, as its process and its log tell. */
+async function runs(): Promise<string> {
+  writeFileSync(join(home, "policy.onnx"), await exportPolicy(randomPolicy(1)));
+  writeFileSync(join(home, "hook.mjs"), hook);
+  writeFileSync(join(home, "loads.mjs"), registerHook);
+  await drive(["--import", join(home, "loads.mjs")]);
+  const loaded = readFileSync(loads, "utf8").trim().split("\n");
+  const needless = loaded.filter((url) => notToRun.some((one) => one.test(url)));
+  assert.deepEqual(needless, [], "modules that a run does not need");
+  assert(
+    loaded.some((url) => url.endsWith("/edge/worker.js")),
+    "what is loaded was seen",
+  );
+  // Once more without looking, to see what it takes.
+  const { firstCommandS, residentMb } = await drive([]);
+  const first = `${firstCommandS.toFixed(2)} s to the first command`;
+  return `${loaded.length} modules, ${residentMb} MB resident, ${first}`;
+}
+
 await runParts([
   ["packed and installed", () => sinew.install()],
   ["a scenario", scenario],
-  ["a run", drive],
+  ["a run", runs],
   ["the demo", demo],
 ]);
