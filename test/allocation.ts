@@ -3,12 +3,13 @@ import { fileURLToPath } from "node:url";
 
 /**
  * What one round allocates on the heap, in bytes, as the module at `url` prints it by `printBytes`:
- * in a process of its own, which saw nothing else before, and with so much new space that nothing
- * is collected meanwhile, which would hide what was allocated.
+ * in a process of its own, which saw nothing else before, with so much new space that nothing is
+ * collected meanwhile, which would hide what was allocated. It is compiled at the same moments each
+ * time: else a busy machine compiles later, and finds other numbers to box.
  */
 export function bytesOf(url: URL): number {
   const space = ["--min-semi-space-size=64", "--max-semi-space-size=64"];
-  const words = [...space, fileURLToPath(url)];
+  const words = ["--predictable", ...space, fileURLToPath(url)];
   return Number(execFileSync(process.execPath, words, { encoding: "utf8" }));
 }
 
