@@ -1,11 +1,12 @@
 // The verb from its files to its reports, on a board of its own.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { hostPolicy } from "../../src/hil/host-policy.ts";
 
 const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "sinew-hil-cli-"));
@@ -52,6 +53,21 @@ test("hil: what is not as a scenario expects is exit code 1, and says why", asyn
   assert.equal(code, 1);
   assert.match(out, /NOT OK rp2040 +hopeful.*it stopped early: expired/);
   assert.match(readFileSync(join(folder, "junit.xml"), "utf8"), /<failure message=/);
+});
+
+test("hil: somebody's own image is tried with their own policy, on the board it is for", async () => {
+  copyFileSync("firmware-bridge/images/rp2040-pd-servo.bin", join(folder, "mine.bin"));
+  writeFileSync(join(folder, "mine.onnx"), await hostPolicy("sound", "pd-servo", ""));
+  const path = join(folder, "own.yaml");
+  writeFileSync(
+    path,
+    "about: a\ndrives: mine.bin\npolicy: mine.onnx\nseconds: 1.5\n" +
+      "robot: { stops: { joint_target: { hold: joint_angle } } }\n" +
+      "fault: { kind: sigkill, from: 0.5 }\nexpect: { end: stopped, reason: expired }\n",
+  );
+  const { code, out } = await hil(path);
+  assert.equal(code, 0, out);
+  assert.match(out, /ok +rp2040 +own .*expired/);
 });
 
 test("hil: a target or a path that is not there is one clear line", async () => {
