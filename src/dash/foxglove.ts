@@ -115,6 +115,8 @@ export class FoxgloveClient {
   }
 
   #sendEvents(run: Run): void {
+    // Who subscribes later is told of the newest, too.
+    if (!this.#wanted.has(ChannelId.event)) return;
     const sentUs = { ...this.#sentUs };
     for (const event of this.#show.events(run)) {
       const writer = writerOf(event);

@@ -159,3 +159,20 @@ test("foxglove: its schema has all that is told; a policy's change is an event",
     [{ ...told, drives: "x", beside: null }],
   );
 });
+
+test("foxglove: who subscribes late is told of what happened before, once", async (t) => {
+  const { dash, controls, staged } = await openBench(t);
+  controls.attach(staged.run);
+  const client = new Client(dash, "foxglove.sdk.v1");
+  await until("channels", () => client.channels.length > 0);
+  const { id: channelId } = client.channels.find(({ topic }) => topic === "/event")!;
+  await controls.order(commandNamed("arm"), "a test");
+  client.say({ op: "subscribe", subscriptions: [{ id: 7, channelId: 4 }] });
+  await until("looks of the server", () => client.of(7).length > 1);
+  client.say({ op: "subscribe", subscriptions: [{ id: 8, channelId }] });
+  await until("its events", () => client.of(8).length > 0);
+  const statuses = client.of(7).length;
+  await until("more looks", () => client.of(7).length > statuses + 1);
+  const kinds = client.of(8).map((payload) => JSON.parse(payload.toString()).kind);
+  assert.deepEqual(kinds.sort(), ["answer", "command", "transition"]);
+});
