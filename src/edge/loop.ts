@@ -109,9 +109,12 @@ export class Loop {
       seq += behind;
       dueUs += behind * periodUs;
       this.#meter.start(dueUs);
-      await tick(this.#cycle, seq, behind > 0);
+      // Who waits for nothing makes no promise either: a cycle allocates none.
+      const ticked = tick(this.#cycle, seq, behind > 0);
+      if (ticked !== undefined) await ticked;
       const overUs = clock.now();
-      await this.#rig.succession.look(this.#rig.step, overUs);
+      const looked = this.#rig.succession.look(this.#rig.step, overUs);
+      if (looked !== undefined) await looked;
       this.#account(behind, overUs > dueUs + periodUs);
       seq++;
       dueUs += periodUs;

@@ -89,7 +89,7 @@ export class Guard {
     this.#change.begin(action);
   }
 
-  /** Takes what `step` tells for what was asked and permitted last, in the place of what that was. */
+  /** Takes what `step` asked for and got for the last one, in the place of what that was. */
   recall(step: Step): void {
     this.#change.correct(step.action, askedOf(step));
   }

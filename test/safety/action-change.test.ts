@@ -169,7 +169,7 @@ test("acceleration: range, rate and acceleration hold at once, whatever is asked
   }
 });
 
-/** A gate of one action within [-100, 100], and what it makes of `asked`; it begins at rest at 0. */
+/** A gate of one action within [-100, 100], and what it makes of `asked`; it begins at 0. */
 function onlyAction(limit: Partial<ActionLimit>): (asked: number) => [number, number] {
   const one: Spec = { ...spec, action: [{ name: "pan", unit: "rad", low: -100, high: 100 }] };
   const guard = new Guard(one, limitsOf(one, { action: { pan: limit } }));
@@ -182,7 +182,7 @@ function onlyAction(limit: Partial<ActionLimit>): (asked: number) => [number, nu
   };
 }
 
-test("acceleration: a jump of what is asked is followed to where it ends, and not past that", () => {
+test("acceleration: a jump of what is asked is followed to where it ends, not past it", () => {
   // 16 per s^2 is 1 a period. Up by 1, 2; then no more than v with v + v^2 / 2 = what is left: of
   // 7 sqrt(15) - 1; and so on.
   const ask = onlyAction({ accelerationMax: 16 });
@@ -210,7 +210,7 @@ test("acceleration: what is asked for within rate and acceleration passes as it 
   }
 });
 
-test("acceleration: wherever it comes from, it goes past what is asked by what it brakes, once", () => {
+test("acceleration: from wherever it comes, it goes past what is asked once at most", () => {
   for (let seed = 0; seed < 200; seed++) {
     const rng = new Rng(seed);
     const periodS = spec.periodUs / 1e6;
