@@ -67,7 +67,7 @@ export function reportRows(report: RunReport): string[][] {
   });
   const rows = [
     ...signedRows(report),
-    ["cycles", `${report.cycles}, missed ${report.missed}, skipped ${report.skipped}`],
+    ["cycles", `${report.cycles}, missed ${report.missed}, late ${report.late}`],
     ["policy", `asked in ${report.policyCalls} of them`],
     ["real time", report.realTime.line],
     ...times,

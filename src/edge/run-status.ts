@@ -18,8 +18,8 @@ export interface RunStatus {
   /** Why the device was last not armed or stopped, in its words; empty where it had none. */
   readonly why: string;
   readonly cycles: number;
+  readonly late: number;
   readonly missed: number;
-  readonly skipped: number;
   readonly limited: number;
   readonly refused: number;
   /** Of the one that drives. */
@@ -45,8 +45,8 @@ export function statusOf(run: Run): RunStatus {
     reasons: namesOfReasons(status.reasons),
     why: status.why,
     cycles: status.count(Count.cycles),
+    late: status.count(Count.late),
     missed: status.count(Count.missed),
-    skipped: status.count(Count.skipped),
     limited: status.count(Count.limited),
     refused: status.count(Count.refused),
     policyId: members.driver.id,
@@ -60,10 +60,10 @@ export function statusOf(run: Run): RunStatus {
 
 /** The same in one line for a person. */
 export function statusLine(status: RunStatus): string {
-  const { mode, device, stopLine, reasons, cycles, missed, skipped, limited, refused } = status;
+  const { mode, device, stopLine, reasons, cycles, late, missed, limited, refused } = status;
   const why = reasons.length === 0 ? "" : ` (${reasons.join(", ")})`;
   const beside = besideOf(status);
-  const loop = `${cycles} cycles, missed ${missed}, skipped ${skipped}`;
+  const loop = `${cycles} cycles, missed ${missed}, late ${late}`;
   const gate = `limited ${limited}, refused ${refused}`;
   const line = stopLine === "none" ? "" : `; stop line ${stopLine}`;
   return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${line}${beside}`;

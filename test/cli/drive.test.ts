@@ -9,7 +9,7 @@ import { Happening } from "../../src/safety/supervisor.ts";
 
 const spread = { p50: 1, p99: 2, p999: 3, max: 4 };
 const report = {
-  ...{ cycles: 9, policyCalls: 3, missed: 2, skipped: 1 },
+  ...{ cycles: 9, policyCalls: 3, late: 1, missed: 2 },
   limited: 7,
   limitedBy: { range: 0, rate: 3, acceleration: 0, barrier: 5 },
   refused: 1,
@@ -50,7 +50,7 @@ test("report: whether the robot can be held, or why it cannot", () => {
 });
 
 test("report: the cycles that asked the policy are told apart", () => {
-  assert.equal(row("cycles"), "9, missed 2, skipped 1");
+  assert.equal(row("cycles"), "9, missed 2, late 1");
   assert.equal(row("policy"), "asked in 3 of them");
 });
 
