@@ -132,7 +132,7 @@ async function trial(scenario: string, sources: string, bench: Bench): Promise<T
   const path = `test/hil/scenarios/${scenario}.yaml`;
   const program = buildNative(sources, "pendulum");
   const start = () => startProgram(program, [], { stopLine: true });
-  const target = { name: "native", by: "native", stopLine: true, start };
+  const target = { name: "native", by: "native", stopLine: true, canDrive: () => true, start };
   return runTrial(parseScenario(scenario, readFileSync(path, "utf8"), path), target, bench);
 }
 

@@ -1,5 +1,7 @@
 import { allFinite, Mode, type Step, Verdict } from "../core/step.ts";
+import type { RollbackCause } from "../log/event.ts";
 import type { Policy } from "../policy/policy.ts";
+import type { Watched } from "./policy-record.ts";
 
 /** How one policy takes over from another. */
 export interface SwapChoice {
@@ -44,8 +46,8 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
   readonly #answer: Float32Array;
   /** Answers of the blend that are over. */
   #blended: number;
-  #watched = 0;
-  #limited = 0;
+  /** How far the watch has come. */
+  readonly watched: Watched = { cycles: 0, limited: 0 };
   #rescued = false;
   /** The second one was asked beside the first one's newest answer, or came after it. */
   #asked = false;
@@ -102,8 +104,8 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
   swap(): boolean {
     if (this.#as !== Second.shadow) return false;
     this.#exchange(Second.standby);
-    this.#watched = 0;
-    this.#limited = 0;
+    this.watched.cycles = 0;
+    this.watched.limited = 0;
     this.#rescued = false;
     return true;
   }
@@ -131,15 +133,18 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     this.#as = Second.none;
   }
 
-  /** Whether, after a cycle that is over, it is time to go `back`, to `keep` or for neither. */
-  judge(step: Step): "back" | "keep" | null {
+  /** Why, after a cycle that is over, it is time to go back; or to `keep`; null: for neither. */
+  judge(step: Step): RollbackCause | "keep" | null {
     // On the way home no policy drives.
     if (this.#as !== Second.standby || step.mode !== Mode.armed) return null;
+    const { watched } = this;
     const { limitedMax, watchCycles } = this.#choice;
-    if (step.verdict === Verdict.limited) this.#limited++;
-    const wrong = this.#rescued || step.verdict === Verdict.refused;
-    if (wrong || this.#limited > limitedMax * watchCycles) return "back";
-    return ++this.#watched >= watchCycles && !this.#blends ? "keep" : null;
+    watched.cycles++;
+    if (step.verdict === Verdict.limited) watched.limited++;
+    if (this.#rescued) return "unfit";
+    if (step.verdict === Verdict.refused) return "refused";
+    if (watched.limited > limitedMax * watchCycles) return "limited";
+    return watched.cycles >= watchCycles && !this.#blends ? "keep" : null;
   }
 
   /** What `answers` more would have done, for a replay of a log without them. */

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { monotonicClock } from "../core/clock.ts";
-import { controlSpecOf } from "../core/decimation.ts";
+import { controlSpecOf, type Decimation } from "../core/decimation.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { isDriving, Mode } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfStopLine } from "../link/device.ts";
 import { checkLink, type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
-import type { LogEvent } from "../log/event.ts";
+import type { LogEvent, PolicyEvent } from "../log/event.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { type LogCounts, RingSpectator } from "../log/ring.ts";
 import { readPolicyFile } from "../policy/file.ts";
@@ -17,6 +17,7 @@ import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
 import { Holds } from "./holds.ts";
+import type { SwapChoice } from "./lineup.ts";
 import { armWithinUs } from "./loop.ts";
 import { Members, signedBy } from "./members.ts";
 import type { RealTime } from "./real-time.ts";
@@ -47,8 +48,16 @@ export interface RunFacts {
   readonly holds: Holds;
   readonly spec: Spec;
   readonly limits: Limits;
+  readonly pace: Pace;
+  readonly swap: SwapChoice;
   /** What the machine granted the control thread. */
   readonly realTime: RealTime;
+}
+
+/** How often a run's policy is asked. */
+export interface Pace extends Decimation {
+  /** Of the policy, which may be several cycles. */
+  readonly policyPeriodUs: number;
 }
 
 /** What a run did. */
@@ -73,6 +82,7 @@ export interface RunReport extends RunCounts {
   readonly stopLine: string;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
   readonly transitions: readonly Transition[];
+  readonly policyChanges: readonly PolicyEvent[];
   /** Who asked for what, and what came of it: the newest 64, but for who asked how it stands. */
   readonly commands: readonly LogEvent[];
   /** Why the device was last not armed or stopped by itself; empty where it did not say. */
@@ -109,6 +119,9 @@ export class Run {
   readonly members: Members;
   readonly holds: Holds;
   readonly limits: Limits;
+  readonly pace: Pace;
+  /** How a policy takes over from another. */
+  readonly swap: SwapChoice;
   /** The file while it is being written. */
   readonly logPath: string;
   /** What the machine granted the control thread. */
@@ -127,6 +140,8 @@ export class Run {
     this.members = facts.members;
     this.holds = facts.holds;
     this.limits = facts.limits;
+    this.pace = facts.pace;
+    this.swap = facts.swap;
     this.realTime = facts.realTime;
     this.status = status;
     this.logPath = log.path;
@@ -270,6 +285,7 @@ export class Run {
       stopLine: nameOfStopLine(this.status.stopLine),
       times,
       transitions: this.status.transitions(),
+      policyChanges: this.members.events(),
       commands: this.#commands,
       why: this.status.why,
       furthest: furthestOf(this.status, this.spec),
@@ -360,7 +376,9 @@ export async function startRun(options: RunOptions): Promise<Run> {
     const members = new Members(first, contract, keys, status, thread, wiggle === undefined);
     const holds = new Holds(cannotHold, status);
     const { realTime } = ready;
-    return new Run({ members, holds, spec, limits, realTime }, status, link, log, thread);
+    const pace = { ...decimation, policyPeriodUs: own.periodUs };
+    const facts = { members, holds, spec, limits, pace, swap, realTime };
+    return new Run(facts, status, link, log, thread);
   } catch (error) {
     await thread.kill();
     await link.close();

@@ -7,15 +7,24 @@ import { inputName, outputName } from "../policy/policy-graph.ts";
 import { appendProof, parseProof, proofKey } from "../policy/proof.ts";
 import { pendulumSpec } from "../sim/pendulum.ts";
 import type { Scenario } from "./scenario.ts";
+import { swinging, torqueMotorSpec } from "./torque-motor.ts";
 
 /** Beyond this speed of the pole, rad/s, the policies `nan` and `slow` go wrong. */
 const fastSpeed = 3;
+/** At this speed of the shaft, rad/s, 5 steps of its encoder, the policy `nan` goes wrong. */
+const shaftSpeed = 5 * ((2 * Math.PI) / 4096 / 16e-3);
 
 /**
  * The policy file that a scenario's host is given: the trained one, or one with a fault that only
  * shows on the robot.
  */
-export async function hostPolicy(kind: Scenario["policy"], trained: string): Promise<Uint8Array> {
+export async function hostPolicy(
+  { policy: kind, drives }: Pick<Scenario, "policy" | "drives">,
+  trained: string,
+): Promise<Uint8Array> {
+  if (drives === "torque-motor") {
+    return forged(await exportPolicy(swinging()), rootOfLess(shaftSound), torqueMotorSpec);
+  }
   if (kind === "other") {
     // The same robot but for the unit of its speed.
     const [cos, sin, speed] = pendulumSpec.observation;
@@ -23,8 +32,8 @@ export async function hostPolicy(kind: Scenario["policy"], trained: string): Pro
     return exportPolicy(pumping({ ...pendulumSpec, observation }));
   }
   const bytes = new Uint8Array(readFileSync(trained));
-  if (kind === "slow") return forged(bytes, labour());
-  if (kind === "nan") return forged(bytes, rootOfLess());
+  if (kind === "slow") return forged(bytes, labour(), pendulumSpec);
+  if (kind === "nan") return forged(bytes, rootOfLess(poleSound), pendulumSpec);
   // A bit of the weights, which every size and checksum of a file system would let pass.
   if (kind === "corrupt") bytes[Math.floor(bytes.length / 3)] ^= 0x10;
   return bytes;
@@ -61,9 +70,9 @@ interface Burden {
 const burden = "burden";
 
 /** The policy with `extra` beside it and a proof that holds: a fault that no proof point shows. */
-function forged(bytes: Uint8Array, extra: Burden): Uint8Array {
+function forged(bytes: Uint8Array, extra: Burden, spec: Spec): Uint8Array {
   const model = decodeModel(bytes);
-  const proof = parseProof(bytes, model.metadata.get(proofKey)!, pendulumSpec);
+  const proof = parseProof(bytes, model.metadata.get(proofKey)!, spec);
   const metadata = new Map(model.metadata);
   metadata.delete(proofKey);
   const early = `early_${outputName}`;
@@ -88,13 +97,13 @@ function labour(): Burden {
   const names = Array.from({ length: rounds + 1 }, (_, round) => `labour_${round}`);
   return {
     constants: [
-      ...soundConstants,
+      ...poleSound.constants,
       floats("labour_size", [1], sines),
       floats("labour_worth", [1], 0),
       { name: "labour_flat", type: "int64", dims: [1], data: flat },
     ],
     nodes: [
-      ...soundNodes,
+      ...poleSound.nodes,
       node("Sub", ["margin", "sound_by"], "unsound_by"),
       node("Relu", ["unsound_by"], "unsound_only"),
       node("Sign", ["unsound_only"], "unsound"),
@@ -113,12 +122,12 @@ function labour(): Burden {
   };
 }
 
-/** NaN where the observation is a robot's whose pole is fast; else 0. */
-function rootOfLess(): Burden {
+/** NaN where `sound_by` is less than its margin; else 0. */
+function rootOfLess(sound: Burden): Burden {
   return {
-    constants: [...soundConstants, floats("worth", [1], 0)],
+    constants: [...sound.constants, floats("worth", [1], 0)],
     nodes: [
-      ...soundNodes,
+      ...sound.nodes,
       node("Sub", ["sound_by", "margin"], "radicand"),
       node("Sqrt", ["radicand"], "root"),
       node("Mul", ["root", "worth"], burden),
@@ -139,21 +148,38 @@ function floats(name: string, dims: readonly number[], ...values: readonly numbe
  * `sound_by` is 0 where cosine and sine are of one angle, as a robot's are and a proof point's
  * hardly ever, and the pole is fast, as it is not yet when it is armed; else more.
  */
-const soundConstants: readonly Tensor[] = [
-  floats("circle_axes", [3, 1], 1, 1, 0),
-  floats("speed_axis", [3, 1], 0, 0, 1),
-  floats("one", [1], 1),
-  floats("fast", [1], fastSpeed),
-  floats("margin", [1], 0.01),
-];
-const soundNodes: readonly Node[] = [
-  node("Mul", [inputName, inputName], "squares"),
-  node("MatMul", ["squares", "circle_axes"], "circle"),
-  node("Sub", ["circle", "one"], "off_circle"),
-  node("Abs", ["off_circle"], "off_circle_by"),
-  node("Abs", [inputName], "sizes"),
-  node("MatMul", ["sizes", "speed_axis"], "speed"),
-  node("Sub", ["fast", "speed"], "slow_by"),
-  node("Relu", ["slow_by"], "slow_only"),
-  node("Add", ["off_circle_by", "slow_only"], "sound_by"),
-];
+const poleSound: Burden = {
+  constants: [
+    floats("circle_axes", [3, 1], 1, 1, 0),
+    floats("speed_axis", [3, 1], 0, 0, 1),
+    floats("one", [1], 1),
+    floats("fast", [1], fastSpeed),
+    floats("margin", [1], 0.01),
+  ],
+  nodes: [
+    node("Mul", [inputName, inputName], "squares"),
+    node("MatMul", ["squares", "circle_axes"], "circle"),
+    node("Sub", ["circle", "one"], "off_circle"),
+    node("Abs", ["off_circle"], "off_circle_by"),
+    node("Abs", [inputName], "sizes"),
+    node("MatMul", ["sizes", "speed_axis"], "speed"),
+    node("Sub", ["fast", "speed"], "slow_by"),
+    node("Relu", ["slow_by"], "slow_only"),
+    node("Add", ["off_circle_by", "slow_only"], "sound_by"),
+  ],
+};
+
+/** `sound_by` is 0 where the shaft turns at one speed, which it does not when it is held. */
+const shaftSound: Burden = {
+  constants: [
+    floats("speed_axis", [2, 1], 0, 1),
+    floats("fast", [1], shaftSpeed),
+    floats("margin", [1], 0.01),
+  ],
+  nodes: [
+    node("Abs", [inputName], "sizes"),
+    node("MatMul", ["sizes", "speed_axis"], "speed"),
+    node("Sub", ["speed", "fast"], "off_speed"),
+    node("Abs", ["off_speed"], "sound_by"),
+  ],
+};

@@ -1,7 +1,7 @@
 // The host of a trial: a process that drives one board as `sinew run --arm` does, and says on
 // stdout, as one line of JSON, what came of it. `trial.ts` starts it with its work as an argument.
 import { messageOf, SinewError } from "../core/errors.ts";
-import { namesOfReasons } from "../core/step.ts";
+import { Mode, namesOfReasons } from "../core/step.ts";
 import { runPolicy } from "../edge/drive.ts";
 import { parseRobot } from "../edge/robot.ts";
 import type { RunReport } from "../edge/run.ts";
@@ -25,6 +25,8 @@ export interface HostWord {
   readonly stops: readonly string[];
   /** Why there was no run; null where there was one. */
   readonly failure: string | null;
+  /** When it was held, and drove again or was stopped, us of the machine's clock. */
+  readonly holds: readonly { readonly fromUs: number; readonly toUs: number | null }[];
   readonly logFailure: string | null;
 }
 
@@ -46,7 +48,16 @@ async function work({ policy, robot, seconds, startedAt, block }: HostWork): Pro
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, block!.ms);
     },
   });
-  return { stops: stopsOf(report), failure: null, logFailure: report.logFailure };
+  const { logFailure } = report;
+  return { stops: stopsOf(report), failure: null, holds: holdsOf(report), logFailure };
+}
+
+function holdsOf({ transitions }: RunReport): HostWord["holds"] {
+  return transitions.flatMap(({ to, timeUs }, at) => {
+    return to === Mode.holding
+      ? [{ fromUs: timeUs, toUs: transitions[at + 1]?.timeUs ?? null }]
+      : [];
+  });
 }
 
 function stopsOf({ transitions, linkLost }: RunReport): string[] {
@@ -65,6 +76,6 @@ try {
   word = await work(JSON.parse(process.argv[2]) as HostWork);
 } catch (error) {
   const code = error instanceof SinewError ? error.code : "bug";
-  word = { stops: [], failure: `${messageOf(error)} [${code}]`, logFailure: null };
+  word = { stops: [], failure: `${messageOf(error)} [${code}]`, holds: [], logFailure: null };
 }
 process.stdout.write(`${JSON.stringify(word)}\n`);

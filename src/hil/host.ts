@@ -41,7 +41,7 @@ export async function startHost(scenario: Scenario, place: HostPlace): Promise<H
   const { link, folder, startedAt } = place;
   mkdirSync(folder, { recursive: true });
   const policy = join(folder, "policy.onnx");
-  const bytes = await hostPolicy(scenario.policy, place.policy);
+  const bytes = await hostPolicy(scenario, place.policy);
   writeFileSync(policy, bytes);
   const signature = hostSignature(scenario.signature, bytes, place.policy);
   if (typeof signature?.text === "string") writeFileSync(`${policy}.minisig`, signature.text);

@@ -29,6 +29,8 @@ export interface Scenario {
   /** The file's name without its ending. */
   readonly name: string;
   readonly about: string;
+  /** What the board's firmware drives: a name of `firmware-bridge/targets`. */
+  readonly drives: "pendulum" | "torque-motor";
   readonly policy: "pendulum" | "nan" | "slow" | "other" | "corrupt";
   /**
    * Where its robot file says whom it trusts: the policy's signature, `other` that of the trained
@@ -39,8 +41,12 @@ export interface Scenario {
   readonly link: "serial" | "mqtt";
   /** How long the host drives, unless something ends it. */
   readonly seconds: number;
-  /** Of its robot file. */
-  readonly robot: { readonly commandTtlMs: number; readonly observationAgeMs: number };
+  /** Of its robot file, which may have more, as it stands there. */
+  readonly robot: {
+    readonly commandTtlMs: number;
+    readonly observationAgeMs: number;
+    readonly [key: string]: unknown;
+  };
   readonly fault: Fault | null;
   /** Afterwards a second host arms, without a reset. */
   readonly again: boolean;
@@ -51,6 +57,11 @@ export interface Scenario {
     readonly reason: string | null;
     /** A regular expression over what the host says. */
     readonly says: string | null;
+    /**
+     * So many times it is held, and each time brought back to where the observation of this name
+     * was as that began. Null: nothing is asked of that.
+     */
+    readonly holds: { readonly times: number; readonly brings: string } | null;
     /** To the beginning of a stop; from the last expiry, or from the fault where the host does. */
     readonly withinMs: number;
   };
@@ -96,12 +107,14 @@ const patientMs = 250;
 
 const scenarioSchema = v.strictObject({
   about: text,
+  drives: v.optional(oneOf(["pendulum", "torque-motor"]), "pendulum"),
   policy: v.optional(oneOf(["pendulum", "nan", "slow", "other", "corrupt"]), "pendulum"),
   signature: v.optional(v.nullable(oneOf(["good", "none", "other"])), null),
   link: v.optional(oneOf(["serial", "mqtt"]), "serial"),
   seconds: v.optional(v.pipe(positive, v.maxValue(600)), 2.5),
   robot: v.optional(
-    v.strictObject({
+    // The host's own parser knows what else there may be.
+    v.looseObject({
       commandTtlMs: v.optional(positive, patientMs),
       observationAgeMs: v.optional(positive, patientMs),
     }),
@@ -114,6 +127,12 @@ const scenarioSchema = v.strictObject({
     reason: v.optional(v.nullable(oneOf(Object.keys(DeviceReason))), null),
     says: v.optional(
       v.nullable(v.pipe(text, v.check(isPattern, "give a regular expression"))),
+      null,
+    ),
+    holds: v.optional(
+      v.nullable(
+        v.strictObject({ times: v.pipe(positive, v.integer("give a whole number")), brings: text }),
+      ),
       null,
     ),
     withinMs: v.optional(positive, 100),
@@ -137,6 +156,10 @@ export function parseScenario(name: string, source: string, path: string): Scena
   }
   const { fault, ...rest } = result.output;
   const whole = fault === null ? null : { ...fault, on: fault.on ?? directionOf(fault.kind) };
+  if (rest.drives === "torque-motor" && rest.policy !== "nan") {
+    const why = '"policy": a torque-motor is driven by "nan" alone';
+    throw new SinewError("robot-file", `${file.placeOf(["policy"])}: ${why}`);
+  }
   const wrong = whole === null ? null : uselessness(whole, rest.seconds);
   if (wrong !== null) throw new SinewError("robot-file", `${file.placeOf(["fault"])}: ${wrong}`);
   return { name, ...rest, fault: whole };

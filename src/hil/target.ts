@@ -14,7 +14,10 @@ export interface Target {
   readonly by: string;
   /** The scenarios' rig can open its stop line. */
   readonly stopLine: boolean;
-  start(): Promise<Board>;
+  /** Whether there is firmware for it that drives this. */
+  canDrive(drives: string): boolean;
+  /** With the firmware that drives this; left out, what was asked of `targetsHere`. */
+  start(drives?: string): Promise<Board>;
 }
 
 /** A target that this machine lacks the tool for, and which. */
@@ -53,26 +56,31 @@ export function targetsHere(drives: string = "pendulum"): {
       name,
       by,
       stopLine: true,
-      start: () => startEmulated({ board: name, image: imageOf(name, drives) }),
+      canDrive: (other) => existsSync(imageOf(name, other)),
+      start: (other = drives) => startEmulated({ board: name, image: imageOf(name, other) }),
     });
   }
   const qemu = runs("qemu-system-arm");
   for (const name of qemuMachines) {
-    const start = (): Promise<Board> => startQemu(name, imageOf(name, drives));
-    if (qemu) here.push({ name, by: "qemu", stopLine: false, start });
+    const canDrive = (other: string): boolean => existsSync(imageOf(name, other));
+    const start = (other = drives): Promise<Board> => startQemu(name, imageOf(name, other));
+    if (qemu) here.push({ name, by: "qemu", stopLine: false, canDrive, start });
     else missing.push({ name, needs: "qemu-system-arm" });
   }
-  const chip = imageOf("atmega328p", drives);
+  const chip = (other: string): string => imageOf("atmega328p", other);
   const simavr = {
     ...{ name: "atmega328p-simavr", by: "simavr", stopLine: true },
-    start: () => startSimavr(chip),
+    canDrive: (other: string) => existsSync(chip(other)),
+    start: (other = drives) => startSimavr(chip(other)),
   };
-  if (!existsSync(chip))
+  if (!simavr.canDrive(drives))
     missing.push({ name: simavr.name, needs: `an image that drives ${drives}` });
   else if (hasSimavr()) here.push(simavr);
   else missing.push({ name: simavr.name, needs: "libsimavr-dev and a C compiler (cc)" });
-  const start = (): Promise<Board> => startNative(drives);
-  if (runs("cc")) here.push({ name: "native", by: "native", stopLine: true, start });
+  const canDrive = (other: string): boolean =>
+    existsSync(join(firmwareFolder, "targets", `${other}.c`));
+  const start = (other = drives): Promise<Board> => startNative(other);
+  if (runs("cc")) here.push({ name: "native", by: "native", stopLine: true, canDrive, start });
   else missing.push({ name: "native", needs: "a C compiler (cc)" });
   return { here, missing };
 }

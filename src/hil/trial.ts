@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
+import type { Spec } from "../core/spec.ts";
 import { pendulumSpec } from "../sim/pendulum.ts";
 import { DeviceMode } from "../wire/messages.ts";
 import { DeviceRecord } from "./device-record.ts";
@@ -12,6 +13,7 @@ import { Rig } from "./rig.ts";
 import type { Scenario } from "./scenario.ts";
 import { suffer } from "./suffering.ts";
 import type { Target } from "./target.ts";
+import { torqueMotorSpec } from "./torque-motor.ts";
 
 /** What every trial needs. */
 export interface Bench {
@@ -56,9 +58,13 @@ export async function runTrial(scenario: Scenario, target: Target, bench: Bench)
   }
 }
 
-/** Whether the scenario can be played on the target. */
-export function suits({ fault }: Scenario, { stopLine }: Pick<Target, "stopLine">): boolean {
-  return stopLine || fault?.kind !== "stop_line";
+/** Why the scenario cannot be played on the target; null: it can. */
+export function lacks(
+  { drives, fault }: Pick<Scenario, "drives" | "fault">,
+  target: Pick<Target, "stopLine" | "canDrive">,
+): string | null {
+  if (!target.stopLine && fault?.kind === "stop_line") return "it has no stop line here";
+  return target.canDrive(drives) ? null : `it has no image that drives ${drives}`;
 }
 
 /** A trial that the rig itself could not carry out. */
@@ -75,7 +81,7 @@ async function tried(
   bench: Bench,
   closers: (() => unknown)[],
 ): Promise<Trial> {
-  const board = await target.start();
+  const board = await target.start(scenario.drives);
   closers.push(() => board.close());
   const rig = await Rig.open(board, bench.clock);
   closers.push(() => rig.close());
@@ -103,9 +109,21 @@ async function tried(
   await sleep(tailMs);
   const { record } = rig;
   const endUs = bench.clock.now();
-  const evidence = { spec: pendulumSpec, record, faultUs, endUs, host: word, again };
+  const evidence = { spec: specOf(scenario), record, faultUs, endUs, host: word, again };
   const verdict = judge(scenario, evidence);
   return { scenario, target: target.name, verdict, record, armedUs, faultUs };
+}
+
+/** What the board drives, within what the host's gate is to permit. */
+export function specOf({ drives, robot }: Scenario): Spec {
+  const spec = drives === "pendulum" ? pendulumSpec : torqueMotorSpec;
+  const limits = (robot["limits"] ?? {}) as Record<string, { low?: number; high?: number }>;
+  const action = spec.action.map((channel) => {
+    const { low = channel.low, high = channel.high } = limits[channel.name] ?? {};
+    // As it is sent.
+    return { ...channel, low: Math.fround(low), high: Math.fround(high) };
+  });
+  return { ...spec, action };
 }
 
 /** When the device was armed; NaN where the host ended without. */

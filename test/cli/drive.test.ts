@@ -5,6 +5,7 @@ import { StopWatch } from "../../src/cli/history.ts";
 import { Mode, Reason } from "../../src/core/step.ts";
 import type { Run, RunReport } from "../../src/edge/run.ts";
 import { Measure } from "../../src/edge/status.ts";
+import type { PolicyEvent } from "../../src/log/event.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 
 const spread = { p50: 1, p99: 2, p999: 3, max: 4 };
@@ -20,6 +21,7 @@ const report = {
   realTime: { granted: false, line: "no, not on cp/m" },
   times: Object.fromEntries(Object.keys(Measure).map((name) => [name, spread])),
   commands: [],
+  policyChanges: [],
   notices: [],
   transitions: [
     {
@@ -88,11 +90,24 @@ test("history: a hold that begins or ends by itself is told as it happens, once"
   ];
   const status = { transitions: () => all, why: "" };
   const watch = new StopWatch();
-  const run = { status } as unknown as Run;
+  const run = { status, members: { events: () => [] } } as unknown as Run;
   assert.deepEqual(watch.look(run), [
     "armed -> holding (fallBack: nonFiniteAction)",
     "holding -> armed (recover)",
     "armed -> stopped (fault): reset, then arm",
   ]);
+  assert.deepEqual(watch.look(run), []);
+});
+
+test("history: a roll-back is told as it happens, once, with its cause; a swap is not", () => {
+  const one = { kind: "policy", fromSeq: 3, drives: "0123456789", beside: "abcdefghij" } as const;
+  const events: PolicyEvent[] = [{ ...one, timeUs: 1, what: "swap" }];
+  const members = { events: () => events };
+  const run = { status: { transitions: () => [], why: "" }, members } as unknown as Run;
+  const watch = new StopWatch();
+  assert.deepEqual(watch.look(run), []);
+  events.push({ ...one, timeUs: 2, what: "rollback", why: "unfit" });
+  const told = "rollback: it failed, or answered what is no number: 01234567 drives";
+  assert.deepEqual(watch.look(run), [`${told}, beside it abcdefgh`]);
   assert.deepEqual(watch.look(run), []);
 });

@@ -31,6 +31,7 @@ import { Happening } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { issue } from "../link/certificate.ts";
 import { randomPolicy, unevenSpec } from "../policy/random-policy.ts";
+import { defaultTerms } from "./staged-run.ts";
 
 const image = "firmware-bridge/images/rp2040-pendulum.bin";
 const folder = mkdtempSync(join(tmpdir(), "sinew-run-"));
@@ -153,6 +154,7 @@ test("run: who stands beyond its limits is named where arming is refused", async
       holds: new Holds(null, status),
       spec: pendulumSpec,
       limits: limitsOf(pendulumSpec),
+      ...defaultTerms,
       realTime: { granted: false, line: "no" },
     },
     status,
@@ -220,7 +222,10 @@ test("run: a policy of 10 Hz drives a board of 20 Hz, asked in every second cycl
   for (const between of ["hold", "interpolate"] as const) {
     const robot = { ...patient(robotOn(board)), control: { rateHz: 20, between } };
     const options = await optionsFor(robot, slow, 2);
-    const report = await runPolicy({ ...options, seconds: 0.8, arm: true, reset: true });
+    const paces = new Set<string>();
+    const onLook = ({ pace }: Run) => paces.add(`${pace.policyPeriodUs} ${pace.between}`);
+    const report = await runPolicy({ ...options, seconds: 0.8, arm: true, reset: true, onLook });
+    assert.deepEqual([...paces], [`100000 ${between}`]);
     assert.ok(report.cycles >= 6 && report.refused === 0 && report.deviceAtRest);
     const log = readLog(report.logPath);
     assert.equal(log.spec.periodUs, 50_000);

@@ -7,7 +7,7 @@ import { DeviceRecord } from "../../src/hil/device-record.ts";
 import { hilPage } from "../../src/hil/hil-page.ts";
 import { junitOf } from "../../src/hil/junit.ts";
 import { parseScenario } from "../../src/hil/scenario.ts";
-import { suits, type Trial } from "../../src/hil/trial.ts";
+import { lacks, specOf, type Trial } from "../../src/hil/trial.ts";
 
 const folder = "test/hil/scenarios";
 
@@ -23,7 +23,10 @@ test("scenario: every file is one, and what is left out has a default", () => {
     "a.yaml",
   );
   assert.deepEqual(fault, { kind: "drop", on: "to_device", share: 1, ms: 150, from: 1, to: 1e6 });
-  assert.deepEqual(expect, { end: "stopped", reason: null, says: null, withinMs: 100 });
+  assert.deepEqual(expect, {
+    ...{ end: "stopped", reason: null, says: null },
+    ...{ holds: null, withinMs: 100 },
+  });
   assert.deepEqual([seconds, link], [2.5, "serial"]);
 });
 
@@ -39,6 +42,11 @@ const wrong: readonly [string, RegExp][] = [
   ["about: a\nfault: { kind: drop, from: 3 }\nexpect: { end: drives }\n", /2\.5 s are over/],
   ["about: a\nexpect: { end: drives, says: '(' }\n", /give a regular expression/],
   ["about: a\nsignature: bad\nexpect: { end: drives }\n", /"signature": give one of good, none, o/],
+  ["about: a\ndrives: torque-motor\nexpect: { end: drives }\n", /driven by "nan" alone/],
+  [
+    "about: a\nexpect: { end: drives, holds: { times: 0.5, brings: x } }\n",
+    /"expect\.holds\.times": give a whole number/,
+  ],
   ["about: a\nfault: { kind: drop, share: 2 }\nexpect: { end: drives }\n", /at most 1/],
 ];
 for (const [source, line] of wrong) {
@@ -50,12 +58,35 @@ for (const [source, line] of wrong) {
   });
 }
 
-test("scenario: who has no stop line is spared those that open one, and no others", () => {
-  const of = (fault: string) =>
-    parseScenario("a", `about: a\n${fault}expect: { end: stopped }\n`, "a.yaml");
-  for (const stopLine of [true, false]) {
-    assert.equal(suits(of("fault: { kind: stop_line }\n"), { stopLine }), stopLine);
-    assert.ok(suits(of("fault: { kind: drop }\n"), { stopLine }) && suits(of(""), { stopLine }));
+test("scenario: outputs are judged by what the host's gate is to permit, where it says so", () => {
+  const read = (name: string) => {
+    const path = join(folder, `${name}.yaml`);
+    return parseScenario(name, readFileSync(path, "utf8"), path);
+  };
+  const [held, free] = [read("hold"), read("nominal")].map((one) => specOf(one).action[0]);
+  assert.deepEqual(
+    [held.name, held.low, held.high],
+    ["motor_torque", Math.fround(-0.0016), Math.fround(0.0016)],
+  );
+  assert.deepEqual([free.name, free.low, free.high], ["pole_torque", -2, 2]);
+});
+
+test("scenario: a board is spared what it has no stop line or no firmware for, no more", () => {
+  const of = (more: string) =>
+    parseScenario("a", `about: a\n${more}expect: { end: stopped }\n`, "a.yaml");
+  const canDrive = (drives: string): boolean => drives === "pendulum";
+  const [whole, poor] = [
+    { stopLine: true, canDrive },
+    { stopLine: false, canDrive },
+  ];
+  const line = of("fault: { kind: stop_line }\n");
+  assert.deepEqual([lacks(line, whole), lacks(line, poor)], [null, "it has no stop line here"]);
+  for (const target of [whole, poor]) {
+    assert.equal(lacks(of("fault: { kind: drop }\n"), target), null);
+    assert.equal(lacks(of(""), target), null);
+    const motor = of("drives: torque-motor\npolicy: nan\n");
+    assert.match(lacks(motor, target)!, /no image that drives torque-motor/);
+    assert.equal(lacks(motor, { ...target, canDrive: () => true }), null);
   }
 });
 
