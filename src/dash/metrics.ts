@@ -10,8 +10,8 @@ import type { Show } from "./show.ts";
 /** The media type of Prometheus' text. */
 export const metricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-/** Upper edges of the times, powers of 2, where the histograms are exact: 16 us to 1 s. */
-const edgesUs = Array.from({ length: 17 }, (_, at) => 2 ** (at + 4));
+/** Upper edges of the times, powers of 2, where the histograms are exact: 1 us to 1 s. */
+const edgesUs = Array.from({ length: 21 }, (_, at) => 2 ** at);
 
 const counters: readonly [count: Count, name: string, help: string][] = [
   [Count.cycles, "cycles", "Cycles that ran"],
