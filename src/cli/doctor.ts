@@ -23,7 +23,8 @@ export function doctorCommand(): Command {
     .addHelpText(
       "after",
       `
-Takes some 5 s. Exit code 1: something is bad. What is poor is told, and no reason not to drive.
+Takes some 7 s. Exit code 1: something is bad. What is poor is told, and no reason not to drive.
+Firmware of ours tries its watchdog, as before the first arm of a run: nothing is driven for that.
 
 Example:
   npx sinew doctor robot.yaml --policy policy.onnx`,
@@ -32,7 +33,8 @@ Example:
 }
 
 async function act(path: string | undefined, options: Options): Promise<void> {
-  const { checkLink, checkMachine, checkPolicy, checkTrust } = await import("../edge/checkup.ts");
+  const { checkMachine, checkPolicy, checkTrust } = await import("../edge/checkup.ts");
+  const { checkLink } = await import("../edge/link-checkup.ts");
   const terminal = new Terminal(options);
   const robot = path === undefined ? null : await readRobotFile(path);
   const file = robot === null ? options.policy : chosenPolicy(options.policy, robot, path!);
