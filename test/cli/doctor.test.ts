@@ -111,5 +111,14 @@ test("doctor: exit code 1 for a device that does not fit, which tries nothing", 
 test("doctor: what cannot be looked at is one line and exit code 2", async () => {
   const { code, out, err } = await doctor("robot: bench\nlink: {}\n");
   assert.deepEqual([code, out, err.trim().split("\n").length], [2, "", 1], err);
-  assert.match(err, /^sinew: robot\.yaml:2:7: link: give exactly one of/);
+  assert.match(err, /^robot\.yaml:2:7: link: give exactly one of/);
+});
+
+test("doctor: a robot file that does not fit its policy is bad, and nobody greeted", async () => {
+  const limits = "limits: { pole_torqe: {}, pole_torque: { low: -9 } }";
+  const { code, out } = await doctor(`robot: a\nlink: { serial: { path: p } }\n${limits}\n`);
+  assert.equal(code, 1);
+  assert.match(out, /^bad +robot +robot\.yaml:3:\d+: limits: "pole_torqe" is no action channel/m);
+  assert.match(out, /^bad +robot +robot\.yaml:3:\d+: limits: "pole_torque" has the limits/m);
+  assert.doesNotMatch(out, /device/);
 });

@@ -152,7 +152,7 @@ test("run: what is not signed is refused in one line, before the port is looked 
   assert.equal(code, 2, out);
   assert.match(
     err,
-    /^sinew: other\.onnx is not trusted: it has no signature .*; sign it with .* \[signature\]\n$/,
+    /^strict\.yaml:4:8: other\.onnx is not trusted: it has no signature .*; sign it with .*\n$/,
   );
 });
 
