@@ -105,6 +105,7 @@ function limitedBy({ limitedBy }: RunReport): string {
 
 function jointsLine({ jointsWithEnds }: RunReport): string {
   if (jointsWithEnds === null) return "not described: nothing brakes before their ends";
+  if (jointsWithEnds === 0) return "all unlimited: nothing brakes before their ends";
   return `braked before their ends: ${jointsWithEnds}`;
 }
 

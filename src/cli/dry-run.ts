@@ -1,5 +1,5 @@
 import type { Signed } from "../policy/signature.ts";
-import { checkWhole, isFit, type PolicyRead, tellMistakes } from "./robot-check.ts";
+import { checkWhole, isFit, jointWarnings, type PolicyRead, tellMistakes } from "./robot-check.ts";
 import { Terminal } from "./terminal.ts";
 
 interface Options {
@@ -31,7 +31,10 @@ export async function dryRun(path: string, options: Options): Promise<void> {
   const { every, between } = decimationOfRobot(whole, spec);
   const how = every === 1 ? "in each cycle" : `in one cycle of ${every}, ${between} between`;
   process.stdout.write(`# control ${rateHz} Hz, policy ${policyRateHz} Hz: asked ${how}\n`);
-  process.stdout.write(`# ${lineOf(signature)}\n${printRobot(whole)}`);
+  for (const line of [lineOf(signature), ...jointWarnings(robot)]) {
+    process.stdout.write(`# ${line}\n`);
+  }
+  process.stdout.write(printRobot(whole));
 }
 
 function lineOf(signature: Signed | null): string {

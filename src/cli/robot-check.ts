@@ -1,6 +1,7 @@
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import type { Robot } from "../edge/robot.ts";
+import { noJointsLine } from "../edge/robot-joints.ts";
 import type { Mistake, Mistakes } from "../edge/robot-mistakes.ts";
 import type { PolicyBytes } from "../edge/trust.ts";
 import type { Signed } from "../policy/signature.ts";
@@ -54,6 +55,11 @@ export async function checkWhole(
 /** Whether `checkWhole` found nothing wrong. */
 export function isFit(checked: FitRobot | readonly Mistake[]): checked is FitRobot {
   return "robot" in checked;
+}
+
+/** What to know before anything moves of a robot whose file describes no joints. */
+export function jointWarnings({ joints }: Pick<Robot, "joints">): string[] {
+  return joints === undefined ? [`warning: ${noJointsLine}`] : [];
 }
 
 /** Tells each mistake of the file at `path` on a line of stderr; the exit code is 2 then. */

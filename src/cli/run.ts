@@ -12,7 +12,7 @@ import { liveLine, reasonsOfStops, reportRows } from "./drive.ts";
 import { answerLine, StopWatch } from "./history.ts";
 import { keysLine, listenToKeys, takesKeys } from "./keyboard.ts";
 import { numberWithin, wholeNumber } from "./option.ts";
-import { checkWhole, isFit, tellMistakes } from "./robot-check.ts";
+import { checkWhole, isFit, jointWarnings, tellMistakes } from "./robot-check.ts";
 import { runPlaces, serviceTold } from "./runtime-folder.ts";
 import { Service } from "./service.ts";
 import { interrupted } from "./signal.ts";
@@ -90,7 +90,8 @@ async function act(path: string, options: Options): Promise<void> {
   const checked = await checkWhole(path, options.policy);
   if (!isFit(checked)) return tellMistakes(path, checked, options);
   const { robot, policy } = checked;
-  for (const line of warningsOf(protectionOf(robot.link))) terminal.line(line);
+  const warnings = [...warningsOf(protectionOf(robot.link)), ...jointWarnings(robot)];
+  for (const line of warnings) terminal.line(line);
   const startedAt = new Date().toISOString();
   const drive = { ...options, policy, robot, startedAt };
   const report = await driveCommanded(drive, terminal, commands, options.dash);

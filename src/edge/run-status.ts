@@ -31,6 +31,8 @@ export interface RunStatus {
   readonly secondAs: string;
   /** How that one does. */
   readonly shadow: ShadowCounts;
+  /** How many joints are braked before their ends; null: robot.yaml describes none. */
+  readonly jointsWithEnds: number | null;
   readonly logPath: string;
 }
 
@@ -54,6 +56,7 @@ export function statusOf(run: Run): RunStatus {
     second: members.second?.id ?? null,
     secondAs: nameOfSecond(status.secondAs),
     shadow: status.shadow(),
+    jointsWithEnds: run.jointsWithEnds,
     logPath,
   };
 }
@@ -66,7 +69,8 @@ export function statusLine(status: RunStatus): string {
   const loop = `${cycles} cycles, missed ${missed}, late ${late}`;
   const gate = `limited ${limited}, refused ${refused}`;
   const line = stopLine === "none" ? "" : `; stop line ${stopLine}`;
-  return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${line}${beside}`;
+  const joints = status.jointsWithEnds === null ? "; joints are not described" : "";
+  return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${line}${joints}${beside}`;
 }
 
 function besideOf({ second, secondAs, shadow }: RunStatus): string {

@@ -42,6 +42,7 @@ test("report: what the gate bounded is told by its checks, and what it knows of 
   assert.equal(row("joints"), "braked before their ends: 2");
   const none = "not described: nothing brakes before their ends";
   assert.equal(row("joints", { jointsWithEnds: null }), none);
+  assert.match(row("joints", { jointsWithEnds: 0 })!, /^all unlimited: nothing brakes/);
 });
 
 test("report: whether the robot can be held, or why it cannot", () => {

@@ -56,6 +56,18 @@ test("dry run: the whole robot with its defaults, which is the same robot again"
   assert.deepEqual(readdirSync(folder).sort(), ["policy.onnx", "robot.yaml"], "nothing was made");
 });
 
+const warned = /^(# )?warning: robot\.yaml describes no joints: nothing brakes before their ends/m;
+
+test("run: that no joints are described is said before anything is opened", async () => {
+  assert.match((await dryRun(robot)).out, warned);
+  const bare = await run(robot, "--arm", "--seconds", "1");
+  assert.match(bare.out, warned);
+  assert.match(bare.err, /there is no such port/);
+  const endless = `${robot}joints: { pole_torque: { unlimited: true } }\n`;
+  assert.doesNotMatch((await dryRun(endless)).out, warned);
+  assert.doesNotMatch((await run(endless, "--arm", "--seconds", "1")).out, /warning/);
+});
+
 test("dry run: the rates are told, and what is no multiple is refused", async () => {
   const faster = await dryRun(`${robot}control: { rateHz: 100, between: interpolate }\n`);
   assert.deepEqual([faster.code, faster.err], [0, ""]);

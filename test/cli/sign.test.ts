@@ -119,7 +119,7 @@ test("run: a dry run says whether a signature is asked for, and holds", async ()
   };
   assert.match(
     (await dryRun(robot)).out,
-    /^# control .*\n# no signature is asked for: see docs\/trust\.md\nrob/,
+    /^# control .*\n# no signature is asked for: see docs\/trust\.md\n# warning: .*\nrob/,
   );
   const text = `${robot}trust: [lab.key.pub]\n`;
   writeFileSync(at("policy.onnx.minisig"), "x");

@@ -188,7 +188,9 @@ test("doctor: a board is greeted and left at rest; one that does not fit is bad"
     );
     assert.equal(named(found, "adapter")!.line, "this port tells no latency_timer");
     const bytes = await exportPolicy(randomPolicy(1, unevenSpec));
-    const other = await checkLink({ ...options, policy: { bytes, path: "other.onnx" } });
+    const joints = { hip: { unlimited: true }, knee: { unlimited: true } } as const;
+    const robot = { ...options.robot, joints };
+    const other = await checkLink({ ...options, robot, policy: { bytes, path: "other.onnx" } });
     assert.equal(named(other, "device")!.state, "bad");
     assert.match(named(other, "device")!.line, /does not fit this policy/);
     assert.match(named(other, "watchdog")!.line, /^not tried: there was no handshake/);
