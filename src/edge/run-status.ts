@@ -60,6 +60,8 @@ export interface RunStatus extends PoliciesStatus {
   readonly missed: number;
   readonly limited: number;
   readonly refused: number;
+  /** How many joints are braked before their ends; null: robot.yaml describes none. */
+  readonly jointsWithEnds: number | null;
   readonly logPath: string;
 }
 
@@ -79,6 +81,7 @@ export function statusOf(run: Run): RunStatus {
     limited: status.count(Count.limited),
     refused: status.count(Count.refused),
     ...policiesOf(run),
+    jointsWithEnds: run.jointsWithEnds,
     logPath,
   };
 }
@@ -117,7 +120,8 @@ export function statusLine(status: RunStatus): string {
   const loop = `${cycles} cycles, missed ${missed}, late ${late}`;
   const gate = `limited ${limited}, refused ${refused}`;
   const line = stopLine === "none" ? "" : `; stop line ${stopLine}`;
-  return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${line}${beside}`;
+  const joints = status.jointsWithEnds === null ? "; joints are not described" : "";
+  return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${line}${joints}${beside}`;
 }
 
 function besideOf({ second, secondAs, shadow, watch, policyChange }: RunStatus): string {

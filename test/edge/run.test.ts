@@ -125,6 +125,8 @@ test("run: what does not fit the policy is told with the file, before a port ope
   ] as const) {
     await refuses(startRun(await optionsFor({ ...robot, ...change })), "robot-file", line);
   }
+  const places = startRun(await optionsFor(robotAt("{ serial: { path: /dev/none } }"), unevenSpec));
+  await refuses(places, "robot-file", /robot\.yaml: joints: "hip" is a place \(rad\): say where/);
 });
 
 test("run: a certificate that has expired is told before a broker is spoken to", async () => {

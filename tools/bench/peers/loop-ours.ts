@@ -27,11 +27,14 @@ const periodUs = Number(period);
 const seconds = Number(duration);
 
 async function run(): Promise<Turns> {
+  const actions = [1, 2, 3, 4, 5, 6].map((at) => `joint${at}_target`);
   const lines = [
     "robot: bench",
     `link: { serial: { path: ${path} } }`,
     "commandTtlMs: 1000",
     "observationAgeMs: 1000",
+    // A policy of random weights would come to every end.
+    `joints: { ${actions.map((name) => `${name}: { unlimited: true }`).join(", ")} }`,
     `realTime: ${realTime === "off" ? "off" : "required"}`,
     `log: { directory: ${JSON.stringify(folder)} }`,
   ];
