@@ -7,6 +7,7 @@ import {
   realpathSync,
   writeSync,
 } from "node:fs";
+import { createRequire } from "node:module";
 import type { ConnectOpts, SocketConstructorOpts } from "node:net";
 import { basename, join } from "node:path";
 import { ReadStream } from "node:tty";
@@ -62,12 +63,48 @@ async function openStream(
 ): Promise<SerialPort> {
   // The native addon takes 30 ms to load, so only programs that open a port pay for it.
   const { SerialPort } = await import("serialport");
+  wakeAtEvents();
   const options = { path, baudRate: baud, lock: true, hupcl: false, autoOpen: false };
   const stream = new SerialPort({ ...options, ...timing });
   await new Promise<void>((resolve, reject) => {
     stream.open((error) => (error ? reject(portError(path, error)) : resolve()));
   });
   return stream;
+}
+
+/** The part of the package that hears from the system; on Windows nothing of it is used. */
+interface Poller {
+  emit(event: string, ...told: unknown[]): boolean;
+}
+
+let wakes = false;
+
+/**
+ * Node 26.4 and later do not go on with what awaits an event of the package until something else
+ * wakes the event loop, so in a quiet program received bytes lie there for ever
+ * (serialport/node-serialport#3148). Told from a turn of the loop, an event wakes it by itself.
+ */
+function wakeAtEvents(): void {
+  if (wakes) return;
+  wakes = true;
+  const prototype = pollerOfPackage();
+  if (prototype === null) return;
+  const { emit } = prototype;
+  prototype.emit = function (...told): boolean {
+    setImmediate(() => emit.apply(this, told));
+    return true;
+  };
+}
+
+/** null where a later release keeps it elsewhere: a port is opened all the same. */
+function pollerOfPackage(): Poller | null {
+  try {
+    const ofPackage = createRequire(createRequire(import.meta.url).resolve("serialport"));
+    const file = ofPackage("@serialport/bindings-cpp/dist/poller");
+    return (file as { Poller: { prototype: Poller } }).Poller.prototype;
+  } catch {
+    return null;
+  }
 }
 
 function closeStream(stream: SerialPort): Promise<void> {
