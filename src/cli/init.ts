@@ -275,6 +275,7 @@ function nextLines(draft: RobotDraft, path: string): string[] {
     ...(isServo ? [`npx sinew calibrate ${path}`] : []),
     ...(link === "odrive" || link === "moteus" ? ["fill in zeroTurns and gear"] : []),
     `npx sinew wiggle ${path} --joint ${shortOf(spec.action[0].name)}, and so each joint`,
+    "see that joints says where each one ends",
     `npx sinew run ${path} --dry-run`,
   ];
   return ["", ...steps.map((step, at) => `${at === 0 ? "next" : "    "}  ${step}`)];

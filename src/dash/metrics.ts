@@ -10,14 +10,14 @@ import type { Show } from "./show.ts";
 /** The media type of Prometheus' text. */
 export const metricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-/** Upper edges of the times, powers of 2, where the histograms are exact: 16 us to 1 s. */
-const edgesUs = Array.from({ length: 17 }, (_, at) => 2 ** (at + 4));
+/** Upper edges of the times, powers of 2, where the histograms are exact: 1 us to 1 s. */
+const edgesUs = Array.from({ length: 21 }, (_, at) => 2 ** at);
 
 const counters: readonly [count: Count, name: string, help: string][] = [
   [Count.cycles, "cycles", "Cycles that ran"],
   [Count.policyCalls, "policy_calls", "Cycles in which the policy was asked"],
-  [Count.missed, "cycles_missed", "Cycles that were late for the next, and those skipped for it"],
-  [Count.skipped, "cycles_skipped", "Cycles that never ran because their time had passed"],
+  [Count.late, "cycles_late", "Cycles that were not over when the next was due"],
+  [Count.missed, "cycles_missed", "Cycles that never ran because the next was due"],
   [Count.limited, "actions_limited", "Actions that the gate bounded while driving"],
   [Count.refused, "actions_refused", "Actions that the gate refused while driving"],
   [Count.droppedCommands, "commands_dropped", "Commands that the link could not take"],
@@ -33,7 +33,7 @@ const times: readonly [measure: Measure, name: string, help: string][] = [
   [Measure.guard, "loop_guard", "The gate"],
   [Measure.write, "loop_write", "Sending the command"],
   [Measure.log, "loop_log", "Handing the step to the log"],
-  [Measure.age, "observation_age", "Of the observation at the start of the cycle"],
+  [Measure.age, "observation_age", "Of the observation when its action was sent"],
   [Measure.roundTrip, "round_trip", "From a command to the device's acknowledgement"],
 ];
 

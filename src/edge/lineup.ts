@@ -165,34 +165,48 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
    * After a cycle, so that it costs what drives nothing: asks the one in the shadow what it would
    * have answered, where the one that drives was asked, and tells it what was asked for.
    */
-  async askShadow({ observation, proposed }: Step): Promise<void> {
+  askShadow({ observation, proposed }: Step): void | Promise<void> {
     if (this.#second === null || this.#asked) return;
     this.#asked = true;
-    await this.#askSecond(observation);
+    const asked = this.#askSecond(observation);
+    if (asked !== undefined) return asked.then(() => this.#second!.policy.recall?.(proposed));
     this.#second.policy.recall?.(proposed);
   }
 
-  async #actBoth(observation: Float32Array, action: Float32Array): Promise<void> {
-    const { policy } = this.#second!;
+  #actBoth(observation: Float32Array, action: Float32Array): void | Promise<void> {
     this.#asked = true;
     try {
-      const done = this.#driver.policy.act(observation, action);
-      if (done !== undefined) await done;
+      const asked = this.#driver.policy.act(observation, action);
+      if (asked !== undefined) {
+        return asked
+          .catch((thrown) => this.#miss(action, thrown))
+          .then(() => this.#actSecond(observation, action));
+      }
     } catch (thrown) {
-      this.#answer.fill(Number.NaN);
-      if (this.#as === Second.shadow) throw thrown;
-      action.fill(Number.NaN);
+      this.#miss(action, thrown);
     }
-    await this.#askSecond(observation);
-    this.#join(action);
-    policy.recall?.(action);
+    return this.#actSecond(observation, action);
   }
 
-  async #askSecond(observation: Float32Array): Promise<void> {
+  /** The one that drives has failed; throws that on where nobody stands by. */
+  #miss(action: Float32Array, thrown: unknown): void {
+    this.#answer.fill(Number.NaN);
+    if (this.#as === Second.shadow) throw thrown;
+    action.fill(Number.NaN);
+  }
+
+  #actSecond(observation: Float32Array, action: Float32Array): void | Promise<void> {
+    const asked = this.#askSecond(observation);
+    if (asked !== undefined) return asked.then(() => this.#join(action));
+    this.#join(action);
+  }
+
+  /** Never throws: one that fails has answered no number. */
+  #askSecond(observation: Float32Array): void | Promise<void> {
     this.#answered = true;
     try {
-      const done = this.#second!.policy.act(observation, this.#answer);
-      if (done !== undefined) await done;
+      const asked = this.#second!.policy.act(observation, this.#answer);
+      return asked?.catch(() => void this.#answer.fill(Number.NaN));
     } catch {
       this.#answer.fill(Number.NaN);
     }
@@ -215,8 +229,13 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     if (this.#asked) this.#second?.policy.recall?.(action);
   }
 
-  /** Makes one of two answers, of which the first is in `action`. */
+  /** Makes one of two answers, of which the first is in `action`, and tells the second of it. */
   #join(action: Float32Array): void {
+    this.#mix(action);
+    this.#second!.policy.recall?.(action);
+  }
+
+  #mix(action: Float32Array): void {
     const { blendCycles } = this.#choice;
     const share = this.#blended < blendCycles ? ++this.#blended / blendCycles : 1;
     if (!allFinite(this.#answer)) return;

@@ -5,9 +5,10 @@ export interface RunCounts {
   readonly cycles: number;
   /** Those in which the policy was asked; fewer where the loop turns faster than its rate. */
   readonly policyCalls: number;
-  /** Cycles that were not over when the next was due, with those skipped for it. */
+  /** Cycles that were not over when the next was due: their answer was late. */
+  readonly late: number;
+  /** Cycles that never ran, because the next was due before they could begin. */
   readonly missed: number;
-  readonly skipped: number;
   /** Cycles while armed whose action the gate bounded. */
   readonly limited: number;
   /** Those that each check of the gate bounded; one cycle may count in several. */
@@ -23,8 +24,8 @@ export function countsOf(status: Pick<Status, "count">): RunCounts {
   return {
     cycles: status.count(Count.cycles),
     policyCalls: status.count(Count.policyCalls),
+    late: status.count(Count.late),
     missed: status.count(Count.missed),
-    skipped: status.count(Count.skipped),
     limited: status.count(Count.limited),
     limitedBy: {
       range: status.count(Count.limitedRange),

@@ -56,10 +56,12 @@ export interface RunStatus extends PoliciesStatus {
   /** Why the device was last not armed or stopped, in its words; empty where it had none. */
   readonly why: string;
   readonly cycles: number;
+  readonly late: number;
   readonly missed: number;
-  readonly skipped: number;
   readonly limited: number;
   readonly refused: number;
+  /** How many joints are braked before their ends; null: robot.yaml describes none. */
+  readonly jointsWithEnds: number | null;
   readonly logPath: string;
 }
 
@@ -74,11 +76,12 @@ export function statusOf(run: Run): RunStatus {
     reasons: namesOfReasons(status.reasons),
     why: status.why,
     cycles: status.count(Count.cycles),
+    late: status.count(Count.late),
     missed: status.count(Count.missed),
-    skipped: status.count(Count.skipped),
     limited: status.count(Count.limited),
     refused: status.count(Count.refused),
     ...policiesOf(run),
+    jointsWithEnds: run.jointsWithEnds,
     logPath,
   };
 }
@@ -111,13 +114,14 @@ function watchOf({ policies }: Run["status"], { watchCycles, limitedMax }: Run["
 
 /** The same in one line for a person. */
 export function statusLine(status: RunStatus): string {
-  const { mode, device, stopLine, reasons, cycles, missed, skipped, limited, refused } = status;
+  const { mode, device, stopLine, reasons, cycles, late, missed, limited, refused } = status;
   const why = reasons.length === 0 ? "" : ` (${reasons.join(", ")})`;
   const beside = besideOf(status);
-  const loop = `${cycles} cycles, missed ${missed}, skipped ${skipped}`;
+  const loop = `${cycles} cycles, missed ${missed}, late ${late}`;
   const gate = `limited ${limited}, refused ${refused}`;
   const line = stopLine === "none" ? "" : `; stop line ${stopLine}`;
-  return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${line}${beside}`;
+  const joints = status.jointsWithEnds === null ? "; joints are not described" : "";
+  return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${line}${joints}${beside}`;
 }
 
 function besideOf({ second, secondAs, shadow, watch, policyChange }: RunStatus): string {

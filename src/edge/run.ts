@@ -24,6 +24,7 @@ import type { RealTime } from "./real-time.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } from "./robot.ts";
 import { decimationOfRobot } from "./robot-control.ts";
 import { holdOfRobot, holdTermsOf } from "./robot-hold.ts";
+import { checkJointsGiven } from "./robot-joints.ts";
 import { countsOf, type RunCounts } from "./run-counts.ts";
 import { metadataOfRun } from "./run-metadata.ts";
 import { Setpoints } from "./setpoints.ts";
@@ -162,6 +163,11 @@ export class Run {
     return this.#link.notices;
   }
 
+  /** How many joints are braked before their ends; null where nobody described them. */
+  get jointsWithEnds(): number | null {
+    return this.limits.ends?.filter((ends) => ends !== null).length ?? null;
+  }
+
   /** The loop runs; false once it ended, as it does when the link is lost. */
   get running(): boolean {
     return this.status.state === State.running;
@@ -279,7 +285,7 @@ export class Run {
       realTime: this.realTime,
       startUs: this.startUs,
       ...countsOf(this.status),
-      jointsWithEnds: this.limits.ends?.filter((ends) => ends !== null).length ?? null,
+      jointsWithEnds: this.jointsWithEnds,
       cannotHold: this.holds.cannot,
       protection: protectionOf(this.#link.door),
       stopLine: nameOfStopLine(this.status.stopLine),
@@ -341,6 +347,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
   // What they refuse is told before anything is opened.
   const { limits, cannotHold } = ofRobotFile(robot, () => {
     const whole = limitsOfRobot(robot, own);
+    // A wiggle has bounds of its own.
+    if (wiggle === undefined) checkJointsGiven(robot.joints, own);
     const limits = wiggle === undefined ? whole : limitsOfWiggle(spec, whole, wiggle);
     new Setpoints(spec, setpoints);
     new Start(spec, limits, start);

@@ -46,7 +46,7 @@ export class Shadow {
     this.#fresh = false;
     if (known) this.#judge(step, this.#along(answer));
     // The next answer, too, would follow what was permitted.
-    if (known) this.#guard.recall(step.action);
+    if (known) this.#guard.recall(step);
     else this.#guard.reset(step.action);
   }
 

@@ -17,7 +17,7 @@ export const Measure = {
   total: 5,
   /** From when the cycle should have started to when it did. */
   lateness: 6,
-  /** Of the observation, at the start of the cycle. */
+  /** Of the observation, when the action that came of it has been sent. */
   age: 7,
   /** From a command to the device's acknowledgement, or of a clock message. */
   roundTrip: 8,
@@ -50,10 +50,10 @@ export type State = (typeof State)[keyof typeof State];
 /** Counters, one word each. */
 export const Count = {
   cycles: 0,
-  /** Cycles that were not over when the next was due, and those skipped because of it. */
-  missed: 1,
-  /** Cycles that never ran because their time had passed. */
-  skipped: 2,
+  /** Cycles that were not over when the next was due: their answer was late. */
+  late: 1,
+  /** Cycles that never ran, because the next was due before they could begin. */
+  missed: 2,
   limited: 3,
   refused: 4,
   /** Commands that the link could not take at once. */

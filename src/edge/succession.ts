@@ -48,9 +48,14 @@ export class Succession {
     if (this.#lineup.secondAs !== Second.none) return this.#lookAtBoth(step, nowUs);
   }
 
-  async #lookAtBoth(step: Step, nowUs: number): Promise<void> {
+  #lookAtBoth(step: Step, nowUs: number): void | Promise<void> {
+    const asked = this.#lineup.askShadow(step);
+    if (asked !== undefined) return asked.then(() => this.#judge(step, nowUs));
+    this.#judge(step, nowUs);
+  }
+
+  #judge(step: Step, nowUs: number): void {
     const lineup = this.#lineup;
-    await lineup.askShadow(step);
     if (lineup.answered) this.#shadow.look(step, lineup.answer);
     this.#status.showShadow(this.#shadow.counts);
     const judgement = lineup.judge(step);

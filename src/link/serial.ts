@@ -7,6 +7,7 @@ import {
   realpathSync,
   writeSync,
 } from "node:fs";
+import { createRequire } from "node:module";
 import type { ConnectOpts, SocketConstructorOpts } from "node:net";
 import { basename, join } from "node:path";
 import { ReadStream } from "node:tty";
@@ -62,12 +63,48 @@ async function openStream(
 ): Promise<SerialPort> {
   // The native addon takes 30 ms to load, so only programs that open a port pay for it.
   const { SerialPort } = await import("serialport");
+  wakeAtEvents();
   const options = { path, baudRate: baud, lock: true, hupcl: false, autoOpen: false };
   const stream = new SerialPort({ ...options, ...timing });
   await new Promise<void>((resolve, reject) => {
     stream.open((error) => (error ? reject(portError(path, error)) : resolve()));
   });
   return stream;
+}
+
+/** The part of the package that hears from the system; on Windows nothing of it is used. */
+interface Poller {
+  emit(event: string, ...told: unknown[]): boolean;
+}
+
+let wakes = false;
+
+/**
+ * Node 26.4 and later do not go on with what awaits an event of the package until something else
+ * wakes the event loop, so in a quiet program received bytes lie there for ever
+ * (serialport/node-serialport#3148). Told from a turn of the loop, an event wakes it by itself.
+ */
+function wakeAtEvents(): void {
+  if (wakes) return;
+  wakes = true;
+  const prototype = pollerOfPackage();
+  if (prototype === null) return;
+  const { emit } = prototype;
+  prototype.emit = function (...told): boolean {
+    setImmediate(() => emit.apply(this, told));
+    return true;
+  };
+}
+
+/** null where a later release keeps it elsewhere: a port is opened all the same. */
+function pollerOfPackage(): Poller | null {
+  try {
+    const ofPackage = createRequire(createRequire(import.meta.url).resolve("serialport"));
+    const file = ofPackage("@serialport/bindings-cpp/dist/poller");
+    return (file as { Poller: { prototype: Poller } }).Poller.prototype;
+  } catch {
+    return null;
+  }
 }
 
 function closeStream(stream: SerialPort): Promise<void> {
@@ -91,23 +128,37 @@ function portError(path: string, error: Error): SinewError {
   return new SinewError("port", `cannot open the serial port ${path}: ${why}`, { cause: error });
 }
 
+/** For how long a USB adapter holds back what it got, and the file that says so. */
+export interface LatencyTimer {
+  readonly ms: number;
+  readonly file: string;
+}
+
 /**
- * What to tell a person whose questions over the port at `path` are not answered in time, where its
- * USB adapter holds answers back; empty where it does not, or does not say so. Linux tells it of
- * FTDI's, below `adapters`.
+ * The latency timer of the USB adapter that the port at `path` is; null where there is none, or the
+ * system does not say so. Linux tells it of FTDI's, below `adapters`.
  */
-export function slowAdapterOf(
+export function latencyTimerOf(
   path: string,
   adapters: string = "/sys/bus/usb-serial/devices",
-): string {
+): LatencyTimer | null {
   try {
     const file = join(adapters, basename(realpathSync(path)), "latency_timer");
     const ms = Number.parseInt(readFileSync(file, "utf8"), 10);
-    if (!(ms > 1)) return "";
-    return `its USB adapter holds answers back for ${ms} ms: echo 1 | sudo tee ${file}`;
+    return Number.isNaN(ms) ? null : { ms, file };
   } catch {
-    return "";
+    return null;
   }
+}
+
+/**
+ * What to tell a person whose questions over the port at `path` are not answered in time, where its
+ * USB adapter holds answers back; empty where it does not, or does not say so.
+ */
+export function slowAdapterOf(path: string, adapters?: string): string {
+  const timer = latencyTimerOf(path, adapters);
+  if (timer === null || timer.ms <= 1) return "";
+  return `its USB adapter holds answers back for ${timer.ms} ms: echo 1 | sudo tee ${timer.file}`;
 }
 
 /**

@@ -80,7 +80,9 @@ export class ServoArm {
     return [
       ...["robot: arm", "link:", `  ${this.#family.name}:`, `    path: ${board.path}`],
       ...[...this.#settings, "    servos:", ...servos],
-      ...["observationAgeMs: 900", "commandTtlMs: 900"],
+      ...["observationAgeMs: 900", "commandTtlMs: 900", "joints:"],
+      // What the driver alone does with its servos is seen here.
+      ...names.map((joint) => `  ${joint}_position: { unlimited: true }`),
       `log: { directory: ${JSON.stringify(logs)} }\n`,
     ].join("\n");
   }

@@ -106,7 +106,7 @@ function showState({ hello, counts, history, log, policies, timing }: Scene, tol
   const seconds = (told.stepUs - hello.startUs) / 1e6;
   counts.set("running for", `${seconds.toFixed(0)} s at ${(1e6 / hello.periodUs).toFixed(0)} Hz`);
   counts.set("cycles", String(status.cycles));
-  counts.set("missed, skipped", `${status.missed}, ${status.skipped}`);
+  counts.set("missed, late", `${status.missed}, ${status.late}`);
   counts.set("limited, refused", `${status.limited}, ${status.refused}`);
   counts.set("stop line", status.stopLine);
   counts.set("commands dropped", String(told.droppedCommands));
