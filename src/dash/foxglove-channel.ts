@@ -152,6 +152,7 @@ const statusSchema = JSON.stringify({
       limitedMost: number,
     }),
     policyChange: maybeOf({ timeUs: number, what: word, why: word, fromSeq: number }),
+    jointsWithEnds: maybe,
     logPath: word,
   },
 });

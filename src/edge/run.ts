@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { monotonicClock } from "../core/clock.ts";
-import { controlSpecOf, type Decimation } from "../core/decimation.ts";
+import { controlSpecOf, type Pace } from "../core/decimation.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { isDriving, Mode } from "../core/step.ts";
@@ -53,12 +53,6 @@ export interface RunFacts {
   readonly swap: SwapChoice;
   /** What the machine granted the control thread. */
   readonly realTime: RealTime;
-}
-
-/** How often a run's policy is asked. */
-export interface Pace extends Decimation {
-  /** Of the policy, which may be several cycles. */
-  readonly policyPeriodUs: number;
 }
 
 /** What a run did. */

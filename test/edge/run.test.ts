@@ -148,11 +148,10 @@ test("run: who stands beyond its limits is named where arming is refused", async
   const link = { name: "arm", door: { serialPath: "" }, notices: [], close: async () => {} };
   const thread = { ended: new Promise(() => {}) } as unknown as ControlThread;
   const log = { path: "x.mcap" } as Log;
+  const offers = { offer: () => {} };
   const run = new Run(
     {
-      members: new Members(first, randomPolicy(1).contract, null, status, {
-        offer: () => {},
-      }),
+      members: new Members(first, randomPolicy(1).contract, null, status, offers),
       holds: new Holds(null, status),
       spec: pendulumSpec,
       limits: limitsOf(pendulumSpec),
