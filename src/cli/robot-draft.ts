@@ -139,7 +139,7 @@ function jointEntry(action: Channel, observation: readonly Channel[]): string {
   return `${tie}, low: ${low}, high: ${high}, deceleration: ${braked}`;
 }
 
-/** The unit of the place that an action sends its joint to, or moves it through; null: it pushes. */
+/** The unit of the place that an action sends its joint to, or moves it by; null: it pushes. */
 function placeUnitOf({ unit }: Channel): string | null {
   return placeUnits.find((place) => unit === place || unit === `${place}/s`) ?? null;
 }

@@ -1,0 +1,4 @@
+// The half of `npm test` that computes.
+import { runTests } from "./every.ts";
+
+await runTests("computing");
