@@ -55,7 +55,7 @@ async function act(path: string | undefined, options: Options): Promise<void> {
   }
   const periodUs = await periodOf(bytes, robot);
   findings.push(...(await checkMachine(periodUs, robot?.realTime)));
-  if (bytes !== null) findings.push(...(await checkPolicy(bytes, periodUs)));
+  if (bytes !== null) findings.push(...(await checkPolicy(bytes, periodUs, file)));
   if (robot !== null && bytes !== null) {
     const wrong = await wrongWith(robot, bytes, path!, checked!.mistakes);
     findings.push(...wrong);

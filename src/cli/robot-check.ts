@@ -5,7 +5,7 @@ import { noJointsLine } from "../edge/robot-joints.ts";
 import type { Mistake, Mistakes } from "../edge/robot-mistakes.ts";
 import type { PolicyBytes } from "../edge/trust.ts";
 import type { Signed } from "../policy/signature.ts";
-import { readPolicyFile } from "./policy-file.ts";
+import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { checkRobotFile } from "./robot-file.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -47,7 +47,7 @@ export async function checkWhole(
   const signature = await signatureOf(policy, robot, mistakes);
   // Of a policy that is not trusted nothing is looked at.
   if (signature === undefined) return mistakes.list();
-  const { spec, policyId } = await read(policy.bytes);
+  const { spec, policyId } = await ofPolicyFile(file, () => read(policy.bytes));
   checkWithPolicy(robot, spec, mistakes);
   return mistakes.none ? { robot, policy, spec, policyId, signature } : mistakes.list();
 }

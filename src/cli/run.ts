@@ -90,8 +90,8 @@ async function act(path: string, options: Options): Promise<void> {
   const checked = await checkWhole(path, options.policy);
   if (!isFit(checked)) return tellMistakes(path, checked, options);
   const { robot, policy } = checked;
-  const warnings = [...warningsOf(protectionOf(robot.link)), ...jointWarnings(robot)];
-  for (const line of warnings) terminal.line(line);
+  for (const line of warningsOf(protectionOf(robot.link))) terminal.line(line);
+  for (const line of jointWarnings(robot)) terminal.line(line);
   const startedAt = new Date().toISOString();
   const drive = { ...options, policy, robot, startedAt };
   const report = await driveCommanded(drive, terminal, commands, options.dash);

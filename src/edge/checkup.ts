@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { monotonicClock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
+import { aboutPolicy, messageOf } from "../core/errors.ts";
 import { type Driver, openDriver } from "../policy/driver.ts";
 import type { Pulse, PulseWork } from "./pulse.ts";
 import { memoryLine, type RealTimeChoice } from "./real-time.ts";
@@ -152,13 +152,20 @@ export function checkTrust(robot: Robot, policy: PolicyBytes): Finding {
   }
 }
 
-/** The policy's proof on this machine, and how long it takes to decide, in cycles of `periodUs`. */
-export async function checkPolicy(bytes: Uint8Array, periodUs: number): Promise<Finding[]> {
+/**
+ * The proof of the policy at `path` on this machine, and how long it takes to decide, in cycles of
+ * `periodUs`.
+ */
+export async function checkPolicy(
+  bytes: Uint8Array,
+  periodUs: number,
+  path: string = "",
+): Promise<Finding[]> {
   let driver: Driver;
   try {
     driver = await openDriver(bytes);
   } catch (error) {
-    return [{ name: "proof", state: "bad", line: messageOf(error) }];
+    return [{ name: "proof", state: "bad", line: messageOf(aboutPolicy(error, path)) }];
   }
   const { policy, proofError, runner } = driver;
   const { spec } = policy;

@@ -98,7 +98,7 @@ export class Members {
     const [ours, theirs] = [this.#contract, plain.contract].map(deviceSpecOf);
     const difference = differenceOfSpecs(ours, theirs);
     if (difference !== null) {
-      const line = `this policy is not for what is driven: ${difference}`;
+      const line = `${path} is not for what is driven: ${difference}`;
       throw new SinewError("contract-mismatch", line);
     }
     const index = this.#files.push({ id: plain.id, path, signer }) - 1;

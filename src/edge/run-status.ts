@@ -63,6 +63,8 @@ export interface RunStatus extends PoliciesStatus {
   /** How many joints are braked before their ends; null: robot.yaml describes none. */
   readonly jointsWithEnds: number | null;
   readonly logPath: string;
+  /** Steps that the log lacks: its ring was full, or its file could not be written. */
+  readonly logLost: number;
 }
 
 /** How `run` stands now. */
@@ -83,6 +85,7 @@ export function statusOf(run: Run): RunStatus {
     ...policiesOf(run),
     jointsWithEnds: run.jointsWithEnds,
     logPath,
+    logLost: run.logCounts.dropped + run.logCounts.unwritten,
   };
 }
 
@@ -121,7 +124,9 @@ export function statusLine(status: RunStatus): string {
   const gate = `limited ${limited}, refused ${refused}`;
   const line = stopLine === "none" ? "" : `; stop line ${stopLine}`;
   const joints = status.jointsWithEnds === null ? "; joints are not described" : "";
-  return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${line}${joints}${beside}`;
+  const log = status.logLost === 0 ? "" : `; ${status.logLost} steps are lost to the log`;
+  const rest = `${line}${joints}${log}${beside}`;
+  return `${mode}${why}, the device is ${device}; ${loop}; ${gate}${rest}`;
 }
 
 function besideOf({ second, secondAs, shadow, watch, policyChange }: RunStatus): string {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { monotonicClock } from "../core/clock.ts";
 import { controlSpecOf, type Pace } from "../core/decimation.ts";
-import { SinewError } from "../core/errors.ts";
+import { aboutPolicy, SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { isDriving, Mode } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfStopLine } from "../link/device.ts";
@@ -9,7 +9,7 @@ import { checkLink, type Link, openLink, type Protection, protectionOf } from ".
 import type { LogEvent, PolicyEvent } from "../log/event.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { type LogCounts, RingSpectator } from "../log/ring.ts";
-import { readPolicyFile } from "../policy/file.ts";
+import { type PolicyFile, readPolicyFile } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { Signed } from "../policy/signature.ts";
 import type { Limits } from "../safety/limits.ts";
@@ -332,7 +332,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const bytes = Uint8Array.from(options.policy.bytes);
   const keys = ofRobotFile(robot, () => trustedKeys(robot));
   const signer = signerOf({ bytes, path }, keys);
-  const { id: policyId, contract } = readPolicyFile(bytes);
+  const { id: policyId, contract } = statedBy(path, bytes);
   const own = deviceSpecOf(contract);
   const decimation = ofRobotFile(robot, () => decimationOfRobot(robot, own));
   const spec = controlSpecOf(own, decimation);
@@ -384,7 +384,15 @@ export async function startRun(options: RunOptions): Promise<Run> {
   } catch (error) {
     await thread.kill();
     await link.close();
-    throw withNotices(error, link.notices);
+    throw withNotices(aboutPolicy(error, path), link.notices);
+  }
+}
+
+function statedBy(path: string, bytes: Uint8Array): PolicyFile {
+  try {
+    return readPolicyFile(bytes);
+  } catch (error) {
+    throw aboutPolicy(error, path);
   }
 }
 
