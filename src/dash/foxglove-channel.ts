@@ -154,5 +154,6 @@ const statusSchema = JSON.stringify({
     policyChange: maybeOf({ timeUs: number, what: word, why: word, fromSeq: number }),
     jointsWithEnds: maybe,
     logPath: word,
+    logLost: number,
   },
 });

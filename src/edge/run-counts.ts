@@ -1,4 +1,5 @@
-import { Count, type Status } from "./status.ts";
+import type { Percentiles } from "./histogram.ts";
+import { Count, Measure, type Status } from "./status.ts";
 
 /** What a run has counted. */
 export interface RunCounts {
@@ -37,4 +38,13 @@ export function countsOf(status: Pick<Status, "count">): RunCounts {
     droppedCommands: status.count(Count.droppedCommands),
     failedReads: status.count(Count.failedReads),
   };
+}
+
+/** What its clock measured, by the names of `Measure`, microseconds. */
+export function timesOf(status: Status): Record<keyof typeof Measure, Percentiles> {
+  const times = {} as Record<keyof typeof Measure, Percentiles>;
+  for (const name of Object.keys(Measure) as (keyof typeof Measure)[]) {
+    times[name] = status.percentiles(Measure[name]);
+  }
+  return times;
 }

@@ -25,12 +25,12 @@ import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } fro
 import { decimationOfRobot } from "./robot-control.ts";
 import { holdOfRobot, holdTermsOf } from "./robot-hold.ts";
 import { checkJointsGiven } from "./robot-joints.ts";
-import { countsOf, type RunCounts } from "./run-counts.ts";
+import { countsOf, type RunCounts, timesOf } from "./run-counts.ts";
 import { metadataOfRun } from "./run-metadata.ts";
 import { Setpoints } from "./setpoints.ts";
 import { furthestOf, situationOf } from "./situation.ts";
 import { Start } from "./start.ts";
-import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
+import { Count, type Measure, Request, State, Status, statusBytes } from "./status.ts";
 import { signerOf, trustedKeys } from "./trust.ts";
 import { limitsOfWiggle, type WiggleChoice } from "./wiggle.ts";
 
@@ -268,10 +268,6 @@ export class Run {
     const { linkLost, failure } = await this.#thread.ended;
     await this.#link.close();
     const closed = await this.#log.close();
-    const times = {} as Record<keyof typeof Measure, Percentiles>;
-    for (const name of Object.keys(Measure) as (keyof typeof Measure)[]) {
-      times[name] = this.status.percentiles(Measure[name]);
-    }
     return {
       policyId: this.members.driver.id,
       signer: this.members.driver.signer,
@@ -283,7 +279,7 @@ export class Run {
       cannotHold: this.holds.cannot,
       protection: protectionOf(this.#link.door),
       stopLine: nameOfStopLine(this.status.stopLine),
-      times,
+      times: timesOf(this.status),
       transitions: this.status.transitions(),
       policyChanges: this.members.events(),
       commands: this.#commands,
