@@ -12,7 +12,7 @@ import { junitOf } from "../src/hil/junit.ts";
 import { killTrials } from "../src/hil/kill-trials.ts";
 import { parseScenario } from "../src/hil/scenario.ts";
 import { type Target, targetsHere } from "../src/hil/target.ts";
-import { type Bench, failedTrial, lacks, runTrial, type Trial } from "../src/hil/trial.ts";
+import { type Bench, failedTrial, runTrial, suits, type Trial } from "../src/hil/trial.ts";
 import { machineNow, machineText } from "./bench/rounds/machine.ts";
 
 const scenarios = "test/hil/scenarios";
@@ -66,7 +66,7 @@ async function matrix(targets: readonly Target[], bench: Bench): Promise<Trial[]
     for (const file of readdirSync(scenarios).sort()) {
       const path = join(scenarios, file);
       const scenario = parseScenario(file.slice(0, -5), readFileSync(path, "utf8"), path);
-      if (lacks(scenario, target) !== null) continue;
+      if (!suits(scenario, target)) continue;
       const trial = await runTrial(scenario, target, bench).catch((error: unknown) =>
         failedTrial(scenario, target.name, `the rig failed: ${messageOf(error)}`),
       );

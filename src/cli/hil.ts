@@ -45,7 +45,7 @@ Example:
 }
 
 async function act(paths: readonly string[], options: Options): Promise<void> {
-  const { failedTrial, lacks, runTrial } = await import("../hil/trial.ts");
+  const { failedTrial, misfit, runTrial, suits } = await import("../hil/trial.ts");
   const terminal = new Terminal(options);
   const scenarios: Scenario[] = [];
   for (const path of paths) scenarios.push(...(await readScenarios(path)));
@@ -63,14 +63,12 @@ async function act(paths: readonly string[], options: Options): Promise<void> {
     seed: options.seed,
   };
   const trials: Trial[] = [];
-  const count = targets.flatMap((one) =>
-    scenarios.filter((other) => lacks(other, one) === null),
-  ).length;
+  const count = targets.flatMap((one) => scenarios.filter((other) => suits(other, one))).length;
   for (const target of targets) {
     for (const scenario of scenarios) {
-      const missing = lacks(scenario, target);
-      if (missing !== null) {
-        terminal.line(`without ${scenario.name} on ${target.name}: ${missing}`);
+      const why = misfit(scenario, target);
+      if (why !== null) {
+        terminal.line(`without ${scenario.name} on ${target.name}: ${why}`);
         continue;
       }
       const done = `${bar(trials.length / count)} ${trials.length} of ${count}`;
