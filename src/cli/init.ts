@@ -124,8 +124,8 @@ async function specOf(path: string): Promise<Spec> {
 
 async function portPath({ port, offline }: Options, asks: boolean): Promise<string> {
   if (port !== undefined) return port;
-  const { listSerialPorts } = await import("../link/serial-ports.ts");
-  const ports = listSerialPorts().map(({ path, lasting }) => lasting ?? path);
+  const { serialPorts } = await import("../link/serial-ports.ts");
+  const ports = (await serialPorts()).map(({ path, lasting }) => lasting ?? path);
   if (!asks) {
     // What is not named is not asked.
     if (offline && ports.length === 1) return ports[0];

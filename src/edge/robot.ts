@@ -39,12 +39,13 @@ const limitSchema = v.strictObject({
   accelerationMax: v.optional(number),
 });
 
+const flag = v.boolean("give true or false");
 const serialSchema = v.strictObject({
   path: text,
   baud: v.optional(v.pipe(number, v.integer("give a whole number"), v.minValue(300)), 1_000_000),
+  plain: v.optional(flag),
 });
 
-const flag = v.boolean("give true or false");
 const whole = v.pipe(number, v.integer("give a whole number"));
 const jointSchema = v.strictObject({
   joint: v.pipe(text, v.regex(/^[a-z][a-z0-9_]{0,13}$/, "give a name like elbow: a-z 0-9 _")),
@@ -113,7 +114,7 @@ const swapSchema = v.strictObject({
 });
 
 const linkSchema = v.strictObject({
-  serial: v.optional(v.strictObject({ ...serialSchema.entries, plain: v.optional(flag) })),
+  serial: v.optional(serialSchema),
   mqtt: v.optional(mqttSchema),
   feetech: v.optional(feetechSchema),
   dynamixel: v.optional(dynamixelSchema),

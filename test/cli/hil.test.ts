@@ -1,7 +1,7 @@
 // The verb from its files to its reports, on a board of its own.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -52,6 +52,20 @@ test("hil: what is not as a scenario expects is exit code 1, and says why", asyn
   assert.equal(code, 1);
   assert.match(out, /NOT OK rp2040 +hopeful.*it stopped early: expired/);
   assert.match(readFileSync(join(folder, "junit.xml"), "utf8"), /<failure message=/);
+});
+
+test("hil: the scenarios that came with it are found from anywhere, unless one's own are", () => {
+  const tell = (name: string): string => {
+    const words = [main, "hil", name, "--target", "nowhere"];
+    return spawnSync(process.execPath, words, { cwd: folder, encoding: "utf8" }).stderr;
+  };
+  assert.match(tell("test/hil/scenarios"), /no target "nowhere"/);
+  assert.match(tell("./test/hil/scenarios/sigkill.yaml"), /no target "nowhere"/);
+  assert.match(tell("sigkill.yaml"), /sigkill.yaml cannot be read/);
+  assert.match(tell("test/hil/scenarios/none.yaml"), /none.yaml cannot be read|no such file/);
+  mkdirSync(join(folder, "test/hil/scenarios"), { recursive: true });
+  assert.match(tell("test/hil/scenarios"), /holds no scenario/);
+  rmSync(join(folder, "test"), { recursive: true });
 });
 
 test("hil: a target or a path that is not there is one clear line", async () => {

@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { openPty } from "../../src/hil/pty.ts";
 import { makeRingPair } from "../../src/link/byte-ring.ts";
-import { carrySerial } from "../../src/link/serial.ts";
+import { carrySerial } from "../../src/link/event-line.ts";
 
-/** A device that writes a byte each 5 ms, and counts how many are at the other end meanwhile. */
+/** A device that writes a byte each 5 ms, and counts how often something came meanwhile. */
 const device = `
 const { parentPort, workerData } = require("node:worker_threads");
 const { writeSync } = require("node:fs");
@@ -19,12 +19,13 @@ import(workerData.module).then(({ ByteRing }) => {
   for (let sent = 0; sent < 100; sent++) {
     writeSync(workerData.master, Uint8Array.of(sent));
     Atomics.wait(pillow, 0, 0, 5);
-    came += ring.read(into);
+    if (ring.read(into) > 0) came++;
   }
   parentPort.postMessage(came);
 });`;
 
-// Node 26.4 and later leave them all where they are; .ci/run has this file run by one.
+// Node 26.4 and later leave them where they are until the line is looked after, ten times a second;
+// .ci/run has this file run by one.
 test("a plain serial port receives while nothing else wakes the event loop", async () => {
   const { master, slave, pty } = openPty();
   const rings = makeRingPair();
@@ -37,7 +38,7 @@ test("a plain serial port receives while nothing else wakes the event loop", asy
       worker.once("message", resolve);
       worker.once("error", reject);
     });
-    assert.ok(came >= 50, `${came} of 100 bytes came`);
+    assert.ok(came >= 25, `something came ${came} times, of 100`);
   } finally {
     await worker.terminate();
     await carrier.close();
