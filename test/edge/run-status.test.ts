@@ -4,13 +4,15 @@ import type { Run } from "../../src/edge/run.ts";
 import { statusLine, statusOf } from "../../src/edge/run-status.ts";
 import { Status } from "../../src/edge/status.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { defaultTerms } from "./staged-run.ts";
 
 /** A run that has just begun, of which so many steps are lost and joints are described. */
 function runWith(dropped: number, unwritten: number, jointsWithEnds: number | null): Run {
-  const members = { driver: { id: "x", path: "policy.onnx" }, second: null };
+  const driver = { id: "x", path: "policy.onnx" };
+  const members = { driver, second: null, events: () => [] };
   const logCounts = { appended: 90, dropped, drained: 90, written: 80, durable: 80, unwritten };
   const run = { status: new Status(pendulumSpec), members, logPath: "a.mcap", logCounts };
-  return { ...run, jointsWithEnds } as unknown as Run;
+  return { ...defaultTerms, ...run, startUs: 0, jointsWithEnds } as unknown as Run;
 }
 
 test("status: steps that the log lacks are told, whether dropped or not written", () => {
