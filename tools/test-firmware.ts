@@ -234,6 +234,21 @@ function speakLively(program: string): void {
   }
 }
 
+/** Every file of the core says no to floats that are not IEEE 754's. */
+function refusesFastMath(): void {
+  for (const flag of ["-ffast-math", "-Ofast", "-ffinite-math-only", "-O2"]) {
+    for (const source of coreSources) {
+      const words = [flag, "-std=c11", "-fsyntax-only", "-Icore", source];
+      const { status, stderr } = spawnSync("cc", words, {
+        cwd: "firmware-bridge",
+        encoding: "utf8",
+      });
+      const refused = status !== 0 && stderr.includes("Sinew needs IEEE 754 floats");
+      if (refused === (flag === "-O2")) throw new Error(`${source} with ${flag}: ${stderr}`);
+    }
+  }
+}
+
 function tally(name: string, check: () => void, count: Count): void {
   try {
     check();
@@ -260,6 +275,7 @@ function main(): void {
       compile(folder, [...boardTests, ...defines], board);
       runCoreTests(board, count);
     }
+    tally("fast-math", refusesFastMath, count);
     for (const check of [driveNatively, fuzzNatively, speakLively]) {
       tally(check.name, () => check(native), count);
     }
