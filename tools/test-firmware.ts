@@ -249,6 +249,27 @@ function refusesFastMath(): void {
   }
 }
 
+/** The loop of docs/your-board.md, with what it leaves to a board. */
+function buildsOurLoop(): void {
+  const page = readFileSync("docs/your-board.md", "utf8");
+  const [, loop] = /```c\n([\s\S]*?)```/.exec(page) ?? [];
+  const source = `#include "session.h"
+bool uart_has_byte(void);
+uint8_t uart_take(void);
+void run(struct sinew_hal hal, struct sinew_target target, uint32_t boot_id);
+static struct sinew_session session;
+void run(struct sinew_hal hal, struct sinew_target target, uint32_t boot_id) {
+${loop}}
+`;
+  const words = [...flags, "-fsyntax-only", "-x", "c", "-"];
+  const { status, stderr } = spawnSync("cc", words, {
+    cwd: "firmware-bridge",
+    input: source,
+    encoding: "utf8",
+  });
+  if (loop === undefined || status !== 0) throw new Error(`its loop does not compile: ${stderr}`);
+}
+
 function tally(name: string, check: () => void, count: Count): void {
   try {
     check();
@@ -276,6 +297,7 @@ function main(): void {
       runCoreTests(board, count);
     }
     tally("fast-math", refusesFastMath, count);
+    tally("docs/your-board.md", buildsOurLoop, count);
     for (const check of [driveNatively, fuzzNatively, speakLively]) {
       tally(check.name, () => check(native), count);
     }
