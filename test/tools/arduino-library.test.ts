@@ -35,5 +35,5 @@ test("each of the core's files comes by floats.h, which refuses fast-math", () =
     coreSources.filter((file) => !reaches(file)),
     [],
   );
-  assert.match(read("core/floats.h"), /^#if defined __FAST_MATH__ [^]*^#error "/m);
+  assert.match(read("core/floats.h"), /^#if defined __FAST_MATH__ .*\n#error "/m);
 });
