@@ -145,6 +145,9 @@ test("docs/your-board.md: its robot.yaml has a contract, with the stop that it n
       /\{"joint_target", "rad", .*, 1u, 0u\},/,
       "it holds what is observed first",
     );
+    const words = [main, "run", "robot.yaml", "--policy", "policy.onnx", "--dry-run"];
+    const dry = spawnSync(process.execPath, words, { cwd: folder, encoding: "utf8" });
+    assert.equal(dry.status, 0, dry.stderr);
     assert.match(contract(robot.replace(/stops:\n.*\n/, "")), /joint_target.*\[robot-file\]/);
   } finally {
     rmSync(folder, { recursive: true });

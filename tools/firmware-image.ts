@@ -16,9 +16,9 @@ export interface FirmwareBoard {
   /** Below ports/ too; the compiler's own where it has one. */
   readonly linkerScript?: string;
   readonly defines: readonly string[];
-  /** Completes the image in place; returns the other files that it is flashed by, by suffix. */
   /** Targets that its memory has no room for. */
   readonly lacks?: readonly string[];
+  /** Completes the image in place; returns the other files that it is flashed by, by suffix. */
   readonly finish?: (image: Buffer) => Files;
 }
 
@@ -107,7 +107,13 @@ export const boards: readonly FirmwareBoard[] = [
 ];
 
 /** What is driven, by its file below targets/. */
-export const targets: readonly string[] = ["pendulum", "pd-servo", "torque-motor", "six-joints"];
+export const targets: readonly string[] = [
+  "pendulum",
+  "pd-servo",
+  "torque-motor",
+  "six-joints",
+  "heater",
+];
 
 /** The name of a C object for `target`. */
 export const symbolOf = (target: string): string => `sinew_${target.replaceAll("-", "_")}`;

@@ -35,6 +35,7 @@ const core: readonly string[] = [
   "targets/pendulum.c",
   "targets/pd-servo.c",
   "targets/torque-motor.c",
+  "targets/heater.c",
 ];
 const tests: readonly string[] = [
   "test/main.c",
@@ -52,6 +53,7 @@ const tests: readonly string[] = [
   "test/pendulum-test.c",
   "test/servo-test.c",
   "test/torque-motor-test.c",
+  "test/heater-test.c",
   "test/sts-test.c",
   "test/dxl-test.c",
   "test/line-drive.c",

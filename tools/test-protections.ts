@@ -39,7 +39,7 @@ const firmwareTest = "tools/test-firmware.ts";
 
 /** Tests that boards and brokers answer in real time: nothing else may run beside them. */
 function isInRealTime(test: string): boolean {
-  if (/^test\/(hil|mosquitto|cli\/(ctl|dash|first-hour))\b|-board\./.test(test)) return true;
+  if (/^test\/(hil|mosquitto|cli\/(ctl|dash|doctor|first-hour))\b|-board\./.test(test)) return true;
   return /^test\/(edge\/(drive|run|servo-arm|stale)|link\/(link|mqtt|plain|port|scan))\b/.test(
     test,
   );

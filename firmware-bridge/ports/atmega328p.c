@@ -37,8 +37,10 @@ ISR(USART_UDRE_vect) {
   if (!sinew_board_sends()) UCSR0B &= (uint8_t)~_BV(UDRIE0);
 }
 
-/* Being awake is all that it is for. */
-EMPTY_INTERRUPT(TIMER0_COMPA_vect)
+/* It only wakes the loop, which asks the clock itself. */
+static volatile bool ticked;
+
+ISR(TIMER0_COMPA_vect) { ticked = true; }
 
 /* Asked once more with interrupts off: the last byte may have gone meanwhile. */
 static void kick(void) {
@@ -50,13 +52,15 @@ static void kick(void) {
 static void wait(uint32_t until_us) {
   (void)until_us;
   cli();
-  if (!sinew_board_heard()) {
+  while (!ticked && !sinew_board_due()) {
     sleep_enable();
     /* The instruction behind SEI runs before any interrupt. */
     sei();
     sleep_cpu();
     sleep_disable();
+    cli();
   }
+  ticked = false;
   sei();
 }
 

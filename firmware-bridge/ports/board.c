@@ -13,6 +13,9 @@ static volatile uint8_t rx_ring[SINEW_RX_BYTES];
 static volatile sinew_index rx_written;
 static volatile sinew_index rx_read;
 static volatile sinew_index rx_lost;
+/* Delimiters among what was written, and among what was read. */
+static volatile sinew_index rx_ends;
+static volatile sinew_index rx_ends_read;
 
 /* The other way round. */
 static volatile uint8_t tx_ring[SINEW_TX_BYTES];
@@ -26,6 +29,7 @@ void sinew_board_receive(uint8_t byte) {
     return;
   }
   rx_ring[written % SINEW_RX_BYTES] = byte;
+  if (byte == 0) rx_ends = (sinew_index)(rx_ends + 1u);
   rx_written = (sinew_index)(written + 1u);
 }
 
@@ -42,6 +46,10 @@ bool sinew_board_next(uint8_t *byte) {
 bool sinew_board_sends(void) { return tx_read != tx_written; }
 
 bool sinew_board_heard(void) { return rx_read != rx_written; }
+
+bool sinew_board_due(void) {
+  return rx_ends != rx_ends_read || (sinew_index)(rx_written - rx_read) >= RX_TURN_BYTES;
+}
 
 static bool tx(const uint8_t *bytes, size_t length) {
   const sinew_index written = tx_written;
@@ -73,6 +81,7 @@ void sinew_board_run(const struct sinew_board *board, const struct sinew_target 
       const sinew_index read = rx_read;
       const uint8_t byte = rx_ring[read % SINEW_RX_BYTES];
       rx_read = (sinew_index)(read + 1u);
+      if (byte == 0) rx_ends_read = (sinew_index)(rx_ends_read + 1u);
       sinew_session_receive(&session, byte);
       /* In lockstep one byte can ask for a thousand turns. */
       tell_alive(board);

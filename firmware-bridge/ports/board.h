@@ -26,8 +26,8 @@ struct sinew_board {
   uint32_t (*now_us)(void);
   /* Sends what waits (`sinew_board_next`), or lets an interrupt do it. */
   void (*kick)(void);
-  /* Sleeps until an interrupt comes, at the latest until then, and not at all where a byte has
-     come in (`sinew_board_heard`). It may wake earlier. */
+  /* Sleeps until then at the latest, and not at all where what has come in is to be seen to
+     (`sinew_board_due`). It may wake earlier. */
   void (*sleep)(uint32_t until_us);
   /* Called as the loop goes on, for a watchdog of the chip; NULL where there is none. */
   void (*alive)(void);
@@ -49,6 +49,10 @@ bool sinew_board_sends(void);
 
 /* A byte has come in that the loop has not taken. */
 bool sinew_board_heard(void);
+
+/* There is something to do about what has come in: the end of a frame, or as much as the loop takes
+   at a time. A port that is only woken for it does a turn for each frame and not for each byte. */
+bool sinew_board_due(void);
 
 /* Does not return unless the target cannot be driven. */
 void sinew_board_run(const struct sinew_board *board, const struct sinew_target *target,

@@ -57,10 +57,13 @@ uint32_t sinew_boot_id(void) {
   return id;
 }
 
-/* The alarm and SysTick only wake the loop, which asks the clock itself. */
 __attribute__((weak)) void timer_handler(void) {}
 __attribute__((weak)) void uart_tx_handler(void) {}
-static void systick_handler(void) {}
+
+/* SysTick only wakes the loop, which asks the clock itself. */
+static volatile bool ticked;
+
+static void systick_handler(void) { ticked = true; }
 
 void sinew_systick_start(uint32_t cycles) {
   SINEW_REGISTER(0xe000e014u) = cycles - 1;
@@ -75,9 +78,17 @@ void sinew_irq_enable(uint32_t irq) {
 /* With interrupts off WFI still wakes for one that is pending, so none is slept through. */
 void sinew_wait(uint32_t until_us) {
   (void)until_us;
-  __asm volatile("cpsid i" ::: "memory");
-  if (!sinew_board_heard()) __asm volatile("wfi" ::: "memory");
-  __asm volatile("cpsie i" ::: "memory");
+  bool awake = false;
+  while (!awake) {
+    __asm volatile("cpsid i" ::: "memory");
+    awake = ticked || sinew_board_due();
+    if (awake) {
+      ticked = false;
+    } else {
+      __asm volatile("wfi" ::: "memory");
+    }
+    __asm volatile("cpsie i" ::: "memory");
+  }
 }
 
 typedef void (*handler)(void);

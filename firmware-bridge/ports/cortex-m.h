@@ -21,7 +21,7 @@ void sinew_irq_enable(uint32_t irq);
 /* An interrupt every `cycles` of the core, for ports that cannot set an alarm. */
 void sinew_systick_start(uint32_t cycles);
 
-/* Sleeps until an interrupt, unless a byte has come in. */
+/* Sleeps until SysTick, unless `sinew_board_due`. */
 void sinew_wait(uint32_t until_us);
 
 #endif

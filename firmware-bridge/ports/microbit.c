@@ -57,16 +57,25 @@ void uart_handler(void) {
   }
 }
 
-void timer_handler(void) { TIMER_COMPARE1 = 0; }
+static volatile bool alarmed;
 
-/* All of it with interrupts off: an alarm that came before WFI would not come again. */
+void timer_handler(void) {
+  TIMER_COMPARE1 = 0;
+  alarmed = true;
+}
+
+/* Looks with interrupts off: one that came before WFI would not come again. */
 static void sleep(uint32_t until_us) {
-  __asm volatile("cpsid i" ::: "memory");
+  alarmed = false;
   TIMER_CC1 = until_us;
-  if (!sinew_board_heard() && !sinew_reached(now_us(), until_us)) {
-    __asm volatile("wfi" ::: "memory");
+  /* The alarm of a time already past would come only after 71 minutes. */
+  bool awake = sinew_reached(now_us(), until_us);
+  while (!awake) {
+    __asm volatile("cpsid i" ::: "memory");
+    awake = alarmed || sinew_board_due();
+    if (!awake) __asm volatile("wfi" ::: "memory");
+    __asm volatile("cpsie i" ::: "memory");
   }
-  __asm volatile("cpsie i" ::: "memory");
 }
 
 static const struct sinew_board board = {

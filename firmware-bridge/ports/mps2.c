@@ -24,30 +24,35 @@ extern const struct sinew_target SINEW_TARGET;
 
 static uint32_t now_us(void) { return FPGA_COUNTER; }
 
-static void send_one(void) {
-  uint8_t byte;
-  if ((UART_STATE & UART_STATE_TXFULL) == 0 && sinew_board_next(&byte)) UART_DATA = byte;
+/* There is room for one byte, which QEMU has free again at once. */
+static void fill(void) {
+  while (sinew_board_sends() && (UART_STATE & UART_STATE_TXFULL) == 0) {
+    uint8_t byte;
+    if (sinew_board_next(&byte)) UART_DATA = byte;
+  }
 }
 
-/* Its interrupt comes as the one byte of room falls free. */
+/* Its interrupt comes as the room falls free. */
 static void kick(void) {
   __asm volatile("cpsid i" ::: "memory");
-  send_one();
+  fill();
   __asm volatile("cpsie i" ::: "memory");
 }
 
 void uart_tx_handler(void) {
   UART_INTCLEAR = UART_INT_TX;
-  send_one();
+  fill();
 }
 
 void uart_handler(void) {
   UART_INTCLEAR = UART_INT_RX;
-  if ((UART_STATE & UART_STATE_RXOVERRUN) != 0) {
+  const uint32_t state = UART_STATE;
+  if ((state & UART_STATE_RXOVERRUN) != 0) {
     sinew_board_lose();
     UART_STATE = UART_STATE_RXOVERRUN;
   }
-  while ((UART_STATE & UART_STATE_RXFULL) != 0) sinew_board_receive((uint8_t)UART_DATA);
+  /* The next byte has an interrupt of its own. */
+  if ((state & UART_STATE_RXFULL) != 0) sinew_board_receive((uint8_t)UART_DATA);
 }
 
 static const struct sinew_board board = {

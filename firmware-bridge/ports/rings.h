@@ -35,6 +35,9 @@ bool sinew_board_sends(void) { return tx_read != tx_written; }
 
 bool sinew_board_heard(void) { return rx_read != rx_written; }
 
+/* Other makers' packets end with no byte of their own. */
+bool sinew_board_due(void) { return sinew_board_heard(); }
+
 static void send(const uint8_t *bytes, size_t length) {
   if (length > SINEW_TX_BYTES - (sinew_index)(tx_written - tx_read)) return;
   for (size_t at = 0; at < length; at++) {

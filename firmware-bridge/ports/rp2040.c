@@ -26,15 +26,20 @@ extern const struct sinew_target SINEW_TARGET;
 
 static uint32_t now_us(void) { return TIMER_TIMERAWL; }
 
-void timer_handler(void) { TIMER_INTR = 1u; }
+static volatile bool alarmed;
+
+void timer_handler(void) {
+  TIMER_INTR = 1u;
+  alarmed = true;
+}
 
 static void sleep(uint32_t until_us) {
+  alarmed = false;
   TIMER_ALARM0 = until_us;
-  /* The alarm of a time already past would come only after 71 minutes. An interrupt since the last
-     sleep makes WFE return at once, so none is slept through. */
-  if (!sinew_board_heard() && !sinew_reached(now_us(), until_us)) {
-    __asm volatile("wfe" ::: "memory");
-  }
+  /* The alarm of a time already past would come only after 71 minutes. */
+  if (sinew_reached(now_us(), until_us)) return;
+  /* An interrupt since the last WFE makes the next return at once, so none is slept through. */
+  while (!alarmed && !sinew_board_due()) __asm volatile("wfe" ::: "memory");
 }
 
 static void alive(void) { WATCHDOG_LOAD = HANG_COUNTS; }

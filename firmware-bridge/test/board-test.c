@@ -83,6 +83,7 @@ static const struct sinew_target still = {.name = "still",
 /* The loop from a start with both rings empty at `index`, until `body` leaves. */
 static void run_loop(sinew_index index, void (*body)(uint32_t sleeps)) {
   rx_written = rx_read = tx_written = tx_read = index;
+  rx_ends = rx_ends_read = index;
   rx_lost = 0;
   sleeps = kicks = alive_calls = good_frames = bad_frames = 0;
   clock_us = 0;
@@ -226,6 +227,37 @@ static void two_rounds_of_bytes(uint32_t at) {
 
 static void a_flood_does_not_hold_up_the_turns(void) { run_loop(0, two_rounds_of_bytes); }
 
+/* What a port sleeps on through is taken with the rest, or with the next turn. */
+static void frame_in_parts(uint32_t at) {
+  static uint8_t wire[32];
+  const size_t length = encode(SINEW_ASK_STATS, wire);
+  clock_us += SINEW_TICK_US;
+  drain();
+  if (at == 0) {
+    for (size_t i = 0; i + 1 < length; i++) sinew_board_receive(wire[i]);
+    CHECK(sinew_board_heard() && !sinew_board_due());
+  } else if (at == 1) {
+    CHECK(!sinew_board_heard() && !sinew_board_due());
+    sinew_board_receive(wire[length - 1]);
+    CHECK(sinew_board_due());
+  } else if (at == 2) {
+    CHECK(!sinew_board_due() && good_frames > 0);
+    for (uint32_t i = 1; i < RX_TURN_BYTES; i++) sinew_board_receive(1);
+    CHECK(!sinew_board_due());
+    sinew_board_receive(1);
+    CHECK(sinew_board_due());
+  } else {
+    CHECK(!sinew_board_due());
+    leave();
+  }
+}
+
+static void the_end_of_a_frame_is_due(void) {
+  run_loop(0, frame_in_parts);
+  CHECK(sinew_get_u32(stats_frame + SINEW_STATS_FRAMES) == 1);
+  run_loop(INDEX_LAST, frame_in_parts);
+}
+
 static void open_in_the_middle(uint32_t at) {
   clock_us += SINEW_TICK_US;
   drain();
@@ -249,6 +281,7 @@ static const struct test board_tests[] = {
     {"a line that stands breaks no frame", a_line_that_stands_breaks_no_frame},
     {"what was lost is told", what_was_lost_is_told},
     {"a flood does not hold up the turns", a_flood_does_not_hold_up_the_turns},
+    {"the end of a frame is due", the_end_of_a_frame_is_due},
     {"the loop reads the board's stop line", the_loop_reads_the_stop_line},
     {0, 0},
 };

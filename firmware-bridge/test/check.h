@@ -28,6 +28,7 @@ extern const struct test drive_tests[];
 extern const struct test lockstep_tests[];
 extern const struct test pendulum_tests[];
 extern const struct test servo_tests[];
+extern const struct test heater_tests[];
 extern const struct test torque_motor_tests[];
 extern const struct test sts_tests[];
 extern const struct test dxl_tests[];

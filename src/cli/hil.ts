@@ -51,7 +51,7 @@ Example:
 }
 
 async function act(paths: readonly string[], options: Options): Promise<void> {
-  const { failedTrial, runTrial, suits } = await import("../hil/trial.ts");
+  const { failedTrial, misfit, runTrial, suits } = await import("../hil/trial.ts");
   const terminal = new Terminal(options);
   const scenarios: Scenario[] = [];
   for (const path of paths) scenarios.push(...(await readScenarios(placeOf(path))));
@@ -72,8 +72,9 @@ async function act(paths: readonly string[], options: Options): Promise<void> {
   const count = targets.flatMap((one) => scenarios.filter((other) => suits(other, one))).length;
   for (const target of targets) {
     for (const scenario of scenarios) {
-      if (!suits(scenario, target)) {
-        terminal.line(`without ${scenario.name} on ${target.name}: it has no stop line here`);
+      const why = misfit(scenario, target);
+      if (why !== null) {
+        terminal.line(`without ${scenario.name} on ${target.name}: ${why}`);
         continue;
       }
       const done = `${bar(trials.length / count)} ${trials.length} of ${count}`;

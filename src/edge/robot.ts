@@ -296,8 +296,12 @@ function untiedOf(
   limits: Robot["limits"],
   joints: Readonly<Record<string, JointChoice>>,
 ): Robot["limits"] {
-  const isTied = (name: string): boolean => joints[name] !== undefined && !joints[name].unlimited;
-  return Object.fromEntries(Object.entries(limits).filter(([name]) => !isTied(name)));
+  return Object.fromEntries(Object.entries(limits).filter(([name]) => !isTied(joints, name)));
+}
+
+/** Whether that action's joint has ends, and so an observation that tells its place. */
+function isTied(joints: Readonly<Record<string, JointChoice>>, action: string): boolean {
+  return joints[action] !== undefined && !joints[action].unlimited;
 }
 
 /** What no schema of one servo can see. */
@@ -354,8 +358,8 @@ export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
 }
 
 /**
- * The limits of those whose goals the host moves by a speed of their own, where joints are
- * described: what the gate brakes before an end must be what is sent.
+ * The limits of those whose goals the host moves by a speed of their own, where their joints have
+ * ends: what the gate brakes before an end must be what is sent.
  */
 function speedsOf({ link, limits, joints = {} }: Robot): Robot["limits"] {
   const speeds = jointsOf(link).map(({ joint, maxSpeed }) => {
@@ -363,7 +367,7 @@ function speedsOf({ link, limits, joints = {} }: Robot): Robot["limits"] {
     const { rateMax = maxSpeed, ...limit } = limits[name] ?? {};
     return [name, { ...limit, rateMax: Math.min(rateMax, maxSpeed) }] as const;
   });
-  return Object.fromEntries(speeds.filter(([name]) => name in joints));
+  return Object.fromEntries(speeds.filter(([name]) => isTied(joints, name)));
 }
 
 /** Whether robot.yaml may say how fast that action may change: a servo's goal has its maxSpeed. */

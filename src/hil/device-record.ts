@@ -26,6 +26,12 @@ export class DeviceRecord {
   readonly seen: Seen[] = [];
   /** STATEs with a good CRC whose counts do not fit their length. */
   broken = 0;
+  /**
+   * Expiries of the COMMANDs in the order in which hosts sent them, us of the device's clock from
+   * the first one on; no wrap.
+   */
+  readonly promises: number[] = [];
+  #lastPromise = 0;
   /** Expiry of each COMMAND and ARM that a host sent, by sequence, raw device stamp. */
   readonly #expiries = new Map<number, number>();
   /** What each COMMAND of a host said, by sequence, and for an ARM nothing. */
@@ -68,7 +74,11 @@ export class DeviceRecord {
     if (type === MessageType.command || type === MessageType.arm)
       this.#sentUs.set(sequence, hostUs);
     if (type === MessageType.command) {
-      this.#expiries.set(sequence, frame.getUint32(Layout.command.expiresUs, true));
+      const expires = frame.getUint32(Layout.command.expiresUs, true);
+      this.#expiries.set(sequence, expires);
+      const before = this.promises.at(-1);
+      this.promises.push(before === undefined ? 0 : before + ((expires - this.#lastPromise) | 0));
+      this.#lastPromise = expires;
       const count = frame.getUint8(Layout.command.count);
       const { action } = Layout.command;
       const values = Array.from({ length: count }, (_, i) =>

@@ -2,8 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type LineFault, sound } from "../link/line-fault.ts";
 import { encodeFrame, FrameDecoder, wireBytesMax } from "../wire/frame.ts";
 
-/** Changes a frame in place, without its CRC; false loses it. */
-export type Change = (frame: DataView, length: number) => boolean;
+/**
+ * Changes a frame of `length` bytes in place, without its CRC, and says how long it is then: as
+ * much as `frame` has room for.
+ */
+export type Change = (frame: DataView, length: number) => number;
 
 /** Changes frames as a device or host with a fault of its own would send them: with a good CRC. */
 export function altering(change: Change): LineFault {
@@ -18,8 +21,8 @@ export function altering(change: Change): LineFault {
     const { length } = decoder;
     const plain = new Uint8Array(decoder.frame.length);
     plain.set(decoder.frame.subarray(0, length));
-    if (!change(new DataView(plain.buffer), length)) return;
-    send(out.slice(0, encodeFrame(plain, length, out)), 0);
+    const changed = change(new DataView(plain.buffer), length);
+    send(out.slice(0, encodeFrame(plain, changed, out)), 0);
   };
 }
 

@@ -1,159 +1,157 @@
 import { readFileSync } from "node:fs";
+import { specWithHistory } from "../core/history.ts";
 import type { Spec } from "../core/spec.ts";
-import { decodeModel, encodeModel, type Graph, type Node, type Tensor } from "../onnx/model.ts";
 import type { Layer } from "../policy/actor.ts";
-import { exportPolicy, type PolicyParts } from "../policy/export.ts";
-import { inputName, outputName } from "../policy/policy-graph.ts";
-import { appendProof, parseProof, proofKey } from "../policy/proof.ts";
+import { exportPolicy, type PolicyParts, readLayers } from "../policy/export.ts";
+import { readPolicyFile } from "../policy/file.ts";
+import { deviceSpecOf } from "../policy/history-policy.ts";
 import { pendulumSpec } from "../sim/pendulum.ts";
-import type { Scenario } from "./scenario.ts";
+import { driven } from "./driven.ts";
+import { forgedPolicy } from "./forged-policy.ts";
+import { swinging } from "./torque-motor.ts";
 
-/** Beyond this speed of the pole, rad/s, the policies `nan` and `slow` go wrong. */
-const fastSpeed = 3;
+type Maker = (own: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 /**
- * The policy file that a scenario's host is given: the trained one, or one with a fault that only
- * shows on the robot.
+ * Policies for the pendulum by name, of its trained one's file: that itself, then such with a fault
+ * that only shows on the robot, or in its file, and then such as come beside a sound one.
  */
-export async function hostPolicy(kind: Scenario["policy"], trained: string): Promise<Uint8Array> {
-  if (kind === "other") {
-    // The same robot but for the unit of its speed.
-    const [cos, sin, speed] = pendulumSpec.observation;
-    const observation = [cos, sin, { ...speed, unit: "deg/s" }];
-    return exportPolicy(pumping({ ...pendulumSpec, observation }));
+const makers = {
+  sound: (own) => own,
+  nan: (own) => forgedPolicy("nan", own),
+  slow: (own) => forgedPolicy("slow", own),
+  throws: (own) => forgedPolicy("throws", own),
+  denormal: () => exportPolicy(faint()),
+  other: () => exportPolicy(other()),
+  corrupt: (own) => {
+    // A bit of the weights, which every size and checksum of a file system would let pass.
+    own[Math.floor(own.length / 3)] ^= 0x10;
+    return own;
+  },
+  leaning: (own) => exportPolicy(leaning(readLayers(own))),
+  shaking: () => exportPolicy(shaking()),
+  nan_upright: () => exportPolicy(brokenUpright()),
+} as const satisfies Readonly<Record<string, Maker>>;
+
+/** The words for policies. */
+export const policyWords: readonly string[] = Object.keys(makers);
+
+/**
+ * The policy file that a scenario's host is given: `policy` is one of `policyWords`, or a path;
+ * `trained` that of the pendulum's. Throws as `readFileSync` and `exportPolicy`.
+ */
+export async function hostPolicy(
+  policy: string,
+  drives: string,
+  trained: string,
+): Promise<Uint8Array> {
+  if (!policyWords.includes(policy)) return new Uint8Array(readFileSync(policy));
+  if (drives === "torque-motor") {
+    const sound = await exportPolicy(swinging());
+    return policy === "nan" ? forgedPolicy("nan", sound, drives) : sound;
   }
-  const bytes = new Uint8Array(readFileSync(trained));
-  if (kind === "slow") return forged(bytes, labour());
-  if (kind === "nan") return forged(bytes, rootOfLess());
-  // A bit of the weights, which every size and checksum of a file system would let pass.
-  if (kind === "corrupt") bytes[Math.floor(bytes.length / 3)] ^= 0x10;
-  return bytes;
+  if (drives !== "pendulum") return exportPolicy(moving(drives));
+  return makers[policy as keyof typeof makers](new Uint8Array(readFileSync(trained)));
 }
 
-/** Pushes the way the pole moves, which swings it up. */
-function pumping(spec: Spec): PolicyParts {
-  const hidden: Layer = {
-    inputs: 3,
-    outputs: 2,
-    weights: Float32Array.of(0, 0, 0, 0, 1, -1),
-    bias: new Float32Array(2),
-  };
-  const last: Layer = {
-    inputs: 2,
-    outputs: 1,
-    weights: Float32Array.of(20, -20),
-    bias: Float32Array.of(0.5),
-  };
+/** What a device has for channels that drives `drives` by `policy`. Throws as `readPolicyFile`. */
+export function specOf(policy: string, drives: string): Spec {
+  if (policyWords.includes(policy)) return driven[drives];
+  return deviceSpecOf(readPolicyFile(new Uint8Array(readFileSync(policy))).contract);
+}
+
+function parts(spec: Spec, layers: readonly Layer[]): PolicyParts {
+  const width = spec.observation.length;
   return {
-    contract: { format: 1, task: "pendulum", spec, algorithm: "ddpg", training: {} },
-    normaliser: { mean: new Float32Array(3), scale: new Float32Array(3).fill(1), clip: 0 },
-    layers: [hidden, last],
+    contract: { format: 1, task: "hil", spec, algorithm: "ddpg", training: {} },
+    normaliser: { mean: new Float32Array(width), scale: new Float32Array(width).fill(1), clip: 0 },
+    layers,
     activation: "relu",
   };
 }
 
-/** Nodes whose last output, called `burden`, is added to the action; their constants. */
-interface Burden {
-  readonly nodes: readonly Node[];
-  readonly constants: readonly Tensor[];
+/** A layer by its rows, one for each input; `bias` says how many outputs there are. */
+function layer(rows: readonly (readonly number[])[], bias: readonly number[]): Layer {
+  const weights = Float32Array.from(rows.flat());
+  return { inputs: rows.length, outputs: bias.length, weights, bias: Float32Array.from(bias) };
 }
 
-const burden = "burden";
-
-/** The policy with `extra` beside it and a proof that holds: a fault that no proof point shows. */
-function forged(bytes: Uint8Array, extra: Burden): Uint8Array {
-  const model = decodeModel(bytes);
-  const proof = parseProof(bytes, model.metadata.get(proofKey)!, pendulumSpec);
-  const metadata = new Map(model.metadata);
-  metadata.delete(proofKey);
-  const early = `early_${outputName}`;
-  const nodes = model.graph.nodes.map((one) =>
-    one.outputs.includes(outputName) ? { ...one, outputs: [early] } : one,
-  );
-  const graph: Graph = {
-    ...model.graph,
-    initializers: [...model.graph.initializers, ...extra.constants],
-    nodes: [...nodes, ...extra.nodes, node("Add", [early, burden], outputName)],
-  };
-  return appendProof(encodeModel({ ...model, metadata, graph }), proof);
+/** Of the pendulum: the torque is `gain` times its speed, and `bias` more, both before the tanh. */
+function alongSpeed(gain: number, bias: number): Layer[] {
+  const both = [
+    [0, 0],
+    [0, 0],
+    [1, -1],
+  ] as const;
+  return [layer(both, [0, 0]), layer([[gain], [-gain]], [bias])];
 }
 
-/** Rounds of so many sines take a fast core more than 100 ms, and are worth nothing. */
-const sines = 24_000_000;
-const rounds = 4;
-
-/** 0, after much labour where the observation is a robot's whose pole is fast. */
-function labour(): Burden {
-  const flat = new Uint8Array(BigInt64Array.of(-1n).buffer);
-  const names = Array.from({ length: rounds + 1 }, (_, round) => `labour_${round}`);
-  return {
-    constants: [
-      ...soundConstants,
-      floats("labour_size", [1], sines),
-      floats("labour_worth", [1], 0),
-      { name: "labour_flat", type: "int64", dims: [1], data: flat },
-    ],
-    nodes: [
-      ...soundNodes,
-      node("Sub", ["margin", "sound_by"], "unsound_by"),
-      node("Relu", ["unsound_by"], "unsound_only"),
-      node("Sign", ["unsound_only"], "unsound"),
-      node("Mul", ["unsound", "labour_size"], "labour_most"),
-      node("Add", ["labour_most", "one"], "labour_count"),
-      { ...node("Cast", ["labour_count"], "labour_whole"), attributes: { to: { int: 7 } } },
-      node("Reshape", ["labour_whole", "labour_flat"], "labour_shape"),
-      // It depends on the observation, so that no optimiser computes it beforehand.
-      node("ReduceSum", [inputName], "labour_seed"),
-      node("Reshape", ["labour_seed", "labour_flat"], "labour_seeds"),
-      node("Expand", ["labour_seeds", "labour_shape"], names[0]!),
-      ...names.slice(1).map((name, round) => node("Sin", [names[round]!], name)),
-      node("ReduceMax", [names.at(-1)!], "labour_end"),
-      node("Mul", ["labour_end", "labour_worth"], burden),
-    ],
-  };
+/** Pushes the way the pole moves, of the same robot but for the unit of its speed. */
+function other(): PolicyParts {
+  const [cos, sin, speed] = pendulumSpec.observation;
+  const observation = [cos, sin, { ...speed, unit: "deg/s" }];
+  return parts({ ...pendulumSpec, observation }, alongSpeed(20, 0.5));
 }
 
-/** NaN where the observation is a robot's whose pole is fast; else 0. */
-function rootOfLess(): Burden {
-  return {
-    constants: [...soundConstants, floats("worth", [1], 0)],
-    nodes: [
-      ...soundNodes,
-      node("Sub", ["sound_by", "margin"], "radicand"),
-      node("Sqrt", ["radicand"], "root"),
-      node("Mul", ["root", "worth"], burden),
-    ],
-  };
+/** Asks for 1e-40 N*m, whatever it sees. */
+function faint(): PolicyParts {
+  return parts(pendulumSpec, alongSpeed(0, 5e-41));
 }
 
-function node(op: string, inputs: readonly string[], output: string): Node {
-  return { op, inputs, outputs: [output], attributes: {} };
+/** Asks for all of the other direction in each cycle: it observes what it asked for last. */
+function shaking(): PolicyParts {
+  const spec = specWithHistory(pendulumSpec, 1);
+  const none = [0, 0];
+  const layers = [layer([none, none, none, [1, -1]], none), layer([[-40], [40]], [0.5])];
+  const own = parts(spec, layers);
+  return { ...own, contract: { ...own.contract, actionHistory: 1 } };
 }
 
-function floats(name: string, dims: readonly number[], ...values: readonly number[]): Tensor {
-  const data = new Uint8Array(Float32Array.from(values).buffer);
-  return { name, type: "float32", dims, data };
+/** The policy, but for some 0.7 N*m that it always adds: the pole leans against them. */
+function leaning(own: PolicyParts): PolicyParts {
+  const [last] = own.layers.slice(-1);
+  const bias = last.bias.map((value) => value + 0.35);
+  return { ...own, layers: [...own.layers.slice(0, -1), { ...last, bias }] };
 }
 
 /**
- * `sound_by` is 0 where cosine and sine are of one angle, as a robot's are and a proof point's
- * hardly ever, and the pole is fast, as it is not yet when it is armed; else more.
+ * No number where the pole stands upright, else 0: two sums that overflow there, one taken from the
+ * other. No proof point lies so near to the circle of its angles.
  */
-const soundConstants: readonly Tensor[] = [
-  floats("circle_axes", [3, 1], 1, 1, 0),
-  floats("speed_axis", [3, 1], 0, 0, 1),
-  floats("one", [1], 1),
-  floats("fast", [1], fastSpeed),
-  floats("margin", [1], 0.01),
-];
-const soundNodes: readonly Node[] = [
-  node("Mul", [inputName, inputName], "squares"),
-  node("MatMul", ["squares", "circle_axes"], "circle"),
-  node("Sub", ["circle", "one"], "off_circle"),
-  node("Abs", ["off_circle"], "off_circle_by"),
-  node("Abs", [inputName], "sizes"),
-  node("MatMul", ["sizes", "speed_axis"], "speed"),
-  node("Sub", ["fast", "speed"], "slow_by"),
-  node("Relu", ["slow_by"], "slow_only"),
-  node("Add", ["off_circle_by", "slow_only"], "sound_by"),
-];
+function brokenUpright(): PolicyParts {
+  const near = 0.03;
+  const steep = 1e20;
+  return parts(pendulumSpec, [
+    // The distance of the cosine from 1, and of the sine from 0, either way.
+    layer(
+      [
+        [1, -1, 0, 0],
+        [0, 0, 1, -1],
+        [0, 0, 0, 0],
+      ],
+      [-1, 1, 0, 0],
+    ),
+    layer([[-steep], [-steep], [-0.1 * steep], [-0.1 * steep]], [near * steep]),
+    layer([[1e30, 1e30]], [0, 0]),
+    layer([[1], [-1]], [0]),
+  ]);
+}
+
+/** A policy that keeps moving what `drives` names: there and back, or up to 80 degrees. */
+function moving(drives: string): PolicyParts {
+  const spec = driven[drives];
+  const actions = spec.action.length;
+  const seen = spec.observation.length;
+  if (drives === "heater") return parts(spec, [layer([[1]], [0]), layer([[-0.05]], [4])]);
+  const speeds = Array.from({ length: actions }, (_, at) => seen - actions + at);
+  const bends = Array.from({ length: seen }, (_, at) =>
+    speeds.flatMap((speed) => (speed === at ? [1, -1] : [0, 0])),
+  );
+  const pushes = speeds.flatMap((_, of) =>
+    [2, -2].map((gain) => speeds.map((__, to) => (of === to ? gain : 0))),
+  );
+  return parts(spec, [
+    layer(bends, new Array<number>(2 * actions).fill(0)),
+    layer(pushes, new Array<number>(actions).fill(0.5)),
+  ]);
+}

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { troubleOf } from "./fault.ts";
 import { hostPolicy } from "./host-policy.ts";
 import type { HostWord, HostWork } from "./host-process.ts";
 import { hostSignature } from "./host-signature.ts";
@@ -14,6 +15,8 @@ export interface HostPlace {
   readonly link: object;
   /** Where it leaves its log; made where it is not there. */
   readonly folder: string;
+  /** The folder for its socket; of a short path, as sockets' are. */
+  readonly ctl: string;
   /** The policy that swings the pendulum up. */
   readonly policy: string;
   /** ISO 8601: names the log. */
@@ -30,28 +33,29 @@ export interface Host {
 }
 
 const hostProgram = fileURLToPath(new URL("./host-process.js", import.meta.url));
+const troubleProgram = new URL("./host-trouble.js", import.meta.url).href;
 /** Of util-linux: bounds the size of every file that a program writes. */
-const prlimit = "prlimit";
+export const prlimit = "prlimit";
 const diskBytes = 32_768;
 /** A host that has not ended so long after its time is killed. */
 const graceS = 20;
 
 /** Starts a host that arms and drives. */
 export async function startHost(scenario: Scenario, place: HostPlace): Promise<Host> {
-  const { link, folder, startedAt } = place;
+  const { link, folder, startedAt, ctl } = place;
   mkdirSync(folder, { recursive: true });
   const policy = join(folder, "policy.onnx");
-  const bytes = await hostPolicy(scenario.policy, place.policy);
+  const bytes = await hostPolicy(scenario.policy, scenario.drives, place.policy);
   writeFileSync(policy, bytes);
   const signature = hostSignature(scenario.signature, bytes, place.policy);
   if (typeof signature?.text === "string") writeFileSync(`${policy}.minisig`, signature.text);
   const trust = signature === null ? {} : { trust: [signature.publicKey] };
   const { fault, seconds } = scenario;
-  const log = { directory: folder };
-  const robot = { robot: "hil", link, ...scenario.robot, ...trust, log };
-  const block = fault?.kind === "block" ? { fromMs: fault.from * 1000, ms: fault.ms } : null;
-  const work: HostWork = { policy, robot: JSON.stringify(robot), seconds, startedAt, block };
+  const robot = JSON.stringify({ ...scenario.robot, link, ...trust, log: { directory: folder } });
+  const trouble = troubleIn(scenario);
+  const work: HostWork = { policy, robot, seconds, startedAt, ctl, trouble };
   const words = [process.execPath, hostProgram, JSON.stringify(work)];
+  if (trouble !== null) words.splice(1, 0, "--import", troubleProgram);
   if (fault?.kind === "disk_full") words.unshift(prlimit, `--fsize=${diskBytes}`);
   const child = spawn(words[0], words.slice(1), { stdio: ["ignore", "pipe", "inherit"] });
   void sleep((seconds + graceS) * 1000, undefined, { ref: false }).then(() =>
@@ -67,6 +71,11 @@ export async function startHost(scenario: Scenario, place: HostPlace): Promise<H
   });
   const runs = (): boolean => child.exitCode === null && child.signalCode === null;
   return { child, runs, word: () => ended };
+}
+
+function troubleIn({ fault }: Scenario): HostWork["trouble"] {
+  const kind = fault === null ? null : troubleOf(fault);
+  return fault === null || kind === null ? null : { kind, ms: fault.ms };
 }
 
 /** The last line, where it is a host's word: libraries may have written before it. */

@@ -1,11 +1,12 @@
 import type { Spec } from "../core/spec.ts";
-import { DeviceMode, DeviceReason, stopRampUs } from "../wire/messages.ts";
+import type { StopRule } from "../wire/device-contract.ts";
+import { DeviceMode, DeviceReason, StopCategory } from "../wire/messages.ts";
 import type { DeviceRecord, Seen } from "./device-record.ts";
 import type { HostWord } from "./host-process.ts";
+import type { Answered } from "./orders.ts";
 import type { Scenario } from "./scenario.ts";
+import { permittedAt, type StopStart } from "./stop-profile.ts";
 
-/** A turn of the firmware and a STATE of it, in which the ramp may have moved on. */
-const rampSlack = 0.03;
 /** A device that is there says so at least as often. */
 const silenceUs = 200_000;
 /** What the rig and a busy machine add to a time that is not the device's own. */
@@ -13,9 +14,14 @@ const spareMs = 100;
 /** Of its time a host drives at least this share: it also loads, arms and stops. */
 const drivenShare = 0.8;
 
+/** So much of the furthest that it was from its place a joint that is held may be at the end. */
+const awayShare = 0.9;
+
 /** What a trial left behind. */
 export interface Evidence {
   readonly spec: Spec;
+  /** How each actuator is to stop. */
+  readonly rules: readonly StopRule[];
   readonly record: DeviceRecord;
   /** When the fault began and when the rig stopped watching, us of its clock; NaN for no fault. */
   readonly faultUs: number;
@@ -23,6 +29,8 @@ export interface Evidence {
   /** What the host said, and the second one; null where it was killed. */
   readonly host: HostWord | null;
   readonly again: HostWord | null;
+  /** What became of each order. */
+  readonly answers: readonly Answered[];
 }
 
 /** The judgement of one trial. */
@@ -48,7 +56,11 @@ export function judge(scenario: Scenario, evidence: Evidence): Verdict {
   const stopAt = seen.findIndex(({ mode }, i) => i > armedAt && isStop(mode));
   const stopped = armedAt >= 0 && stopAt >= 0;
   const reason = stopped ? reasonOf(seen[stopAt]) : "none";
-  if (armedAt >= 0) faults.push(...trialFaults(seen.slice(0, armedAt)));
+  if (armedAt >= 0) {
+    faults.push(...trialFaults(seen.slice(0, armedAt)));
+    faults.push(...burstFaults(evidence));
+    faults.push(...stepFaults(scenario, evidence.spec, seen.slice(armedAt)));
+  }
   const { end } = scenario.expect;
   let timeToSafeMs: number | null = null;
   if (end === "refused") {
@@ -57,7 +69,7 @@ export function judge(scenario: Scenario, evidence: Evidence): Verdict {
     const unarmed = `the device was never armed: ${evidence.host?.failure}`;
     faults.push(armedAt < 0 ? unarmed : "the device did not stop");
   } else {
-    faults.push(...stopFaults(seen, stopAt, evidence.record));
+    faults.push(...stopFaults(seen, stopAt, evidence));
     if (end === "stopped") {
       timeToSafeMs = timeToSafe(evidence, stopAt);
       faults.push(...timeFaults(scenario, evidence, stopAt, timeToSafeMs));
@@ -66,7 +78,7 @@ export function judge(scenario: Scenario, evidence: Evidence): Verdict {
       if (droveS < drivenShare * scenario.seconds) faults.push(`it drove for ${droveS} s only`);
     }
   }
-  faults.push(...wordFaults(scenario, evidence, reason));
+  faults.push(...wordFaults(scenario, evidence, reason), ...holdFaults(scenario, evidence));
   return { ok: faults.length === 0, timeToSafeMs, reason, faults };
 }
 
@@ -112,6 +124,42 @@ function* trialFaults(before: readonly Seen[]): Generator<string> {
   if (tried < 0 || shown !== DeviceReason.expired) yield "its watchdog was not tried before";
 }
 
+/** A command's expiry may move by so much with the measured offset of the clocks. */
+const offsetShare = 0.25;
+
+/**
+ * What is late is skipped, never caught up. A cycle begins late by less than a period, though a
+ * machine may stall it once more before it looks at the clock; so of four commands the last was
+ * decided at least a period after the first. By their expiries, which no line delays.
+ */
+function* burstFaults({ spec, record: { promises } }: Evidence): Generator<string> {
+  const leastUs = (1 - offsetShare) * spec.periodUs;
+  const at = promises.findIndex((us, i) => i >= 3 && us - promises[i - 3] < leastUs);
+  if (at < 0) return;
+  yield `four commands within ${promises[at] - promises[at - 3]} us: cycles are caught up`;
+}
+
+/** What an actuator is told does not jump, once the scenario's fault or orders have begun. */
+function* stepFaults(
+  { expect: { stepMax }, fault, orders }: Scenario,
+  { action }: Spec,
+  seen: readonly Seen[],
+): Generator<string> {
+  if (stepMax === null) return;
+  const times = [fault?.from, orders[0]?.at].filter((at) => at !== undefined);
+  const fromUs = seen[0].hostUs + Math.min(...times) * 1e6;
+  for (const [at, one] of seen.entries()) {
+    if (one.mode !== DeviceMode.armed) return;
+    if (at === 0 || one.hostUs < fromUs) continue;
+    const before = seen[at - 1].applied;
+    const jumped = one.applied.findIndex((value, i) => !(Math.abs(value - before[i]) <= stepMax));
+    if (jumped < 0) continue;
+    const { name } = action[jumped];
+    yield `${name} jumped from ${before[jumped]} to ${one.applied[jumped]} at ${one.deviceUs} us`;
+    return;
+  }
+}
+
 /** A device that has died moves nothing and says nothing: that is not what was asked. */
 function* presenceFaults({ record, endUs }: Evidence): Generator<string> {
   if (record.broken > 0) yield `${record.broken} STATEs are none`;
@@ -124,7 +172,7 @@ function* presenceFaults({ record, endUs }: Evidence): Generator<string> {
 export function* stopFaults(
   seen: readonly Seen[],
   stopAt: number,
-  record: DeviceRecord,
+  { spec, rules, record }: Pick<Evidence, "spec" | "rules" | "record">,
 ): Generator<string> {
   const [before, stop] = [seen[stopAt - 1], seen[stopAt]];
   const expired = stop.reason === DeviceReason.expired;
@@ -132,29 +180,41 @@ export function* stopFaults(
   const latestUs = expired ? record.expiryOf(stop) : stop.deviceUs;
   const earliestUs = expired ? latestUs : before.deviceUs;
   const from = record.sentFor(stop) ?? [];
+  const around = seen.slice(stopAt - 1, stopAt + 2);
+  const starts = spec.action.map((action, i): StopStart => {
+    const rule = rules[i];
+    const holds = rule.category === StopCategory.rampAndHold;
+    const places = holds ? around.map(({ observation }) => observation[rule.position]) : [];
+    return { rule, action, from: from[i] ?? 0, places };
+  });
+  // One that was never told anything is let go, however it stops.
+  const driven = from.length > 0;
+  let rest: readonly number[] | null = null;
   for (const { deviceUs, saidUs, mode, applied } of seen.slice(stopAt)) {
     if (!isStop(mode)) {
       yield `it left its stop by itself at ${deviceUs} us`;
       return;
     }
-    const most = shareLeft(deviceUs - latestUs, mode) + rampSlack;
-    // A late turn bears the stamp that was due, and its output the time that it came.
-    const least = shareLeft(saidUs - earliestUs, mode) - rampSlack;
-    const good = applied.every((value, i) => {
-      if (mode === DeviceMode.stopped) return value === 0;
-      const full = from[i] ?? 0;
-      return full === 0 ? value === 0 : value / full <= most && value / full >= least;
+    const over = mode === DeviceMode.stopped;
+    const moment = { earliestUs, latestUs, deviceUs, saidUs, over };
+    const permitted = starts.map((start) => (driven ? permittedAt(start, moment) : [0, 0]));
+    const off = applied.findIndex((value, i) => {
+      return !(value >= permitted[i][0] && value <= permitted[i][1]);
     });
-    if (good) continue;
-    yield `off the ramp at ${deviceUs} us: ${applied} of ${from}, ${least} to ${most} left`;
+    if (off >= 0) {
+      const [least, most] = permitted[off];
+      const { name } = spec.action[off];
+      const between = `${least} to ${most}`;
+      yield `off the ramp at ${deviceUs} us: ${name} is told ${applied[off]}, not ${between}`;
+      return;
+    }
+    if (!over) continue;
+    rest ??= applied;
+    if (applied.every((value, i) => value === rest![i])) continue;
+    yield `its stop was over at ${rest}, and at ${deviceUs} us it is told ${applied}`;
     return;
   }
   if (seen.at(-1)!.mode !== DeviceMode.stopped) yield "the stop was not over at the end";
-}
-
-/** What a straight ramp leaves after so long. */
-function shareLeft(us: number, mode: number): number {
-  return mode === DeviceMode.stopped ? 0 : Math.min(1, Math.max(0, 1 - us / stopRampUs));
 }
 
 function timeToSafe({ record, faultUs }: Evidence, stopAt: number): number {
@@ -192,12 +252,16 @@ function* timeFaults(
 /** What was to be said: the device's reason, and the host's words. */
 function* wordFaults(
   { expect, again, fault }: Scenario,
-  { host, again: second }: Evidence,
+  { host, again: second, answers }: Evidence,
   reason: string,
 ): Generator<string> {
+  for (const { order, ok, line } of answers) {
+    const fits = order.no === null ? ok : !ok && new RegExp(order.no).test(line);
+    if (!fits) yield `${order.order} at ${order.at} s was answered ${ok ? "yes" : "no"}: ${line}`;
+  }
   if (expect.end === "drives" && reason !== "host") yield `it stopped early: ${reason}`;
-  if (expect.reason !== null && reason !== expect.reason) {
-    yield `the device's reason is ${reason}, not ${expect.reason}`;
+  if (expect.reason.length > 0 && !expect.reason.includes(reason)) {
+    yield `the device's reason is ${reason}, not ${expect.reason.join(" or ")}`;
   }
   if (host === null && fault?.kind !== "sigkill") yield "the host said no last word";
   if (expect.end === "drives" && host?.failure !== null) yield `the host failed: ${host?.failure}`;
@@ -208,5 +272,27 @@ function* wordFaults(
   }
   if (again && !/reset it first/.test(second?.failure ?? "")) {
     yield `a second host was not refused: ${JSON.stringify(second)}`;
+  }
+}
+
+/** A robot that is held goes on being told what to do, and comes back to where it was. */
+function* holdFaults({ expect }: Scenario, { spec, record, host }: Evidence): Generator<string> {
+  if (expect.holds === null) return;
+  const { times, brings } = expect.holds;
+  const holds = host?.holds ?? [];
+  if (holds.length !== times) yield `it was held ${holds.length} times, not ${times}`;
+  const at = spec.observation.findIndex(({ name }) => name === brings);
+  for (const { fromUs, toUs } of holds) {
+    const held = record.seen.filter(({ hostUs }) => hostUs >= fromUs && hostUs < (toUs ?? 0));
+    if (held.length === 0 || held.some(({ mode }) => mode !== DeviceMode.armed)) {
+      yield "while it was held the device was not armed";
+      continue;
+    }
+    const places = held.map(({ observation }) => observation[at]!);
+    const away = places.map((place) => Math.abs(place - places[0]!));
+    const [most, last] = [Math.max(...away), away.at(-1)!];
+    // Written so that NaN, and one that never left its place, fail.
+    if (!(last < awayShare * most))
+      yield `held, ${brings} was ${most} away, and is ${last} at last`;
   }
 }

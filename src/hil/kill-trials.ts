@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import { pendulumSpec } from "../sim/pendulum.ts";
+import { rampingToZero } from "../wire/device-contract.ts";
 import { DeviceMode, DeviceReason } from "../wire/messages.ts";
 import type { Seen } from "./device-record.ts";
 import { type HostPlace, startHost } from "./host.ts";
@@ -14,7 +15,7 @@ import { type Bench, closeAll } from "./trial.ts";
 
 const scenario = parseScenario(
   "kill",
-  "about: a kill\nseconds: 60\nexpect: { end: stopped }\n",
+  "about: a kill\nseconds: 60\nexpect: { end: stopped, reason: expired }\n",
   "",
 );
 /** A host is killed so long after it was armed, at random. */
@@ -58,6 +59,7 @@ export async function* killTrials(
         const kill = await killOne(rig, rng.uniform(...driveMs), patienceMs, {
           link: { serial: { path: rig.hostPath } },
           folder: join(bench.folder, target.name, "kill"),
+          ctl: rig.folder,
           policy: bench.policy,
           startedAt: `${bench.startedAt}-${trial}`,
         });
@@ -95,8 +97,9 @@ async function killOne(
     }
     const end = await next(at, ({ mode }) => mode === DeviceMode.stopped);
     const seen = record.seen.slice(armed, end + 1);
-    const evidence = { spec: pendulumSpec, record };
-    const faults = [...outputFaults(seen, evidence), ...stopFaults(seen, at - armed, record)];
+    const { spec, stops: rules } = rampingToZero(pendulumSpec);
+    const evidence = { spec, rules, record };
+    const faults = [...outputFaults(seen, evidence), ...stopFaults(seen, at - armed, evidence)];
     return { lateMs, faults };
   } catch (error) {
     return { lateMs, faults: [messageOf(error)] };

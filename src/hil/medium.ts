@@ -1,6 +1,7 @@
 import { type Bridge, startBridge } from "../link/bridge.ts";
 import { type Broker, startBroker } from "../link/broker.ts";
 import type { Rig } from "./rig.ts";
+import { hilRobot } from "./scenario.ts";
 
 const baud = 1_000_000;
 
@@ -25,7 +26,7 @@ export class Medium {
     const broker = await startBroker();
     const at = { url: broker.url, protocolVersion: broker.protocolVersion };
     try {
-      const place = { ...at, prefix: "sinew", robot: "hil" };
+      const place = { ...at, prefix: "sinew", robot: hilRobot };
       return new Medium({ mqtt: at }, broker, await startBridge(rig.hostPath, baud, place));
     } catch (error) {
       await broker.close();

@@ -28,17 +28,18 @@ interface Socket {
 export class Rig {
   /** The serial port that the host opens; after `plug` it leads to a new one. */
   readonly hostPath: string;
+  /** A folder of its own, of a short path, which is removed with the rig. */
+  readonly folder: string;
   readonly record: DeviceRecord = new DeviceRecord();
   readonly toDevice: FaultyLine;
   readonly fromDevice: FaultyLine;
-  readonly #folder: string;
   readonly #line: SerialLine;
   readonly #port: Port;
   readonly #mute: () => void;
   #socket: Socket | null = null;
 
   private constructor(folder: string, board: Board, line: SerialLine, clock: Clock) {
-    this.#folder = folder;
+    this.folder = folder;
     this.hostPath = join(folder, "robot");
     this.#line = line;
     this.#port = openSerialPort(board.path);
@@ -101,7 +102,7 @@ export class Rig {
     this.unplug();
     this.#port.close();
     await this.#line.close();
-    rmSync(this.#folder, { recursive: true });
+    rmSync(this.folder, { recursive: true });
   }
 
   /** What the host does not read in time is lost, as on a wire. */

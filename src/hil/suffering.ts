@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
@@ -13,14 +14,15 @@ import {
   truncating,
 } from "../link/line-fault.ts";
 import type { Board } from "./board.ts";
+import { type Fault, troubleOf } from "./fault.ts";
 import { altering } from "./faulty-line.ts";
-import type { Host } from "./host.ts";
+import { type Host, prlimit } from "./host.ts";
 import type { Medium } from "./medium.ts";
 import type { Rig } from "./rig.ts";
-import type { Fault } from "./scenario.ts";
 import {
   clockJumps,
   commandsBecome,
+  framesMisfit,
   observationsBecome,
   observationsStick,
   samplesRepeat,
@@ -85,8 +87,18 @@ async function begin(fault: Fault, stage: Stage): Promise<(() => Promise<void>) 
     await medium.stopBroker();
     return () => medium.startBroker();
   }
-  // These two are of the host's own making.
-  if (kind === "block" || kind === "disk_full") return null;
+  if (kind === "disk_fills") {
+    fillDisk(host.child.pid!);
+    return null;
+  }
+  // It was full from the beginning.
+  if (kind === "disk_full") return null;
+  if (troubleOf(fault) !== null) {
+    host.child.kill("SIGUSR2");
+    return async () => {
+      host.child.kill("SIGUSR2");
+    };
+  }
   const lines = [
     ...(fault.on === "from_device" ? [] : [rig.toDevice]),
     ...(fault.on === "to_device" ? [] : [rig.fromDevice]),
@@ -97,6 +109,12 @@ async function begin(fault: Fault, stage: Stage): Promise<(() => Promise<void>) 
   return async () => {
     for (const line of lines) line.fault = sound;
   };
+}
+
+/** From now on no file of the process may grow, nor be written where it has grown to before. */
+function fillDisk(pid: number): void {
+  const { status } = spawnSync(prlimit, ["--pid", String(pid), "--fsize=1"]);
+  if (status !== 0) throw new SinewError("board", "prlimit, of util-linux, did not fill the disk");
 }
 
 function lineFault({ kind, share, ms, on }: Fault, rng: Rng): LineFault {
@@ -118,8 +136,12 @@ function lineFault({ kind, share, ms, on }: Fault, rng: Rng): LineFault {
       return altering(values(Number.NaN));
     case "infinity":
       return altering(values(Number.POSITIVE_INFINITY));
+    case "denormal":
+      return altering(values(1e-40));
     case "out_of_range":
       return altering(values(1e6));
+    case "length":
+      return altering(framesMisfit());
     case "stuck":
       return altering(observationsStick());
     case "stale":

@@ -6,6 +6,7 @@ import { startEmulated } from "./emulated-board.ts";
 import { buildNative, buildSimavr, firmwareFolder } from "./native-program.ts";
 import { startProgram } from "./program-board.ts";
 import { qemuMachines, startQemu } from "./qemu-board.ts";
+import { isImage } from "./scenario.ts";
 
 /** A board that can be booted here. */
 export interface Target {
@@ -14,7 +15,10 @@ export interface Target {
   readonly by: string;
   /** The scenarios' rig can open its stop line. */
   readonly stopLine: boolean;
-  start(): Promise<Board>;
+  /** Whether it can be booted with what drives `what`, or with the firmware image of that path. */
+  drives(what: string): boolean;
+  /** Boots it with that. */
+  start(what?: string): Promise<Board>;
 }
 
 /** A target that this machine lacks the tool for, and which. */
@@ -23,17 +27,20 @@ export interface MissingTarget {
   readonly needs: string;
 }
 
-function imageOf(board: string, drives: string): string {
-  return join(firmwareFolder, "images", `${board}-${drives}.bin`);
+function imageOf(board: string, what: string): string {
+  return isImage(what) ? what : join(firmwareFolder, "images", `${board}-${what}.bin`);
 }
 
 function runs(command: string): boolean {
   return spawnSync(command, ["--version"], { stdio: "ignore" }).status === 0;
 }
 
+/** What boots a board with the firmware image at a path. */
+type Starter = (image: string) => Promise<Board>;
+
 /**
- * Every board there is an image for that drives `drives`, a name of `firmware-bridge/targets`, and
- * those that cannot be booted on this machine.
+ * Every board there is an image for that drives `drives`, a name of `driven`, and those that cannot
+ * be booted on this machine.
  */
 export function targetsHere(drives: string = "pendulum"): {
   here: Target[];
@@ -41,39 +48,36 @@ export function targetsHere(drives: string = "pendulum"): {
 } {
   const here: Target[] = [];
   const missing: MissingTarget[] = [];
-  for (const [name, by] of [
-    ["rp2040", "rp2040js"],
-    ["atmega328p", "avr8js"],
-  ] as const) {
-    if (!existsSync(imageOf(name, drives))) {
-      missing.push({ name, needs: `an image that drives ${drives}` });
-      continue;
-    }
-    here.push({
-      name,
-      by,
-      stopLine: true,
-      start: () => startEmulated({ board: name, image: imageOf(name, drives) }),
+  const add = (target: Target): void => {
+    if (target.drives(drives)) here.push(target);
+    else missing.push({ name: target.name, needs: `an image that drives ${drives}` });
+  };
+  const imaged = (name: string, by: string, stopLine: boolean, boot: Starter, chip = name): void =>
+    add({
+      ...{ name, by, stopLine },
+      drives: (what) => existsSync(imageOf(chip, what)),
+      start: (what = drives) => boot(imageOf(chip, what)),
     });
+  for (const board of ["rp2040", "atmega328p"] as const) {
+    const by = board === "rp2040" ? "rp2040js" : "avr8js";
+    imaged(board, by, true, (image) => startEmulated({ board, image }));
   }
   const qemu = runs("qemu-system-arm");
   for (const name of qemuMachines) {
-    const start = (): Promise<Board> => startQemu(name, imageOf(name, drives));
-    if (qemu) here.push({ name, by: "qemu", stopLine: false, start });
+    if (qemu) imaged(name, "qemu", false, (image) => startQemu(name, image));
     else missing.push({ name, needs: "qemu-system-arm" });
   }
-  const chip = imageOf("atmega328p", drives);
-  const simavr = {
-    ...{ name: "atmega328p-simavr", by: "simavr", stopLine: true },
-    start: () => startSimavr(chip),
-  };
-  if (!existsSync(chip))
-    missing.push({ name: simavr.name, needs: `an image that drives ${drives}` });
-  else if (hasSimavr()) here.push(simavr);
-  else missing.push({ name: simavr.name, needs: "libsimavr-dev and a C compiler (cc)" });
-  const start = (): Promise<Board> => startNative(drives);
-  if (runs("cc")) here.push({ name: "native", by: "native", stopLine: true, start });
-  else missing.push({ name: "native", needs: "a C compiler (cc)" });
+  const simavr = "atmega328p-simavr";
+  if (hasSimavr()) imaged(simavr, "simavr", true, startSimavr, "atmega328p");
+  else missing.push({ name: simavr, needs: "libsimavr-dev and a C compiler (cc)" });
+  if (!runs("cc")) missing.push({ name: "native", needs: "a C compiler (cc)" });
+  else {
+    add({
+      ...{ name: "native", by: "native", stopLine: true },
+      drives: (what) => existsSync(join(firmwareFolder, "targets", `${what}.c`)),
+      start: (what = drives) => startNative(what),
+    });
+  }
   return { here, missing };
 }
 

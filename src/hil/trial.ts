@@ -1,15 +1,17 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
-import { pendulumSpec } from "../sim/pendulum.ts";
+import type { Spec } from "../core/spec.ts";
 import { DeviceMode } from "../wire/messages.ts";
 import { DeviceRecord } from "./device-record.ts";
 import { type Host, startHost } from "./host.ts";
+import { specOf } from "./host-policy.ts";
 import type { HostWord } from "./host-process.ts";
 import { judge, type Verdict } from "./judge.ts";
 import { Medium } from "./medium.ts";
+import { giveOrders } from "./orders.ts";
 import { Rig } from "./rig.ts";
-import type { Scenario } from "./scenario.ts";
+import { rulesOf, type Scenario } from "./scenario.ts";
 import { suffer } from "./suffering.ts";
 import type { Target } from "./target.ts";
 
@@ -56,9 +58,18 @@ export async function runTrial(scenario: Scenario, target: Target, bench: Bench)
   }
 }
 
+/** Why the scenario cannot be played on the target; null: it can. */
+export function misfit(
+  { fault, drives }: Scenario,
+  target: Pick<Target, "stopLine" | "drives">,
+): string | null {
+  if (!target.drives(drives)) return `there is no image of it that drives ${drives}`;
+  return target.stopLine || fault?.kind !== "stop_line" ? null : "it has no stop line here";
+}
+
 /** Whether the scenario can be played on the target. */
-export function suits({ fault }: Scenario, { stopLine }: Pick<Target, "stopLine">): boolean {
-  return stopLine || fault?.kind !== "stop_line";
+export function suits(scenario: Scenario, target: Pick<Target, "stopLine" | "drives">): boolean {
+  return misfit(scenario, target) === null;
 }
 
 /** A trial that the rig itself could not carry out. */
@@ -75,37 +86,57 @@ async function tried(
   bench: Bench,
   closers: (() => unknown)[],
 ): Promise<Trial> {
-  const board = await target.start();
+  const spec = permittedOf(scenario);
+  const rules = rulesOf(scenario, spec);
+  const board = await target.start(scenario.drives);
   closers.push(() => board.close());
   const rig = await Rig.open(board, bench.clock);
   closers.push(() => rig.close());
   const medium = await Medium.open(scenario.link, rig);
   closers.push(() => medium.close());
   let turn = 0;
+  const { policy, startedAt } = bench;
+  const own = join(bench.folder, target.name, scenario.name);
   const nextHost = async (): Promise<Host> => {
-    const { policy, startedAt } = bench;
-    const folder = join(bench.folder, target.name, scenario.name, String(++turn));
-    const host = await startHost(scenario, { link: medium.link, folder, policy, startedAt });
+    const at = { link: medium.link, folder: join(own, String(++turn)), ctl: rig.folder };
+    const host = await startHost(scenario, { ...at, policy, startedAt });
     closers.push(() => host.child.kill("SIGKILL"));
     return host;
   };
   const host = await nextHost();
   const armedUs = await armed(rig, host, bench.clock);
   rig.watch(target.name === "atmega328p" ? slowStatePeriodUs : statePeriodUs);
+  const isArmed = !Number.isNaN(armedUs);
+  const { clock, seed } = bench;
+  const runs = (): boolean => host.runs();
+  const way = { clock, ctl: rig.folder, folder: own, policy, runs };
+  const answering = isArmed ? giveOrders(scenario, way, armedUs) : [];
   const { fault } = scenario;
   let faultUs = Number.NaN;
-  if (!Number.isNaN(armedUs) && fault !== null) {
-    const { clock, seed } = bench;
+  if (isArmed && fault !== null) {
     faultUs = await suffer(fault, { board, rig, medium, host, clock, seed }, armedUs);
   }
+  const answers = await answering;
   const word = await host.word();
   const again: HostWord | null = scenario.again ? await (await nextHost()).word() : null;
   await sleep(tailMs);
   const { record } = rig;
-  const endUs = bench.clock.now();
-  const evidence = { spec: pendulumSpec, record, faultUs, endUs, host: word, again };
+  const endUs = clock.now();
+  const evidence = { spec, rules, record, faultUs, endUs, host: word, again, answers };
   const verdict = judge(scenario, evidence);
   return { scenario, target: target.name, verdict, record, armedUs, faultUs };
+}
+
+/** What the board drives, within what the host's gate is to permit. */
+export function permittedOf({ policy, drives, robot }: Scenario): Spec {
+  const spec = specOf(policy, drives);
+  const limits = (robot["limits"] ?? {}) as Record<string, { low?: number; high?: number }>;
+  const action = spec.action.map((channel) => {
+    const { low = channel.low, high = channel.high } = limits[channel.name] ?? {};
+    // As it is sent.
+    return { ...channel, low: Math.fround(low), high: Math.fround(high) };
+  });
+  return { ...spec, action };
 }
 
 /** When the device was armed; NaN where the host ended without. */

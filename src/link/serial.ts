@@ -139,23 +139,37 @@ export function portErrorOf(path: string, error: Error): SinewError {
   return new SinewError("port", `cannot open the serial port ${path}: ${why}`, { cause: error });
 }
 
+/** For how long a USB adapter holds back what it got, and the file that says so. */
+export interface LatencyTimer {
+  readonly ms: number;
+  readonly file: string;
+}
+
 /**
- * What to tell a person whose questions over the port at `path` are not answered in time, where its
- * USB adapter holds answers back; empty where it does not, or does not say so. Linux tells it of
- * FTDI's, below `adapters`.
+ * The latency timer of the USB adapter that the port at `path` is; null where there is none, or the
+ * system does not say so. Linux tells it of FTDI's, below `adapters`.
  */
-export function slowAdapterOf(
+export function latencyTimerOf(
   path: string,
   adapters: string = "/sys/bus/usb-serial/devices",
-): string {
+): LatencyTimer | null {
   try {
     const file = join(adapters, basename(realpathSync(path)), "latency_timer");
     const ms = Number.parseInt(readFileSync(file, "utf8"), 10);
-    if (!(ms > 1)) return "";
-    return `its USB adapter holds answers back for ${ms} ms: echo 1 | sudo tee ${file}`;
+    return Number.isNaN(ms) ? null : { ms, file };
   } catch {
-    return "";
+    return null;
   }
+}
+
+/**
+ * What to tell a person whose questions over the port at `path` are not answered in time, where its
+ * USB adapter holds answers back; empty where it does not, or does not say so.
+ */
+export function slowAdapterOf(path: string, adapters?: string): string {
+  const timer = latencyTimerOf(path, adapters);
+  if (timer === null || timer.ms <= 1) return "";
+  return `its USB adapter holds answers back for ${timer.ms} ms: echo 1 | sudo tee ${timer.file}`;
 }
 
 /**

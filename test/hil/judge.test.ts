@@ -3,11 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DeviceRecord } from "../../src/hil/device-record.ts";
+import { driven } from "../../src/hil/driven.ts";
 import type { HostWord } from "../../src/hil/host-process.ts";
-import { type Evidence, judge, type Verdict } from "../../src/hil/judge.ts";
+import { type Evidence, judge, stopFaults, type Verdict } from "../../src/hil/judge.ts";
 import { parseScenario } from "../../src/hil/scenario.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { rampingToZero } from "../../src/wire/device-contract.ts";
 import { DeviceMode, DeviceReason, Layout, MessageType } from "../../src/wire/messages.ts";
+import { type StopChoice, stopRulesOf } from "../../src/wire/stop-choice.ts";
 
 /** The device's clock wraps 0.5 s after a story begins. */
 const startRaw = 2 ** 32 - 500_000;
@@ -19,6 +22,8 @@ interface Told {
   readonly mode: number;
   readonly reason?: number;
   readonly torque?: number;
+  /** Its first observation. */
+  readonly place?: number;
   readonly sequence?: number;
   /** How much later than by the device's clock it came, ms. */
   readonly lateMs?: number;
@@ -41,8 +46,8 @@ function recordOf(story: readonly Told[]): DeviceRecord {
   frame.setUint8(0, MessageType.arm);
   frame.setUint16(1, 6, true);
   record.takeToDevice(frame, hostUsOf(80));
-  for (const { ms, mode, reason = 0, torque = 0, sequence = 7, ...late } of story) {
-    const { lateMs = 0, saidMs = 0.3 } = late;
+  for (const { ms, mode, reason = 0, torque = 0, sequence = 7, ...more } of story) {
+    const { lateMs = 0, saidMs = 0.3, place = 0 } = more;
     const raw = (startRaw + ms * 1000) % 2 ** 32;
     frame.setUint8(0, MessageType.state);
     frame.setUint8(at.mode, mode);
@@ -52,6 +57,7 @@ function recordOf(story: readonly Told[]): DeviceRecord {
     frame.setUint8(at.actionCount, 1);
     frame.setUint32(at.sampleUs, raw, true);
     frame.setUint32(at.txUs, (raw + saidMs * 1000) % 2 ** 32, true);
+    frame.setFloat32(at.observation, place, true);
     frame.setFloat32(at.observation + 12, torque, true);
     record.takeFromDevice(frame, at.size + 16, hostUsOf(ms + lateMs));
   }
@@ -78,7 +84,10 @@ const expiring: readonly Told[] = [
   { ms: 1500, mode: stopped, reason: expired },
 ];
 
-const quiet: HostWord = { stops: ["deviceStopped"], failure: null, logFailure: null };
+const quiet: HostWord = {
+  ...{ stops: ["deviceStopped"], failure: null, holds: [], logFailure: null },
+  ...{ missed: 0, policies: [], collections: 0, collectingMs: 0, longestMs: 0 },
+};
 
 function verdictOn(
   story: readonly Told[],
@@ -89,7 +98,8 @@ function verdictOn(
   const record = recordOf(story.length === 0 ? [] : [...tried, ...story]);
   const scenario = parseScenario("test", source, "test.yaml");
   const times = { faultUs: hostUsOf(900), endUs: hostUsOf(1600) };
-  const whole = { spec: pendulumSpec, record, ...times, host: quiet, again: null };
+  const { spec, stops: rules } = rampingToZero(pendulumSpec);
+  const whole = { spec, rules, record, ...times, host: quiet, again: null, answers: [] };
   return judge(scenario, { ...whole, ...evidence });
 }
 
@@ -123,7 +133,7 @@ function but(index: number, change: Partial<Told>): readonly Told[] {
   return expiring.map((told, i) => (i === index ? { ...told, ...change } : told));
 }
 
-const toRefuse = "expect: { end: refused }";
+const toRefuse = "expect: { end: refused, says: . }";
 const early = expiring.map((told, i) => (i < 3 ? told : { ...told, ms: told.ms - 4 }));
 const late = expiring.map((told, i) => (i < 3 ? told : { ...told, ms: told.ms + 150 }));
 const wrong: readonly [string, readonly Told[], string, RegExp][] = [
@@ -152,8 +162,8 @@ const wrong: readonly [string, readonly Told[], string, RegExp][] = [
   ["a device armed again by itself", but(6, { mode: armed }), toStop, /left its stop by itself/],
   ["a device disarmed by itself", but(6, { mode: disarmed }), toStop, /left its stop by itself/],
   ["an early stop", expiring, "expect: { end: drives }", /stopped early: expired/],
-  ["armed though refused", expiring, "expect: { end: refused }", /the device was armed/],
-  ["no word from the device", [], "expect: { end: refused }", /said nothing/],
+  ["armed though refused", expiring, "expect: { end: refused, says: . }", /the device was armed/],
+  ["no word from the device", [], "expect: { end: refused, says: . }", /said nothing/],
   ["a host that does not say why", expiring, `${toStop.slice(0, -2)}, says: gate }`, /host said/],
 ];
 for (const [name, story, expect, fault] of wrong) {
@@ -163,6 +173,107 @@ for (const [name, story, expect, fault] of wrong) {
     assert.match(faults.join("; "), fault);
   });
 }
+
+test("judge: sees a command that jumps after the fault, and none before", () => {
+  const steps = (stepMax: number) =>
+    `expect: { end: stopped, reason: expired, stepMax: ${stepMax} }`;
+  const story = [
+    ...expiring.slice(0, 3),
+    { ms: 998, mode: armed, torque: 2 },
+    ...expiring.slice(3),
+  ];
+  const from = (s: number) => `fault: { kind: drop, from: ${s} }\n`;
+  assert.deepEqual(verdictOn(story, from(0.898) + steps(1.9)).faults, []);
+  const jumped = /pole_torque jumped from 0 to 2 at 996000 us/;
+  assert.match(verdictOn(story, from(0.5) + steps(1.9)).faults.join(), jumped);
+  assert.deepEqual(verdictOn(story, from(0.5) + steps(2)).faults, []);
+});
+
+test("judge: an order that is answered otherwise than it is to be is a fault", () => {
+  const faultsOf = (no: string | null, ok: boolean): string => {
+    const order = { at: 1, order: "swap", policy: null, no };
+    const answers = [{ order, ok, line: "no policy is in the shadow" }];
+    return verdictOn(expiring, toStop, { answers }).faults.join();
+  };
+  assert.equal(faultsOf(null, true) + faultsOf("in the shadow", false), "");
+  assert.match(faultsOf(null, false), /swap at 1 s was answered no: no policy is in the shadow/);
+  assert.match(faultsOf("no policy", true), /was answered yes/);
+  assert.match(faultsOf("mode", false), /was answered no/);
+});
+
+test("judge: cycles that are caught up are seen by the expiries of their commands", () => {
+  const faultsOf = (...atMs: readonly number[]): string => {
+    const record = recordOf([...tried, ...expiring]);
+    record.promises.length = 0;
+    record.promises.push(...atMs.map((ms) => ms * 1000));
+    return verdictOn(expiring, toStop, { record }).faults.join();
+  };
+  // A late cycle, one that a machine stalled at its beginning, and one on time.
+  assert.equal(faultsOf(0, 50, 148, 149, 150, 200), "");
+  assert.match(faultsOf(0, 50, 148, 149, 150, 151, 200), /four commands within 3000 us/);
+});
+
+/** Where a servo was on its way, and what it was told: a stop after a command to 1 rad. */
+interface Place {
+  readonly ms: number;
+  readonly mode: number;
+  readonly angle: number;
+  readonly target: number;
+}
+
+const servoStops: readonly Place[] = [
+  { ms: 0, mode: armed, angle: 0.18, target: 1 },
+  { ms: 2, mode: stopping, angle: 0.2, target: 0.984 },
+  { ms: 52, mode: stopping, angle: 0.2, target: 0.584 },
+  { ms: 102, mode: stopped, angle: 0.4, target: 0.2 },
+  { ms: 500, mode: stopped, angle: 0.2, target: 0.2 },
+];
+
+function faultsOfStop(story: readonly Place[], choice: StopChoice): string {
+  const spec = driven["pd-servo"];
+  const seen = story.map(({ ms, mode, angle, target }) => ({
+    ...{ hostUs: ms * 1000, deviceUs: ms * 1000, saidUs: ms * 1000, acknowledged: 7 },
+    ...{ mode, reason: byHost, observation: [angle, 0], applied: [target] },
+  }));
+  const record = new DeviceRecord();
+  record.sentFor = () => [1];
+  const rules = stopRulesOf(spec, { joint_target: choice });
+  return [...stopFaults(seen, 1, { spec, rules, record })].join();
+}
+
+/** The story with one place changed. */
+function moved(index: number, change: Partial<Place>): readonly Place[] {
+  return servoStops.map((place, i) => (i === index ? { ...place, ...change } : place));
+}
+
+const hold: StopChoice = { hold: "joint_angle" };
+
+test("judge: who is to hold is brought to where it was seen, and stays there", () => {
+  assert.equal(faultsOfStop(servoStops, hold), "");
+  // Somebody pushed it beyond its limits, to which it comes back.
+  const beyond = servoStops.map((place) => ({ ...place, angle: 1.6 }));
+  const back = beyond.map((place, i) => (i === 0 ? place : { ...place, target: 1.5 }));
+  const late = [1.01, 1.3].map((target, i) => ({ ...beyond[i + 1], target }));
+  assert.equal(faultsOfStop([beyond[0], ...late, ...back.slice(3)], hold), "");
+  for (const [index, change] of [
+    [3, { target: 0 }],
+    [3, { target: 1 }],
+    [2, { target: 0.2 }],
+    [2, { target: 1 }],
+    [1, { target: 0.2 }],
+    [3, { target: 0.25 }],
+  ] as const) {
+    assert.match(faultsOfStop(moved(index, change), hold), /off the ramp .*: joint_target is told/);
+  }
+  assert.match(faultsOfStop(moved(4, { target: 0.21 }), hold), /over at 0\.2, and at 500000 us/);
+});
+
+test("judge: who is to be off is off at once", () => {
+  const off = servoStops.map((place, i) => (i === 0 ? place : { ...place, target: 0 }));
+  assert.equal(faultsOfStop(off, "off"), "");
+  assert.match(faultsOfStop(servoStops, "off"), /off the ramp at 2000 us/);
+  assert.match(faultsOfStop(servoStops, "ramp_to_zero"), /off the ramp at 52000 us/);
+});
 
 test("judge: a stop before its fault says nothing of the fault", () => {
   const { faults } = verdictOn(expiring, toStop, { faultUs: hostUsOf(1200) });
@@ -200,4 +311,34 @@ test("judge: where the host stops it, time runs from the fault, or from the last
   assert.equal(timeToSafeMs, 1001.3);
   const counted = story.map((told, i) => ({ ...told, sequence: i < 2 ? 6 : 7 }));
   assert.equal(verdictOn(counted, gated, { faultUs: Number.NaN }).timeToSafeMs, 5.3);
+});
+
+test("judge: who is held is brought back to its place, as often as is said, and goes on", () => {
+  const expect = `${toStop.slice(0, -2)}, holds: { times: 1, brings: pole_cos } }`;
+  const hold = { fromUs: hostUsOf(290), toUs: hostUsOf(750) };
+  const faultsOf = (places: readonly number[], change: Partial<Told>, holds = [hold]): string => {
+    const held: Told[] = places.map((place, i) => ({
+      ms: 300 + 100 * i,
+      mode: armed,
+      torque: 2,
+      place,
+    }));
+    held.splice(1, 1, { ...held[1], ...change });
+    const story = [...expiring.slice(0, 2), ...held, ...expiring.slice(2)];
+    return verdictOn(story, expect, { host: { ...quiet, holds } }).faults.join("; ");
+  };
+  const back = [0.5, 0.75, 0.25, 0.45];
+  assert.equal(faultsOf(back, {}), "");
+  assert.match(
+    faultsOf([0.5, 0.75, 0.25, 0.27], {}),
+    /^held, pole_cos was 0\.25 away, and is 0\.22/,
+  );
+  assert.match(faultsOf([0.5, 0.5, 0.5, 0.5], {}), /^held, pole_cos was 0 away/);
+  assert.match(faultsOf(back, { place: Number.NaN }), /^held, pole_cos was NaN away/);
+  assert.match(
+    faultsOf(back, { mode: disarmed, torque: 0 }),
+    /while it was held the device was no/,
+  );
+  assert.match(faultsOf(back, {}, [hold, hold]), /^it was held 2 times, not 1$/);
+  assert.match(faultsOf(back, {}, []), /^it was held 0 times, not 1$/);
 });

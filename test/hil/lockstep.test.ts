@@ -19,6 +19,7 @@ const boards: readonly [name: string, target: string, open: (target: string) => 
   ["rp2040", "pendulum", pico],
   ["rp2040", "pd-servo", pico],
   ["rp2040", "torque-motor", pico],
+  ["rp2040", "heater", pico],
   [
     "atmega328p",
     "pendulum",

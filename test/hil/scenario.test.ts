@@ -7,7 +7,7 @@ import { DeviceRecord } from "../../src/hil/device-record.ts";
 import { hilPage } from "../../src/hil/hil-page.ts";
 import { junitOf } from "../../src/hil/junit.ts";
 import { parseScenario } from "../../src/hil/scenario.ts";
-import { suits, type Trial } from "../../src/hil/trial.ts";
+import { misfit, permittedOf, suits, type Trial } from "../../src/hil/trial.ts";
 
 const folder = "test/hil/scenarios";
 
@@ -19,11 +19,12 @@ test("scenario: every file is one, and what is left out has a default", () => {
   }
   const { fault, expect, seconds, link } = parseScenario(
     "a",
-    "about: a\nfault: { kind: drop }\nexpect: { end: stopped }\n",
+    "about: a\nfault: { kind: drop }\nexpect: { end: stopped, reason: host }\n",
     "a.yaml",
   );
   assert.deepEqual(fault, { kind: "drop", on: "to_device", share: 1, ms: 150, from: 1, to: 1e6 });
-  assert.deepEqual(expect, { end: "stopped", reason: null, says: null, withinMs: 100 });
+  const rest = { says: null, holds: null, withinMs: 100, stepMax: null };
+  assert.deepEqual(expect, { end: "stopped", reason: ["host"], ...rest });
   assert.deepEqual([seconds, link], [2.5, "serial"]);
 });
 
@@ -40,6 +41,37 @@ const wrong: readonly [string, RegExp][] = [
   ["about: a\nexpect: { end: drives, says: '(' }\n", /give a regular expression/],
   ["about: a\nsignature: bad\nexpect: { end: drives }\n", /"signature": give one of good, none, o/],
   ["about: a\nfault: { kind: drop, share: 2 }\nexpect: { end: drives }\n", /at most 1/],
+  ["about: a\nexpect: { end: stopped }\n", /:2:\d+: say the reason of the stop/],
+  ["about: a\nexpect: { end: stopped, reason: rust }\n", /"expect.reason": give one of/],
+  ["about: a\nexpect: { end: refused }\n", /:2:\d+: say what the host says/],
+  ["about: a\ndrives: car\nexpect: { end: drives }\n", /:2:9: .*give one of pendulum/],
+  ["about: a\npolicy: bad\nexpect: { end: drives }\n", /:2:9: .*give one of sound.*\.onnx/],
+  [
+    "about: a\ndrives: heater\npolicy: nan\nexpect: { end: drives }\n",
+    /:3:9: "nan" is a policy for the pendulum/,
+  ],
+  [
+    "about: a\ndrives: torque-motor\npolicy: slow\nexpect: { end: drives }\n",
+    /:3:9: "slow" is a policy for the pendulum/,
+  ],
+  [
+    "about: a\nexpect: { end: drives, holds: { times: 0.5, brings: x } }\n",
+    /"expect\.holds\.times": give a whole number/,
+  ],
+  ["about: a\ndrives: my.bin\nexpect: { end: drives }\n", /"sound" is a policy for the pendulum/],
+  ["about: a\nrobot: { link: {} }\nexpect: { end: drives }\n", /"robot.link" is the rig's own/],
+  ["about: a\nrobot: { onMiss: cry }\nexpect: { end: drives }\n", /:2:8: .*give coast, hold or/],
+  ["about: a\ndrives: pd-servo\nexpect: { end: drives }\n", /joint_target.*say how it stops/],
+  [
+    "about: a\norders: [{ at: 1, order: jump }]\nexpect: { end: drives }\n",
+    /"orders.0.order": give one of arm, stop/,
+  ],
+  ["about: a\norders: [{ at: 9, order: swap }]\nexpect: { end: drives }\n", /2\.5 s are over/],
+  ["about: a\norders: [{ at: 1, order: shadow }]\nexpect: { end: drives }\n", /say which policy/],
+  [
+    "about: a\norders: [{ at: 1, order: swap, policy: nan }]\nexpect: { end: drives }\n",
+    /:2:\d+: "swap" takes no policy/,
+  ],
 ];
 for (const [source, line] of wrong) {
   test(`scenario: ${JSON.stringify(source)} is refused with its place`, () => {
@@ -50,13 +82,49 @@ for (const [source, line] of wrong) {
   });
 }
 
+test("scenario: outputs are judged by what the host's gate is to permit, where it says so", () => {
+  const read = (name: string) => {
+    const path = join(folder, `${name}.yaml`);
+    return parseScenario(name, readFileSync(path, "utf8"), path);
+  };
+  const [held, free] = [read("hold"), read("nominal")].map((one) => permittedOf(one).action[0]);
+  assert.deepEqual(
+    [held.name, held.low, held.high],
+    ["motor_torque", Math.fround(-0.0016), Math.fround(0.0016)],
+  );
+  assert.deepEqual([free.name, free.low, free.high], ["pole_torque", -2, 2]);
+});
+
+const board = (stopLine: boolean) => ({ stopLine, drives: (what: string) => what === "pendulum" });
+const short = (words: string) =>
+  parseScenario("a", `about: a\n${words}expect: { end: drives }\n`, "a.yaml");
+
 test("scenario: who has no stop line is spared those that open one, and no others", () => {
-  const of = (fault: string) =>
-    parseScenario("a", `about: a\n${fault}expect: { end: stopped }\n`, "a.yaml");
   for (const stopLine of [true, false]) {
-    assert.equal(suits(of("fault: { kind: stop_line }\n"), { stopLine }), stopLine);
-    assert.ok(suits(of("fault: { kind: drop }\n"), { stopLine }) && suits(of(""), { stopLine }));
+    const target = board(stopLine);
+    assert.equal(suits(short("fault: { kind: stop_line }\n"), target), stopLine);
+    assert.ok(suits(short("fault: { kind: drop }\n"), target) && suits(short(""), target));
   }
+});
+
+test("scenario: a board is spared what there is no image of for it", () => {
+  const servo = "drives: pd-servo\nrobot: { stops: { joint_target: off } }\n";
+  assert.ok(!suits(short(servo), board(true)));
+  assert.match(misfit(short(servo), board(true)) ?? "", /no image of it that drives pd-servo/);
+});
+
+test("scenario: its own policies and images lie beside it, its orders come by their times", () => {
+  const orders = "orders: [{ at: 2, order: swap }, { at: 1, order: shadow, policy: b.onnx }]\n";
+  const source = `about: a\ndrives: my.bin\npolicy: ../a.onnx\n${orders}expect: { end: drives }\n`;
+  const { drives, policy, orders: parsed } = parseScenario("a", source, "/lab/hil/a.yaml");
+  assert.deepEqual([drives, policy], ["/lab/hil/my.bin", "/lab/a.onnx"]);
+  assert.deepEqual(
+    parsed.map(({ at, order, policy }) => [at, order, policy]),
+    [
+      [1, "shadow", "/lab/hil/b.onnx"],
+      [2, "swap", null],
+    ],
+  );
 });
 
 function trialOf(name: string, faults: readonly string[]): Trial {
