@@ -135,7 +135,7 @@ class Copy {
   }
 
   #compiled(path: string): string {
-    if (path.endsWith(".c")) return join(this.#folder, path);
+    if (/\.[ch]$/.test(path)) return join(this.#folder, path);
     return join(this.#folder, "dist", path.replace(/\.ts$/, ".js"));
   }
 

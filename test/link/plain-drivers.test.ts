@@ -35,11 +35,12 @@ const drivers = [
   ["moteus", "moteus-axis", `watchdogMs: 700, adapter: uart, motors: [{ id: 1, ${motor} }]`],
 ] as const;
 
-function robotOf(name: string, board: Board, section: string): Robot {
+function robotOf(name: string, board: Board, section: string, { action }: Spec): Robot {
   const port = `path: ${board.path}, baud: 1000000, plain: true`;
   const text = [
     ...[`robot: ${name}`, `link: { ${name}: { ${port}, ${section} } }`, "commandTtlMs: 900"],
-    ...["observationAgeMs: 900", `log: { directory: ${JSON.stringify(folder)} }`],
+    ...["observationAgeMs: 900", `log: { directory: ${JSON.stringify(folder)} }`, "joints:"],
+    ...action.map((channel) => `  ${channel.name}: { unlimited: true }`),
   ];
   return parseRobot(text.join("\n"), "robot.yaml");
 }
@@ -75,9 +76,9 @@ for (const [name, image, section] of drivers) {
       protocol: name,
     });
     closeAfter(() => board.close());
-    const robot = robotOf(name, board, section);
     const isArm = section.includes("servos");
     const spec: Spec = isArm ? { ...armSpec(), periodUs } : motorSpec(["velocity"], periodUs);
+    const robot = robotOf(name, board, section, spec);
 
     const report = await drivenOver(robot.link, `${name} ${board.path}, plain`, spec);
     assert.deepEqual(report, { driven: true, stopped: true, why: "" });
