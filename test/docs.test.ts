@@ -1,6 +1,6 @@
 // The documents name only commands that there are, with options that they have.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -15,12 +15,16 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { parseRobot } from "../src/edge/robot.ts";
+import { exportPolicy } from "../src/policy/export.ts";
+import { randomPolicy } from "./policy/random-policy.ts";
 
 const documents = [
   "README.md",
   "ARCHITECTURE.md",
   "CONTRIBUTING.md",
   "firmware-bridge/PROTOCOL.md",
+  "firmware-bridge/README.md",
   ...readdirSync("docs")
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
@@ -98,6 +102,57 @@ for (const path of documents) {
     }
   });
 }
+
+/** The YAML of a document. */
+function yamlIn(path: string): string[] {
+  const text = readFileSync(path, "utf8");
+  return [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, body]) => body);
+}
+
+for (const path of documents) {
+  const robots = yamlIn(path).filter((body) => /^robot: [a-z]/m.test(body));
+  if (robots.length === 0) continue;
+  test(`${path}: its robot files are read`, () => {
+    for (const body of robots) parseRobot(body, path);
+  });
+}
+
+test("docs/your-board.md: its robot.yaml has a contract, with the stop that it names", async () => {
+  const [robot] = yamlIn("docs/your-board.md");
+  const folder = mkdtempSync(join(tmpdir(), "sinew-board-"));
+  // What firmware-bridge/targets/pd-servo.c observes and is told.
+  const angle = (name: string, most: number) => ({ name, unit: "rad", low: -most, high: most });
+  const observation = [
+    angle("joint_angle", 1.6),
+    { ...angle("joint_velocity", 20), unit: "rad/s" },
+  ];
+  const spec = { observation, action: [angle("joint_target", 1.5)], periodUs: 20_000 };
+  const contract = (text: string): string => {
+    writeFileSync(join(folder, "robot.yaml"), text);
+    const words = [main, "contract", "robot.yaml", "--policy", "policy.onnx"];
+    const { status, stderr } = spawnSync(process.execPath, words, {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    return status === 0 ? readFileSync(join(folder, "contract.h"), "utf8") : stderr;
+  };
+  try {
+    writeFileSync(join(folder, "policy.onnx"), await exportPolicy(randomPolicy(1, spec)));
+    const header = contract(robot);
+    assert.match(header, /SINEW_ACTION_JOINT_TARGET/);
+    assert.match(
+      header,
+      /\{"joint_target", "rad", .*, 1u, 0u\},/,
+      "it holds what is observed first",
+    );
+    const words = [main, "run", "robot.yaml", "--policy", "policy.onnx", "--dry-run"];
+    const dry = spawnSync(process.execPath, words, { cwd: folder, encoding: "utf8" });
+    assert.equal(dry.status, 0, dry.stderr);
+    assert.match(contract(robot.replace(/stops:\n.*\n/, "")), /joint_target.*\[robot-file\]/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test("docs/runs.md: its program runs where sinew is installed, and is called back", () => {
   const [, program] = readFileSync("docs/runs.md", "utf8").match(/```js\n([\s\S]*?)```/) ?? [];

@@ -64,6 +64,8 @@ const [modesAnHour, policiesAnHour] = [3, 4];
 interface Look {
   readonly timeUs: number;
   readonly resident: number;
+  /** What the engine keeps after a collection. */
+  readonly heapUsed: number;
   readonly deviceResident: number;
 }
 
@@ -130,7 +132,8 @@ class Hours {
   #look(pastUs: number): void {
     collectGarbage();
     const [resident, deviceResident] = [residentOf("self"), residentOf(this.#devicePid)];
-    this.looks.push({ timeUs: pastUs, resident, deviceResident });
+    const { heapUsed } = process.memoryUsage();
+    this.looks.push({ timeUs: pastUs, resident, heapUsed, deviceResident });
     this.#lookAtUs += lookUs;
     if (!process.stderr.isTTY) return;
     const hours = `${(pastUs / hourUs).toFixed(1)} of ${this.#endUs / hourUs} h`;
@@ -211,6 +214,7 @@ async function soak(hours: number, folder: string) {
     changesOfPolicyAsked: policiesAnHour * Math.floor(past.asked / hourly.length),
     residentMb: (settled.at(-1)?.resident ?? 0) / 2 ** 20,
     growthMbADay: slopeADay(settled, ({ resident }) => resident) / 2 ** 20,
+    heapGrowthMbADay: slopeADay(settled, ({ heapUsed }) => heapUsed) / 2 ** 20,
     deviceGrowthMbADay: slopeADay(settled, ({ deviceResident }) => deviceResident) / 2 ** 20,
     cyclesADay: (24 * hourUs) / spec.periodUs,
   };

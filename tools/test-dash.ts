@@ -3,13 +3,10 @@
 //   node dist/tools/test-dash.js
 // Needs chromium. Ends with "N passed, N failed"; exit 1 on a failure.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import { messageOf } from "../src/core/errors.ts";
 import { openDash } from "../src/dash/dash.ts";
@@ -20,9 +17,10 @@ import type { RunReport } from "../src/edge/run.ts";
 import type { Board } from "../src/hil/board.ts";
 import { startEmulated } from "../src/hil/emulated-board.ts";
 import { Chromium, type Tab } from "./chromium.ts";
+import { metric, Served } from "./served.ts";
 import { keep, looksRight, pictures, push, textOf, until } from "./tried-page.ts";
+import { testPolicies } from "./tried-policies.ts";
 
-const main = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 /** What Linux counts a thread's time in. */
 const tickMs = 10;
 const folder = mkdtempSync(join(tmpdir(), "sinew-test-dash-"));
@@ -37,46 +35,6 @@ async function check(name: string, body: () => Promise<void>): Promise<void> {
     failed++;
     process.stdout.write(`NOT OK ${name}: ${messageOf(error)}\n`);
   }
-}
-
-/** A program of ours that serves a page. */
-class Served {
-  readonly child: ChildProcess;
-  out = "";
-  err = "";
-
-  constructor(...words: readonly string[]) {
-    this.child = spawn(process.execPath, [main, ...words]);
-    this.child.stdout!.on("data", (text: Buffer) => (this.out += text.toString()));
-    this.child.stderr!.on("data", (text: Buffer) => (this.err += text.toString()));
-  }
-
-  /** The address that it prints. */
-  async url(): Promise<string> {
-    const line = /page {2}(\S+)/;
-    await until(
-      "the address",
-      () => line.test(this.out + this.err) || this.child.exitCode !== null,
-    );
-    const found = line.exec(this.out + this.err);
-    assert.ok(found !== null, this.err);
-    return found[1]!;
-  }
-
-  async end(): Promise<void> {
-    const { child } = this;
-    if (child.exitCode !== null) return;
-    const gone = once(child, "exit");
-    child.kill("SIGTERM");
-    await gone;
-  }
-}
-
-/** The value of one of Prometheus' samples. */
-async function metric(url: string, name: string): Promise<number> {
-  const text = await (await fetch(new URL("metrics", url))).text();
-  const line = text.split("\n").find((one) => one.startsWith(`${name} `));
-  return Number(line?.slice(name.length + 1));
 }
 
 function residentBytes(pid: number): number {
@@ -333,10 +291,12 @@ async function testFailsafe(browser: Chromium): Promise<void> {
 }
 
 mkdirSync(pictures, { recursive: true });
-const board = await startEmulated({ image: "firmware-bridge/images/rp2040-pendulum.bin" });
+const image = "firmware-bridge/images/rp2040-pendulum.bin";
+const board = await startEmulated({ image });
 const browser = new Chromium();
 try {
   await testRun(browser, board);
+  await testPolicies(browser, image, folder, check);
   await testEarly(browser);
   await testFailsafe(browser);
 } finally {

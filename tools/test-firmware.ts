@@ -236,6 +236,42 @@ function speakLively(program: string): void {
   }
 }
 
+/** Every file of the core says no to floats that are not IEEE 754's. */
+function refusesFastMath(): void {
+  for (const flag of ["-ffast-math", "-Ofast", "-ffinite-math-only", "-O2"]) {
+    for (const source of coreSources) {
+      const words = [flag, "-std=c11", "-fsyntax-only", "-Icore", source];
+      const { status, stderr } = spawnSync("cc", words, {
+        cwd: "firmware-bridge",
+        encoding: "utf8",
+      });
+      const refused = status !== 0 && stderr.includes("Sinew needs IEEE 754 floats");
+      if (refused === (flag === "-O2")) throw new Error(`${source} with ${flag}: ${stderr}`);
+    }
+  }
+}
+
+/** The loop of docs/your-board.md, with what it leaves to a board. */
+function buildsOurLoop(): void {
+  const page = readFileSync("docs/your-board.md", "utf8");
+  const [, loop] = /```c\n([\s\S]*?)```/.exec(page) ?? [];
+  const source = `#include "session.h"
+bool uart_has_byte(void);
+uint8_t uart_take(void);
+void run(struct sinew_hal hal, struct sinew_target target, uint32_t boot_id);
+static struct sinew_session session;
+void run(struct sinew_hal hal, struct sinew_target target, uint32_t boot_id) {
+${loop}}
+`;
+  const words = [...flags, "-fsyntax-only", "-x", "c", "-"];
+  const { status, stderr } = spawnSync("cc", words, {
+    cwd: "firmware-bridge",
+    input: source,
+    encoding: "utf8",
+  });
+  if (loop === undefined || status !== 0) throw new Error(`its loop does not compile: ${stderr}`);
+}
+
 function tally(name: string, check: () => void, count: Count): void {
   try {
     check();
@@ -262,6 +298,8 @@ function main(): void {
       compile(folder, [...boardTests, ...defines], board);
       runCoreTests(board, count);
     }
+    tally("fast-math", refusesFastMath, count);
+    tally("docs/your-board.md", buildsOurLoop, count);
     for (const check of [driveNatively, fuzzNatively, speakLively]) {
       tally(check.name, () => check(native), count);
     }

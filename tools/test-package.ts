@@ -1,12 +1,13 @@
 /**
  * Packs the package, installs it without what developers need in an empty folder of its own, and
- * uses it there: the pendulum's demo, a scenario, and a run on an emulated board that may load
- * neither simulator nor learner nor ONNX Runtime. Prints what it takes. Linux; needs npm. Usage,
- * from the project's root: node dist/tools/test-package.js
+ * uses it there: the pendulum's demo, a scenario that came with it, and a run on an emulated board
+ * that may load neither simulator nor learner nor ONNX Runtime. Every link of its pages must lead
+ * to what it brings. Prints what it takes. Linux; needs npm. Usage, from the project's root:
+ * node dist/tools/test-package.js
  */
 import assert from "node:assert/strict";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { startEmulated } from "../src/hil/emulated-board.ts";
 import { exportPolicy } from "../src/policy/export.ts";
 import { randomPolicy } from "../test/policy/random-policy.ts";
@@ -16,7 +17,9 @@ import { run } from "./run-program.ts";
 
 const folder = resolve("build/package");
 const sinew = new InstalledPackage(folder, process.execPath);
-const { home } = sinew;
+const { home, packages } = sinew;
+const root = join(packages, "sinew");
+const scenarios = "test/hil/scenarios";
 
 /** Rooms and packages that nobody needs who drives a network of ours over a serial line. */
 const notToRun: readonly RegExp[] = [
@@ -45,10 +48,28 @@ function demo(): string {
   return "";
 }
 
+/** One of those that it brings, from a folder that has none. */
 function scenario(): string {
-  cpSync("test/hil/scenarios/nominal.yaml", join(home, "nominal.yaml"));
-  sinew.sinew("hil", "nominal.yaml", "--target", "rp2040");
-  return "";
+  sinew.sinew("hil", "test/hil/scenarios/nominal.yaml", "--target", "rp2040");
+  const [ours, theirs] = [".", root].map((folder) => readdirSync(join(folder, scenarios)));
+  assert.deepEqual(theirs, ours);
+  return `${theirs.length} come with it`;
+}
+
+/** Every page that it brings links to what it brings. */
+function links(): string {
+  const pages = readdirSync(root, { recursive: true, encoding: "utf8" }).filter(
+    (name) => name.endsWith(".md") && !name.startsWith("node_modules"),
+  );
+  let count = 0;
+  for (const page of pages) {
+    for (const [, target] of readFileSync(join(root, page), "utf8").matchAll(/\]\(([^)#\s]+)/g)) {
+      if (/^https?:/.test(target)) continue;
+      assert.ok(existsSync(join(root, dirname(page), target)), `${page}: no ${target}`);
+      count++;
+    }
+  }
+  return `${count} in ${pages.length} pages`;
 }
 
 /** A run on a board of its own: one that has been stopped is not armed again without a reset. */
@@ -82,6 +103,7 @@ async function runs(): Promise<string> {
 
 await runParts([
   ["packed and installed", () => sinew.install()],
+  ["its links", links],
   ["a scenario", scenario],
   ["a run", runs],
   ["the demo", demo],

@@ -39,8 +39,10 @@ const firmwareTest = "tools/test-firmware.ts";
 
 /** Tests that boards and brokers answer in real time: nothing else may run beside them. */
 function isInRealTime(test: string): boolean {
-  if (/^test\/(hil|mosquitto|cli\/(ctl|dash|first-hour))\b|-board\./.test(test)) return true;
-  return /^test\/(edge\/(drive|run|servo-arm|stale)|link\/(link|mqtt|port|scan))\b/.test(test);
+  if (/^test\/(hil|mosquitto|cli\/(ctl|dash|doctor|first-hour))\b|-board\./.test(test)) return true;
+  return /^test\/(edge\/(drive|run|servo-arm|stale)|link\/(link|mqtt|plain|port|scan))\b/.test(
+    test,
+  );
 }
 
 // A test that hangs without its protection has failed: no file takes so long, and no single test.
@@ -133,7 +135,7 @@ class Copy {
   }
 
   #compiled(path: string): string {
-    if (path.endsWith(".c")) return join(this.#folder, path);
+    if (/\.[ch]$/.test(path)) return join(this.#folder, path);
     return join(this.#folder, "dist", path.replace(/\.ts$/, ".js"));
   }
 

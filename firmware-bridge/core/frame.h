@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "floats.h"
+
 /* Longest frame with its CRC, before COBS; below 254 COBS costs one byte and the delimiter one. */
 #ifndef SINEW_FRAME_MAX
 #ifdef __AVR__

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "floats.h"
 #include "messages.h"
 
 struct sinew_contact {

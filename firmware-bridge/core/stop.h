@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "floats.h"
 #include "messages.h"
 
 /* All zero is disarmed. Times are of the device's clock, modulo 2^32. */

@@ -1,11 +1,13 @@
 import { Command, Option } from "commander";
 import { wholeNumber } from "./option.ts";
+import { plainHelp } from "./scan.ts";
 import { interrupted } from "./signal.ts";
 import { Terminal } from "./terminal.ts";
 
 interface Options {
   readonly port: string;
   readonly baud: number;
+  readonly plain: boolean;
   readonly url: string;
   readonly prefix: string;
   readonly robot: string;
@@ -24,6 +26,7 @@ export function bridgeCommand(): Command {
     )
     .requiredOption("--port <path>", "serial port of the device, such as /dev/ttyACM0")
     .option("--baud <bits/s>", "rate of the serial line", wholeNumber(300, 4_000_000), 1_000_000)
+    .option("--plain", plainHelp, false)
     .option("--url <url>", "the broker: mqtt://host:port or mqtts://...", "mqtt://127.0.0.1:1883")
     .option("--prefix <topic>", "first part of the topics", "sinew")
     .option("--robot <name>", "second part: <prefix>/<robot>/cmd, /state, /presence", "robot")
@@ -51,15 +54,15 @@ async function act(options: Options): Promise<void> {
   const { startBridge } = await import("../link/bridge.ts");
   const { checkBrokerFiles } = await import("../link/broker-files.ts");
   const terminal = new Terminal({ json: false });
-  const { url, prefix, robot, ca, cert, key, credentials } = options;
+  const { port, baud, plain, url, prefix, robot, ca, cert, key, credentials } = options;
   const secured = ca !== undefined || cert !== undefined || key !== undefined;
   const protocolVersion = options.protocolVersion === "4" ? 4 : 5;
   const tls = secured ? { ca, cert, key } : undefined;
   const place = { url, prefix, robot, protocolVersion, tls, credentials } as const;
   checkBrokerFiles(place, new Date());
   const say = (line: string): void => terminal.line(line);
-  const bridge = await startBridge(options.port, options.baud, place, say);
-  terminal.line(`bridge ready: ${options.port} <-> ${url} ${prefix}/${robot}`);
+  const bridge = await startBridge(port, baud, place, say, { plain });
+  terminal.line(`bridge ready: ${port} <-> ${url} ${prefix}/${robot}`);
   const why = await Promise.race([bridge.ended, interrupted().then(() => null)]);
   await bridge.close();
   const { toDevice, fromDevice, droppedToDevice, droppedFromDevice } = bridge.counts;

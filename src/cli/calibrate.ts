@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { monotonicClock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import type { CalibratedJoint } from "../link/servo-calibration.ts";
-import { readPolicyFile } from "./policy-file.ts";
+import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { chosenPolicy, readUnfinishedRobot } from "./robot-file.ts";
 import { servoEntry } from "./servo-entry.ts";
 import { Terminal, table } from "./terminal.ts";
@@ -54,7 +54,7 @@ async function act(path: string, options: Options): Promise<void> {
     throw new SinewError("usage", `${line}: calibrate at 0 rad, without --home`);
   }
   const file = chosenPolicy(options.policy, robot, path);
-  const { spec } = parsePolicy(readPolicyFile(file)).contract;
+  const { spec } = (await ofPolicyFile(file, () => parsePolicy(readPolicyFile(file)))).contract;
   const zero = Object.fromEntries(spec.action.map(({ name }) => [name, 0]));
   const pose = options.home ? start!.home! : zero;
   const { family, line } = servosBehind(link);

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { messageOf, SinewError } from "../core/errors.ts";
-import { readPolicyFile } from "./policy-file.ts";
+import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { chosenPolicy, readRobotFile } from "./robot-file.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -46,7 +46,8 @@ async function act(path: string, options: Options): Promise<void> {
   const terminal = new Terminal(options);
   const robot = await readRobotFile(path);
   const file = chosenPolicy(options.policy, robot, path);
-  const seen = deviceSpecOf(parsePolicy(readPolicyFile(file)).contract);
+  const stated = await ofPolicyFile(file, () => parsePolicy(readPolicyFile(file)));
+  const seen = deviceSpecOf(stated.contract);
   const contract = ofRobotFile(robot, () => {
     const spec = specOfDevice(controlSpecOfRobot(robot, seen), robot.setpoints);
     return { spec, stops: stopRulesOf(spec, robot.stops ?? {}) };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { monotonicClock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
+import type { Spec } from "../core/spec.ts";
 import { Mode } from "../core/step.ts";
 import { runPolicy } from "../edge/drive.ts";
 import { parseRobot } from "../edge/robot.ts";
@@ -43,6 +44,8 @@ const targets: readonly (readonly [x: number, y: number, z: number])[] = [
 ];
 /** The tip has come as near as it will by this last part of a target's time, s. */
 const settledS = 0.5;
+/** The virtual servos brake by more than this, rad/s^2. */
+const deceleration = 15;
 
 /** A reaching policy for six servos on a serial bus: home, soft start, four targets. */
 export async function demoArm(options: DemoOptions, terminal: Terminal): Promise<void> {
@@ -160,6 +163,8 @@ link:
     path: ${port}
     servos:
 ${servos.join("\n")}
+joints: # where the policy may send them is where they end
+${endsOf(servoArmSpec).join("\n")}
 setpoints:
 ${setpoints.join("\n")}
 start:
@@ -171,6 +176,14 @@ observationAgeMs: 200
 commandTtlMs: 200
 log: { directory: ${join(folder, "logs")} }
 `;
+}
+
+/** The joints of an arm whose ends are the range of its actions. */
+function endsOf({ action }: Spec): string[] {
+  return action.map(({ name, low, high }) => {
+    const seen = `position: ${name}, velocity: ${name.replace("_position", "_velocity")}`;
+    return `  ${name}: { ${seen}, low: ${low}, high: ${high}, deceleration: ${deceleration} }`;
+  });
 }
 
 /** What the log says of the way: by what the servos told, m and rad. */

@@ -119,6 +119,8 @@ link:
   ${link}
 limits:
   pole_torque: { low: -2, high: 2, rateMax: 80 } # N*m, N*m/s
+joints:
+  pole_torque: { unlimited: true } # it may turn for ever
 log: { directory: ${join(options.folder, "logs")} }
 `;
   writeFileSync(path, text);

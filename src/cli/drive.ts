@@ -1,4 +1,5 @@
 import { Mode, namesOfReasons, reasonsOfOneChannel } from "../core/step.ts";
+import { memoryLine } from "../edge/real-time.ts";
 import type { Run, RunReport } from "../edge/run.ts";
 import { Count, Measure } from "../edge/status.ts";
 import { nameOfDeviceReason } from "../link/device.ts";
@@ -67,9 +68,9 @@ export function reportRows(report: RunReport): string[][] {
   });
   const rows = [
     ...signedRows(report),
-    ["cycles", `${report.cycles}, missed ${report.missed}, skipped ${report.skipped}`],
+    ["cycles", `${report.cycles}, missed ${report.missed}, late ${report.late}`],
     ["policy", `asked in ${report.policyCalls} of them`],
-    ["real time", report.realTime.line],
+    ["real time", `${report.realTime.line}; ${memoryLine}`],
     ...times,
     ["gate", `limited ${report.limited}${limitedBy(report)}, refused ${report.refused}`],
     ["joints", jointsLine(report)],
@@ -104,6 +105,7 @@ function limitedBy({ limitedBy }: RunReport): string {
 
 function jointsLine({ jointsWithEnds }: RunReport): string {
   if (jointsWithEnds === null) return "not described: nothing brakes before their ends";
+  if (jointsWithEnds === 0) return "all unlimited: nothing brakes before their ends";
   return `braked before their ends: ${jointsWithEnds}`;
 }
 

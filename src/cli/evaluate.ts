@@ -4,7 +4,7 @@ import type { Evaluation, Starts } from "../learn/evaluate.ts";
 import type { Task } from "../sim/env.ts";
 import { type Hardware, ideal, textOfHardware } from "../sim/hardware.ts";
 import { wholeNumber } from "./option.ts";
-import { readPolicyFile } from "./policy-file.ts";
+import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { hardwareGiven, hardwareOptions } from "./setting-option.ts";
 import { Terminal, table } from "./terminal.ts";
 
@@ -93,7 +93,7 @@ async function judgePolicy(path: string | undefined, options: Options): Promise<
       `--env ${options.env}: ${path} says its task itself, leave it off`,
     );
   }
-  const policy = await loadPolicy(readPolicyFile(path));
+  const policy = await ofPolicyFile(path, () => loadPolicy(readPolicyFile(path)));
   const given = hardwareGiven(options);
   const task = await openTaskOf(policy.contract, given);
   const difference = differenceOfSpecs(task.spec, policy.spec);

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { SinewError } from "../core/errors.ts";
 import type { Film } from "../sim/film.ts";
 import { numberWithin, wholeNumber } from "./option.ts";
-import { readPolicyFile } from "./policy-file.ts";
+import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { Terminal, table } from "./terminal.ts";
 
 interface Options {
@@ -39,7 +39,7 @@ async function act(path: string, options: Options): Promise<void> {
     throw new SinewError("usage", `--out is "${out}": give a name that ends in .svg or .png`);
   }
   const terminal = new Terminal(options);
-  const policy = await loadPolicy(readPolicyFile(path));
+  const policy = await ofPolicyFile(path, () => loadPolicy(readPolicyFile(path)));
   try {
     const task = await openTaskOf(policy.contract);
     const film = await recordFilm(task, (observation, action) => policy.act(observation, action), {

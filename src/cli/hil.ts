@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { monotonicClock } from "../core/clock.ts";
@@ -18,6 +18,10 @@ interface Options {
 }
 
 const trained = fileURLToPath(new URL("../../../models/pendulum/policy.onnx", import.meta.url));
+
+/** Whose scenarios come with Sinew: a path below this is theirs where a person has none such. */
+const shipped = "test/hil/scenarios";
+const home = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** `sinew hil`. */
 export function hilCommand(): Command {
@@ -38,6 +42,8 @@ A host process drives the board through a line that the rig cuts, slows and fals
 what the firmware itself reported: every output finite and within limits, a stop in time and by its
 profile, its reason, and that nothing moved again. Exit code 1: not all was as it must be.
 
+${shipped}, and each file of it, is what came with Sinew, unless there is one such here.
+
 Example:
   npx sinew hil test/hil/scenarios --target rp2040 native`,
     )
@@ -48,7 +54,7 @@ async function act(paths: readonly string[], options: Options): Promise<void> {
   const { failedTrial, misfit, runTrial, suits } = await import("../hil/trial.ts");
   const terminal = new Terminal(options);
   const scenarios: Scenario[] = [];
-  for (const path of paths) scenarios.push(...(await readScenarios(path)));
+  for (const path of paths) scenarios.push(...(await readScenarios(placeOf(path))));
   const names = scenarios.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new SinewError("usage", `two scenarios are named ${twice}`);
@@ -113,6 +119,11 @@ async function report(
   for (const line of table(rows)) terminal.line(line);
   terminal.line(`${trials.length - failed} passed, ${failed} failed`);
   if (failed > 0) process.exitCode = 1;
+}
+
+function placeOf(path: string): string {
+  const ours = normalize(path).startsWith(normalize(shipped));
+  return ours && !existsSync(path) ? join(home, path) : path;
 }
 
 async function readScenarios(path: string): Promise<Scenario[]> {

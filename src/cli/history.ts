@@ -1,4 +1,5 @@
 import { Mode } from "../core/step.ts";
+import { changeWords } from "../edge/policy-record.ts";
 import type { Run, RunReport } from "../edge/run.ts";
 import { eventOfTransition } from "../edge/transition-event.ts";
 import type { LogEvent } from "../log/event.ts";
@@ -27,8 +28,8 @@ export function historyRows(events: readonly LogEvent[], startUs: number): strin
 }
 
 /** The events of a run: what its report kept of them. */
-export function eventsOf({ commands, transitions, why }: RunReport): LogEvent[] {
-  return [...commands, ...transitions.map((one) => eventOfTransition(one, why))];
+export function eventsOf({ commands, transitions, policyChanges, why }: RunReport): LogEvent[] {
+  return [...commands, ...transitions.map((one) => eventOfTransition(one, why)), ...policyChanges];
 }
 
 function lineOf(event: LogEvent): string {
@@ -36,18 +37,30 @@ function lineOf(event: LogEvent): string {
   if (event.kind === "answer") return `${event.command} (${event.source}): ${event.line}`;
   if (event.kind === "policy") {
     const beside = event.beside === null ? "" : `, beside it ${event.beside.slice(0, 8)}`;
-    return `${event.what}: ${event.drives.slice(0, 8)} drives${beside}`;
+    return `${changeWords(event)}: ${event.drives.slice(0, 8)} drives${beside}`;
   }
   const reason = event.reason === "" ? "" : `: ${event.reason}`;
   return `${event.from} -> ${event.to} (${event.happening}${reason})`;
 }
 
-/** Sees each stop, each hold and each end of one that nobody asked for, once. */
+/** Sees each stop, each hold, each end of one and each roll-back that nobody asked for, once. */
 export class StopWatch {
   #seenUs = Number.NEGATIVE_INFINITY;
+  #rolledBackUs = Number.NEGATIVE_INFINITY;
 
   /** A line for each since the last call. */
-  look({ status }: Run): string[] {
+  look(run: Pick<Run, "status" | "members">): string[] {
+    return [...this.#stops(run.status), ...this.#rollbacks(run.members)];
+  }
+
+  #rollbacks(members: Run["members"]): string[] {
+    const rollbacks = members.events().filter(({ what }) => what === "rollback");
+    const fresh = rollbacks.filter(({ timeUs }) => timeUs > this.#rolledBackUs);
+    this.#rolledBackUs = fresh.at(-1)?.timeUs ?? this.#rolledBackUs;
+    return fresh.map(lineOf);
+  }
+
+  #stops(status: Run["status"]): string[] {
     const fresh = status.transitions().filter(({ timeUs }) => timeUs > this.#seenUs);
     this.#seenUs = fresh.at(-1)?.timeUs ?? this.#seenUs;
     return fresh

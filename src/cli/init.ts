@@ -6,7 +6,7 @@ import { readYaml } from "../core/yaml.ts";
 import { type Mistake, unknown } from "../edge/robot-mistakes.ts";
 import { shortOf } from "../edge/wiggle.ts";
 import type { ScanAnswer, ScanFamily } from "../link/scan.ts";
-import { readPolicyFile } from "./policy-file.ts";
+import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { ask, canAsk, choose } from "./question.ts";
 import {
   type DraftLink,
@@ -118,13 +118,14 @@ async function policyPath({ policy }: Options, asks: boolean): Promise<string> {
 async function specOf(path: string): Promise<Spec> {
   const { readPolicyFile: parsePolicy } = await import("../policy/file.ts");
   const { deviceSpecOf } = await import("../policy/history-policy.ts");
-  return deviceSpecOf(parsePolicy(readPolicyFile(path)).contract);
+  const stated = await ofPolicyFile(path, () => parsePolicy(readPolicyFile(path)));
+  return deviceSpecOf(stated.contract);
 }
 
 async function portPath({ port, offline }: Options, asks: boolean): Promise<string> {
   if (port !== undefined) return port;
-  const { listSerialPorts } = await import("../link/serial-ports.ts");
-  const ports = listSerialPorts().map(({ path, lasting }) => lasting ?? path);
+  const { serialPorts } = await import("../link/serial-ports.ts");
+  const ports = (await serialPorts()).map(({ path, lasting }) => lasting ?? path);
   if (!asks) {
     // What is not named is not asked.
     if (offline && ports.length === 1) return ports[0];
@@ -275,6 +276,7 @@ function nextLines(draft: RobotDraft, path: string): string[] {
     ...(isServo ? [`npx sinew calibrate ${path}`] : []),
     ...(link === "odrive" || link === "moteus" ? ["fill in zeroTurns and gear"] : []),
     `npx sinew wiggle ${path} --joint ${shortOf(spec.action[0].name)}, and so each joint`,
+    "see that joints says where each one ends",
     `npx sinew run ${path} --dry-run`,
   ];
   return ["", ...steps.map((step, at) => `${at === 0 ? "next" : "    "}  ${step}`)];

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { PolicyDescription } from "../policy/description.ts";
-import { readPolicyFile } from "./policy-file.ts";
+import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { Terminal, table } from "./terminal.ts";
 
 interface Options {
@@ -27,7 +27,7 @@ Example:
 async function act(path: string, options: Options): Promise<void> {
   const { describePolicy } = await import("../policy/description.ts");
   const terminal = new Terminal(options);
-  const description = describePolicy(readPolicyFile(path));
+  const description = await ofPolicyFile(path, () => describePolicy(readPolicyFile(path)));
   let problem = description.problem;
   let proofError: number | null = null;
   if (problem === null) {

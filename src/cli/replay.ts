@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { historyRows } from "./history.ts";
-import { readPolicyFile } from "./policy-file.ts";
+import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { Terminal, table } from "./terminal.ts";
 
 interface Options {
@@ -36,7 +36,9 @@ async function act(path: string, options: Options): Promise<void> {
   const terminal = new Terminal(options);
   const log = readLog(path);
   const [driver, ...others] = options.policy.map((one) => readPolicyFile(one));
-  const report = await replayLog(log, driver, others);
+  // Of several nobody knows here which one is meant.
+  const named = options.policy.join(", ");
+  const report = await ofPolicyFile(named, () => replayLog(log, driver, others));
   const { equal, steps, differing, unverified, first, samePolicy } = report;
   const rows = [
     ["steps", String(steps)],

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { SinewError } from "../core/errors.ts";
 import { wholeNumber } from "./option.ts";
-import { readPolicyFile } from "./policy-file.ts";
+import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { bar, Terminal, table } from "./terminal.ts";
 
 interface Options {
@@ -45,7 +45,7 @@ async function act(logs: string[], options: Options): Promise<void> {
   const { openTask } = await import("../sim/tasks.ts");
   const terminal = new Terminal(options);
   const deployed = readPolicyFile(options.policy);
-  const policy = await loadPolicy(deployed);
+  const policy = await ofPolicyFile(options.policy, () => loadPolicy(deployed));
   await policy.close();
   const task = await openTask(policy.contract.task);
   const segments = logs.flatMap((path) => {

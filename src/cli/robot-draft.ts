@@ -1,6 +1,7 @@
 import type { Channel, Spec } from "../core/spec.ts";
 import { unknown } from "../edge/robot-mistakes.ts";
 import { shortOf } from "../edge/wiggle.ts";
+import { placeUnits } from "../safety/joint.ts";
 
 /** The links that a draft can have. */
 export const draftLinks = ["serial", "feetech", "dynamixel", "odrive", "moteus"] as const;
@@ -29,7 +30,8 @@ export interface RobotDraft {
 
 /**
  * The text of the robot file. What is not known stands there as `unknown`, which every run refuses;
- * nothing else was guessed but that ids come in the order of the actions, which it says.
+ * nothing else was guessed but that ids come in the order of the actions, that a joint ends where
+ * the policy may send it, and how slowly it brakes, which it says.
  */
 export function draftText(draft: RobotDraft): string {
   const { robot, policy, spec } = draft;
@@ -42,7 +44,7 @@ export function draftText(draft: RobotDraft): string {
     `policy: ${JSON.stringify(policy)} # from where the command is run`,
     "limits: # the policy's own; they can be narrower, and not wider",
     ...spec.action.map(limitLine),
-    ...jointLines(spec),
+    ...jointLines(draft),
     ...stopLines(draft),
     ...setpointLines(draft),
     ...startLines(draft),
@@ -105,20 +107,64 @@ function limitLine({ name, unit, low, high }: Channel): string {
   return `  ${name}: { low: ${low}, high: ${high} } # ${unit}`;
 }
 
-/** A promise of how a joint brakes is nobody's to guess, and a file says it of all or none. */
-function jointLines({ action, observation }: Spec): string[] {
-  const isSeen = (name: string): boolean => observation.some((seen) => seen.name === name);
-  const rows = action.flatMap(({ name }) => {
-    const [position, velocity] = ["position", "velocity"].map((what) => `${shortOf(name)}_${what}`);
-    if (!isSeen(position) || !isSeen(velocity)) return [];
-    const seen = `position: ${position}, velocity: ${velocity}`;
-    return [`#   ${name}: { ${seen}, low: , high: , deceleration: }`];
-  });
+/** Slow to brake, so that every joint does, in each unit of a place per second squared. */
+const cautious: Readonly<Record<string, number>> = { rad: 1, deg: 60, turns: 0.2, m: 0.1, mm: 100 };
+
+/** A file says of all joints how they end, or of none; of none only where all push. */
+function jointLines({ spec, told }: RobotDraft): string[] {
+  const { action } = spec;
+  const observation = spec.observation.filter(({ name }) => told.includes(name));
+  if (action.every((channel) => placeUnitOf(channel) === null)) {
+    return [
+      "# joints: # where each joint ends and how it brakes, of all of them: docs/robot.md#joints",
+      "#   Without it nothing brakes before the ends of a joint, and each run says so.",
+    ];
+  }
   return [
-    "# joints: # where each joint ends and how it brakes, of all of them: docs/robot.md#joints",
-    "#   Without it nothing brakes before the ends of a joint, and each run says so.",
-    ...rows,
+    "joints: # what tells of each, where it ends and how it brakes: docs/robot.md#joints",
+    "  # low and high: leave room to where it hits something. One that turns for ever has nothing",
+    "  # but unlimited: true. deceleration: cautious to begin with, the unit per second squared.",
+    ...action.map((channel) => `  ${channel.name}: { ${jointEntry(channel, observation)} }`),
   ];
+}
+
+function jointEntry(action: Channel, observation: readonly Channel[]): string {
+  const unit = placeUnitOf(action);
+  const rate = unit === null ? null : `${unit}/s`;
+  const place = seenBy(action, observation, unit, "position");
+  const velocity = seenBy(action, observation, rate, "velocity");
+  const { low, high } = endsOf(action, place);
+  const braked = unit === null ? unknown : cautious[unit];
+  const tie = `position: ${place?.name ?? unknown}, velocity: ${velocity?.name ?? unknown}`;
+  return `${tie}, low: ${low}, high: ${high}, deceleration: ${braked}`;
+}
+
+/** The unit of the place to which an action sends its joint, or moves it; null: it pushes. */
+function placeUnitOf({ unit }: Channel): string | null {
+  return placeUnits.find((place) => unit === place || unit === `${place}/s`) ?? null;
+}
+
+/** What tells of an action's joint in `unit`, by its name; undefined: nobody knows. */
+function seenBy(
+  { name }: Channel,
+  observation: readonly Channel[],
+  unit: string | null,
+  what: "position" | "velocity",
+): Channel | undefined {
+  const alike = observation.filter((seen) => seen.unit === unit);
+  const named = alike.find((seen) => seen.name === `${shortOf(name)}_${what}`);
+  if (named !== undefined) return named;
+  const like = alike.filter((seen) => seen.name.startsWith(name.replace(/_[^_]*$/, "_")));
+  return like.length === 1 ? like[0] : undefined;
+}
+
+/** What the policy may send it to and what is seen of it; of a velocity what is seen. */
+function endsOf(action: Channel, place: Channel | undefined): { low: string; high: string } {
+  if (place === undefined) return { low: unknown, high: unknown };
+  const sent = action.unit === place.unit ? action : place;
+  const ends = [Math.max(sent.low, place.low), Math.min(sent.high, place.high)];
+  const [low, high] = ends.map((end) => (Number.isFinite(end) ? String(end) : unknown));
+  return { low, high };
 }
 
 function stopLines({ link, spec }: RobotDraft): string[] {

@@ -1,12 +1,25 @@
 import { readFileSync } from "node:fs";
 import { SinewError } from "../core/errors.ts";
 import type { Robot } from "../edge/robot.ts";
+import type { Mistakes } from "../edge/robot-mistakes.ts";
 import type { UnfinishedRobot } from "../edge/robot-unknown.ts";
 
 /** Reads a robot file. Throws `SinewError("robot-file")`, see `parseRobot`. */
 export async function readRobotFile(path: string): Promise<Robot> {
   const { parseRobot } = await import("../edge/robot.ts");
   return parseRobot(robotText(path), path);
+}
+
+/**
+ * The robot of the file at `path` and all that is wrong there; null where that is too much to go
+ * on. Throws `SinewError("robot-file")` where it cannot be read.
+ */
+export async function checkRobotFile(
+  path: string,
+): Promise<{ readonly robot: Robot | null; readonly mistakes: Mistakes }> {
+  const { readYaml } = await import("../core/yaml.ts");
+  const { checkRobot } = await import("../edge/robot.ts");
+  return checkRobot(readYaml(robotText(path), path), path);
 }
 
 /** Reads a robot file that may have unknown numbers. Throws as `parseUnfinishedRobot`. */

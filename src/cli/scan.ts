@@ -8,12 +8,16 @@ import { bar, Terminal, table } from "./terminal.ts";
 interface Options {
   readonly baud?: number;
   readonly family?: ScanFamily;
+  readonly plain: boolean;
   readonly json: boolean;
 }
 
 /** The rates that a serial port may have, bits/s. */
 const baudMin = 300;
 const baudMax = 12_000_000;
+
+export const plainHelp =
+  "open the port once only, through the serialport package, as Windows always does";
 
 /** What a person calls each of them. */
 export const familyNames: Readonly<Record<ScanFamily, string>> = {
@@ -28,7 +32,7 @@ export const familyNames: Readonly<Record<ScanFamily, string>> = {
 export function scanCommand(): Command {
   return new Command("scan")
     .description("List the serial ports, or say which of five families answers on one.")
-    .argument("[port]", "asks on this port, such as /dev/ttyACM0; without it ports are listed")
+    .argument("[port]", "asks on this port, as /dev/ttyACM0 or COM3; without it ports are listed")
     .option(
       "--baud <bits/s>",
       "ask at this rate only, in bits/s (default: those that are usual)",
@@ -40,11 +44,12 @@ export function scanCommand(): Command {
         "ask for this only, and send nothing else (default: each in turn)",
       ).choices(Object.keys(familyNames)),
     )
+    .option("--plain", plainHelp, false)
     .option("--json", "print the findings as one JSON object on stdout", false)
     .addHelpText(
       "after",
       `
-Listing, on Linux and macOS, opens nothing. With a port, each kind of device is asked in turn until
+Listing opens nothing. With a port, each kind of device is asked in turn until
 one answers: firmware of ours, ODrive, moteus, Dynamixel, Feetech. It is told what is sent. No
 register of these five is written and nothing of theirs gets torque; but some boards start anew when
 their port is opened.
@@ -93,19 +98,19 @@ function planLines(path: string, { family }: Options): string[] {
 /** Scans the port at `path`, with its progress where somebody watches. Throws as `scanPort`. */
 export async function scanned(
   path: string,
-  { baud, family }: ScanChoice,
+  { baud, family, plain }: ScanChoice,
   terminal: Terminal,
 ): Promise<ScanReport> {
   const { scanPort } = await import("../link/scan.ts");
-  return scanPort(path, { baud, family }, monotonicClock(), (probe, part) => {
+  return scanPort(path, { baud, family, plain }, monotonicClock(), (probe, part) => {
     const what = `${familyNames[probe.family]} at ${probe.baud} bits/s`;
     terminal.live(`${bar(part)}  ${what}`);
   });
 }
 
 async function list(terminal: Terminal): Promise<void> {
-  const { listSerialPorts } = await import("../link/serial-ports.ts");
-  const ports = listSerialPorts();
+  const { serialPorts } = await import("../link/serial-ports.ts");
+  const ports = await serialPorts();
   const rows = ports.map(({ path, product, usb, lasting }) => {
     return [path, product === "" ? "-" : product, usb === "" ? "-" : usb, lasting ?? "-"];
   });

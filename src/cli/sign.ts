@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { Command } from "commander";
 import { messageOf, SinewError } from "../core/errors.ts";
 import type { SecretKey } from "../policy/secret-key.ts";
-import { readPolicyFile } from "./policy-file.ts";
+import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { Terminal, table } from "./terminal.ts";
 
 interface Options {
@@ -82,7 +82,7 @@ async function signPolicy(path: string, keyPath: string, terminal: Terminal): Pr
   const { signatureEnding, signatureOf } = await import("../policy/signature.ts");
   const { hashSpec } = await import("../core/spec.ts");
   const bytes = readPolicyFile(path);
-  const { id, contract } = parsePolicy(bytes);
+  const { id, contract } = await ofPolicyFile(path, () => parsePolicy(bytes));
   const secret = await readSecretKey(keyPath);
   const name = basename(path).replaceAll(/\p{Cc}/gu, "?");
   const hash = hashSpec(contract.spec).toString(16).padStart(8, "0");

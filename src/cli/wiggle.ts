@@ -8,7 +8,7 @@ import { shortOf, type WiggleChoice } from "../edge/wiggle.ts";
 import type { WiggleVerdict } from "../edge/wiggle-verdict.ts";
 import { reasonsOfStops } from "./drive.ts";
 import { numberWithin } from "./option.ts";
-import { readPolicyFile } from "./policy-file.ts";
+import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { canAsk, choose } from "./question.ts";
 import { chosenPolicy, readUnfinishedRobot } from "./robot-file.ts";
 import { driveCommanded, warningsOf } from "./run.ts";
@@ -120,7 +120,8 @@ async function planned(
     policy,
     ofRobotFile(robot, () => trustedKeys(robot)),
   );
-  const spec = deviceSpecOf(parsePolicy(policy.bytes).contract);
+  const stated = await ofPolicyFile(policy.path, () => parsePolicy(policy.bytes));
+  const spec = deviceSpecOf(stated.contract);
   const limits = ofRobotFile(robot, () => limitsOfRobot(robot, spec));
   const own = specOfDevice(spec, robot.setpoints).observation.length;
   return { spec, own, choice: planWiggle(spec, own, limits, options) };

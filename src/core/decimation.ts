@@ -11,6 +11,12 @@ export interface Decimation {
   readonly between: "hold" | "interpolate";
 }
 
+/** How often a run's policy is asked. */
+export interface Pace extends Decimation {
+  /** Of the policy, which may be several cycles. */
+  readonly policyPeriodUs: number;
+}
+
 /** `spec`, of a policy, as the control loop has it: the same channels, in cycles of the loop. */
 export function controlSpecOf(spec: Spec, { every }: Pick<Decimation, "every">): Spec {
   return every === 1 ? spec : { ...spec, periodUs: Math.round(spec.periodUs / every) };

@@ -37,6 +37,13 @@ export type ErrorCode =
   | "ctl"
   | "page";
 
+/** `thrown` with the path of the policy that it is about in front, where it is a mistake of one. */
+export function aboutPolicy(thrown: unknown, path: string): unknown {
+  if (!(thrown instanceof SinewError) || thrown.message.startsWith(path)) return thrown;
+  if (thrown.code !== "policy-file" && thrown.code !== "proof") return thrown;
+  return new SinewError(thrown.code, `${path}: ${thrown.message}`, { cause: thrown });
+}
+
 /** The message of anything that was thrown, on one line. */
 export function messageOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);

@@ -106,22 +106,54 @@ function cycleSchema({ observation, action, periodUs }: Spec): string {
   });
 }
 
+const number = { type: "number" };
+const word = { type: "string" };
+const maybeWord = { type: ["string", "null"] };
+
+function maybeOf(properties: Readonly<Record<string, object>>): object {
+  return { type: ["object", "null"], properties };
+}
+
 const statusSchema = JSON.stringify({
   title: "sinew.Status",
   type: "object",
   properties: {
-    mode: { type: "string" },
-    device: { type: "string" },
-    deviceReason: { type: "string" },
-    stopLine: { type: "string" },
+    mode: word,
+    device: word,
+    deviceReason: word,
+    stopLine: word,
     reasons: words,
-    why: { type: "string" },
-    cycles: { type: "number" },
-    missed: { type: "number" },
-    skipped: { type: "number" },
-    limited: { type: "number" },
-    refused: { type: "number" },
-    policyId: { type: "string" },
-    logPath: { type: "string" },
+    why: word,
+    cycles: number,
+    late: number,
+    missed: number,
+    limited: number,
+    refused: number,
+    policyId: word,
+    policyPath: word,
+    policyPeriodUs: number,
+    between: maybeWord,
+    policySinceUs: number,
+    second: maybeWord,
+    secondPath: maybeWord,
+    secondAs: word,
+    secondSinceUs: maybe,
+    shadow: maybeOf({
+      cycles: number,
+      limited: { ...number, description: "Share of the cycles that the gate would bound." },
+      refused: { ...number, description: "Share of the cycles that it would refuse." },
+      distanceMean: { ...maybe, description: "From what was asked for, as a share of the range." },
+      distanceMax: maybe,
+    }),
+    watch: maybeOf({
+      cycles: number,
+      ofCycles: number,
+      limited: number,
+      limitedMost: number,
+    }),
+    policyChange: maybeOf({ timeUs: number, what: word, why: word, fromSeq: number }),
+    jointsWithEnds: maybe,
+    logPath: word,
+    logLost: number,
   },
 });

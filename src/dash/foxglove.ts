@@ -1,6 +1,7 @@
 import { makeStep, type Step } from "../core/step.ts";
 import type { Run } from "../edge/run.ts";
 import { statusOf } from "../edge/run-status.ts";
+import type { LogEvent } from "../log/event.ts";
 import { nanosecondsOf, setU64 } from "../log/mcap.ts";
 import { StepRecord } from "../log/record.ts";
 import type { RingSpectator } from "../log/ring.ts";
@@ -16,6 +17,7 @@ const looksPerStatus = 4;
 /** Of a message with data: what kind it is, the subscription, and the time in nanoseconds. */
 const headBytes = 13;
 const messageData = 1;
+const never = Number.NEGATIVE_INFINITY;
 const Level = { warning: 1, error: 2 } as const;
 
 /** What a run is made of for one client. */
@@ -39,8 +41,8 @@ export class FoxgloveClient {
   #stream: Stream | null = null;
   #looks = 0;
   #missed = 0;
-  /** Of the newest that was sent. Who asks and who drives write their events by themselves. */
-  readonly #sentUs = { asked: Number.NEGATIVE_INFINITY, driven: Number.NEGATIVE_INFINITY };
+  /** Of the newest that was sent. Each of these is written by itself. */
+  readonly #sentUs = { asked: never, mode: never, policy: never };
 
   constructor(socket: Outlet, show: Show) {
     this.#socket = socket;
@@ -113,10 +115,11 @@ export class FoxgloveClient {
   }
 
   #sendEvents(run: Run): void {
-    const { asked, driven } = this.#sentUs;
-    const sentUs = { asked, driven };
+    // Who subscribes later is told of the newest, too.
+    if (!this.#wanted.has(ChannelId.event)) return;
+    const sentUs = { ...this.#sentUs };
     for (const event of this.#show.events(run)) {
-      const writer = event.kind === "transition" ? "driven" : "asked";
+      const writer = writerOf(event);
       // Two may be of the same moment.
       if (event.timeUs <= sentUs[writer]) continue;
       this.#sentUs[writer] = event.timeUs;
@@ -145,4 +148,9 @@ export class FoxgloveClient {
   #tell(message: object): void {
     this.#socket.send(JSON.stringify(message));
   }
+}
+
+function writerOf({ kind }: LogEvent): "asked" | "mode" | "policy" {
+  if (kind === "transition") return "mode";
+  return kind === "policy" ? "policy" : "asked";
 }

@@ -1,5 +1,8 @@
 import { Mode, nameOfMode, namesOfReasons, Reason } from "../core/step.ts";
+import { policyChanges } from "../edge/policy-record.ts";
 import type { Run } from "../edge/run.ts";
+import { policiesOf } from "../edge/run-status.ts";
+import type { ShadowShares } from "../edge/shadow-counts.ts";
 import { Count, Measure } from "../edge/status.ts";
 import { nameOfDeviceMode } from "../link/device.ts";
 import type { Show } from "./show.ts";
@@ -7,14 +10,14 @@ import type { Show } from "./show.ts";
 /** The media type of Prometheus' text. */
 export const metricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-/** Upper edges of the times, powers of 2, where the histograms are exact: 16 us to 1 s. */
-const edgesUs = Array.from({ length: 17 }, (_, at) => 2 ** (at + 4));
+/** Upper edges of the times, powers of 2, where the histograms are exact: 1 us to 1 s. */
+const edgesUs = Array.from({ length: 21 }, (_, at) => 2 ** at);
 
 const counters: readonly [count: Count, name: string, help: string][] = [
   [Count.cycles, "cycles", "Cycles that ran"],
   [Count.policyCalls, "policy_calls", "Cycles in which the policy was asked"],
-  [Count.missed, "cycles_missed", "Cycles that were late for the next, and those skipped for it"],
-  [Count.skipped, "cycles_skipped", "Cycles that never ran because their time had passed"],
+  [Count.late, "cycles_late", "Cycles that were not over when the next was due"],
+  [Count.missed, "cycles_missed", "Cycles that never ran because the next was due"],
   [Count.limited, "actions_limited", "Actions that the gate bounded while driving"],
   [Count.refused, "actions_refused", "Actions that the gate refused while driving"],
   [Count.droppedCommands, "commands_dropped", "Commands that the link could not take"],
@@ -30,7 +33,7 @@ const times: readonly [measure: Measure, name: string, help: string][] = [
   [Measure.guard, "loop_guard", "The gate"],
   [Measure.write, "loop_write", "Sending the command"],
   [Measure.log, "loop_log", "Handing the step to the log"],
-  [Measure.age, "observation_age", "Of the observation at the start of the cycle"],
+  [Measure.age, "observation_age", "Of the observation when its action was sent"],
   [Measure.roundTrip, "round_trip", "From a command to the device's acknowledgement"],
 ];
 
@@ -50,6 +53,7 @@ export function metricsOf(show: Show, nowUs: number): string {
   const ageUs = nowUs - status.live().timeUs;
   page.one("last_cycle_age_seconds", "gauge", "Since the newest cycle started", ageUs / 1e6);
   showModes(page, run);
+  showPolicies(page, run, nowUs);
   showLog(page, run, show.logBytes);
   for (const [measure, name, help] of times) {
     const histogram = status.histogram(measure);
@@ -71,6 +75,68 @@ function showModes(page: MetricsText, { status }: Run): void {
   for (const reason of Object.keys(Reason)) {
     page.line("reason", found.includes(reason) ? 1 : 0, { reason });
   }
+}
+
+/** Of what there is not, such as a policy in the shadow, there are no samples. */
+function showPolicies(page: MetricsText, run: Run, nowUs: number): void {
+  const seconds = (name: string, help: string, us: number): void => {
+    page.one(name, "gauge", help, us / 1e6);
+  };
+  const told = policiesOf(run);
+  const { second, secondAs, secondPath, shadow, watch } = told;
+  seconds("loop_period_seconds", "From one cycle to the next", run.spec.periodUs);
+  seconds(
+    "policy_period_seconds",
+    "From one answer of the policy to the next",
+    told.policyPeriodUs,
+  );
+  seconds(
+    "policy_age_seconds",
+    "Since the policy that drives began to",
+    nowUs - told.policySinceUs,
+  );
+  page.head(
+    "policy_changes_total",
+    "counter",
+    "What happened to policies, a rollback by its cause",
+  );
+  policyChanges.forEach(([what, why], kind) => {
+    const labels = { what, ...(why !== null && { why }) };
+    page.line("policy_changes_total", run.status.policies.countOf(kind), labels);
+  });
+  if (second !== null) {
+    const names = { as: secondAs, policy_id: second, policy_path: secondPath! };
+    page.one(
+      "second_info",
+      "gauge",
+      "The policy that is asked beside the one that drives",
+      1,
+      names,
+    );
+  }
+  if (shadow !== null) showShadow(page, shadow);
+  if (watch === null) return;
+  const cycles = (name: string, help: string, many: number): void => {
+    page.one(name, "gauge", help, many);
+  };
+  cycles("watch_cycles", "Armed cycles of the watch after a swap, so far", watch.cycles);
+  cycles("watch_whole_cycles", "With so many of them the watch is over", watch.ofCycles);
+  cycles("watch_limited_cycles", "Those of them that the gate has bounded", watch.limited);
+  cycles("watch_limited_most_cycles", "With more of those it goes back", watch.limitedMost);
+}
+
+function showShadow(page: MetricsText, shadow: ShadowShares): void {
+  const { cycles, limited, refused, distanceMean, distanceMax } = shadow;
+  page.one("second_cycles", "gauge", "Armed cycles in which the second one was compared", cycles);
+  page.head("second_ratio", "gauge", "Share of them that the gate would not have passed on");
+  page.line("second_ratio", limited, { verdict: "limited" });
+  page.line("second_ratio", refused, { verdict: "refused" });
+  if (distanceMean === null || distanceMax === null) return;
+  const apart = (kind: string, help: string, share: number): void => {
+    page.one(`second_distance_${kind}_ratio`, "gauge", help, share);
+  };
+  apart("mean", "From what was asked for to its answers, as a share of the range", distanceMean);
+  apart("max", "The largest of those, of any action", distanceMax);
 }
 
 function showLog(page: MetricsText, run: Run, bytes: number): void {

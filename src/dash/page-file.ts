@@ -22,16 +22,17 @@ drawing.push("plot", "sheet", "stop-key", "traces", "words");
 /** Of the live page. */
 export const runModules: readonly string[] = [
   ...[...shared, "core/protobuf", "log/record", "log/schema", "dash/message"],
-  ofEdge("shadow-counts"),
-  ...[...drawing, "buttons", "contract-table", "feed", "run-page", "timing"].map(ofPage),
+  ...["policy-record", "shadow-counts"].map(ofEdge),
+  ...[...drawing, "buttons", "contract-table", "feed", "policy-facts"].map(ofPage),
+  ...["run-page", "timing"].map(ofPage),
 ];
 
 /** Of the failsafe page: the loop, the gate and the supervisor's table that drive robots. */
 export const failsafeModules: readonly string[] = [
   ...[...shared, "core/history", "core/one-nan", "link/device", "link/expiry-trial"],
   "wire/messages",
-  ...["commands", "histogram", "lineup", "loop", "run-status", "setpoints"].map(ofEdge),
-  ...["shadow-counts", "start", "status", "tick", "transition-event"].map(ofEdge),
+  ...["commands", "histogram", "lineup", "loop", "policy-record", "run-status"].map(ofEdge),
+  ...["setpoints", "shadow-counts", "start", "status", "tick", "transition-event"].map(ofEdge),
   ...["action-change", "approach", "barrier", "between", "guard", "hold"].map(ofSafety),
   ...["hold-gains", "joint", "limits", "recovery", "seen-limits", "supervisor"].map(ofSafety),
   ...[...drawing, "failsafe-bench", "failsafe-fault", "failsafe-page"].map(ofPage),

@@ -52,10 +52,11 @@ export class Show {
     };
   }
 
-  /** The newest commands, answers and changes of mode, oldest first. */
-  events({ commands, status }: Run): LogEvent[] {
+  /** The newest commands, answers and changes of mode and of the policy, oldest first. */
+  events({ commands, members, status }: Run): LogEvent[] {
     const transitions = status.transitions().map((one) => eventOfTransition(one, status.why));
-    const all = [...commands, ...transitions].sort((a, b) => a.timeUs - b.timeUs);
+    const all = [...commands, ...transitions, ...members.events()];
+    all.sort((a, b) => a.timeUs - b.timeUs);
     return all.slice(-eventsShown);
   }
 

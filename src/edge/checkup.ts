@@ -1,17 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { monotonicClock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
-import { namesOfReasons } from "../core/step.ts";
-import { nameOfDeviceMode } from "../link/device.ts";
-import { slowAdapterOf } from "../link/serial.ts";
+import { aboutPolicy, messageOf } from "../core/errors.ts";
 import { type Driver, openDriver } from "../policy/driver.ts";
 import type { Pulse, PulseWork } from "./pulse.ts";
-import type { RealTimeChoice } from "./real-time.ts";
+import { memoryLine, type RealTimeChoice } from "./real-time.ts";
 import type { Robot } from "./robot.ts";
-import { type RunOptions, type RunReport, startRun } from "./run.ts";
 import { type PolicyBytes, signerOf, trustedKeys } from "./trust.ts";
 
 /** What was looked at, how it is, and where it is not well what to do. */
@@ -27,16 +23,16 @@ const pulseSeconds = 3;
 const cyclesMin = 20;
 const pulseSecondsMax = 30;
 const tries = 2000;
-/** So long the device is listened to. */
-const lookMs = 1000;
-const napMs = 20;
 /** Less of the cycles may be missed than this, and by less be late. */
 const missedMax = 0.005;
 const latenessShareMax = 0.1;
 /** What deciding may take of a period. */
 const decideShareMax = 0.5;
+const tellsNone = "this machine tells none";
 
-/** The clock, the scheduler, the processor's speed and the swap of this machine, below `root`. */
+/**
+ * The clock, the scheduler, the processors, their speed and the swap of this machine, below `root`.
+ */
 export async function checkMachine(
   periodUs: number,
   realTime: RealTimeChoice = "auto",
@@ -47,11 +43,12 @@ export async function checkMachine(
   const { granted, line } = pulse.realTime;
   const without = realTime === "required" ? "bad" : realTime === "off" ? "good" : "poor";
   return [
-    { name: "real time", state: granted ? "good" : without, line },
+    { name: "real time", state: granted ? "good" : without, line: `${line}; ${memoryLine}` },
+    threadsOn(availableParallelism()),
     onTime(pulse, periodUs),
     clockIn(root),
-    ...governorIn(root),
-    ...swapIn(root),
+    governorIn(root),
+    swapIn(root),
   ];
 }
 
@@ -61,6 +58,16 @@ function pulseOf(work: PulseWork): Promise<Pulse> {
     worker.once("message", resolve);
     worker.once("error", reject);
   });
+}
+
+/** Whether so many processors are enough for the threads of a run. */
+export function threadsOn(processors: number): Finding {
+  const threads = "a run has three: main, control, which also decides, and log";
+  const many = processors === 1 ? "one processor" : `${processors} processors`;
+  const line = `${threads}; this program may use ${many}`;
+  if (processors > 1) return { name: "threads", state: "good", line };
+  const advice = "give it a second one: what else runs here makes the loop late";
+  return { name: "threads", state: "poor", line: `${line}: ${advice}` };
 }
 
 /** How an empty loop kept its times. */
@@ -103,8 +110,8 @@ function clockIn(root: string): Finding {
   return { name: "clock", state: slow ? "poor" : "good", line: line + advice };
 }
 
-/** A processor that has to speed up first is late. Nothing where the machine does not tell. */
-function governorIn(root: string): Finding[] {
+/** A processor that has to speed up first is late. */
+function governorIn(root: string): Finding {
   const folder = join(root, "sys/devices/system/cpu");
   const names = new Set<string>();
   for (const cpu of namesIn(folder)) {
@@ -112,23 +119,23 @@ function governorIn(root: string): Finding[] {
     const name = textOf(join(folder, cpu, "cpufreq/scaling_governor"));
     if (name !== null) names.add(name);
   }
-  if (names.size === 0) return [];
+  if (names.size === 0) return { name: "governor", state: "good", line: tellsNone };
   const line = [...names].join(", ");
   const fast = [...names].every((name) => name === "performance");
   const advice = fast ? "" : "; sudo cpupower frequency-set -g performance";
-  return [{ name: "governor", state: fast ? "good" : "poor", line: line + advice }];
+  return { name: "governor", state: fast ? "good" : "poor", line: line + advice };
 }
 
-/** What was swapped out comes back late. Nothing where the machine does not tell. */
-function swapIn(root: string): Finding[] {
+/** What was swapped out comes back late. */
+function swapIn(root: string): Finding {
   const text = textOf(join(root, "proc/swaps"));
-  if (text === null) return [];
+  if (text === null) return { name: "swap", state: "good", line: tellsNone };
   const some = text
     .split("\n")
     .slice(1)
     .some((row) => row.trim() !== "");
   const line = some ? "there is swap: sudo swapoff -a, or MemorySwapMax=0 in the unit" : "none";
-  return [{ name: "swap", state: some ? "poor" : "good", line }];
+  return { name: "swap", state: some ? "poor" : "good", line };
 }
 
 /** Whether a signature of the policy is asked for, and holds. Bad: nothing of it is to be read. */
@@ -145,13 +152,20 @@ export function checkTrust(robot: Robot, policy: PolicyBytes): Finding {
   }
 }
 
-/** The policy's proof on this machine, and how long it takes to decide, in cycles of `periodUs`. */
-export async function checkPolicy(bytes: Uint8Array, periodUs: number): Promise<Finding[]> {
+/**
+ * The proof of the policy at `path` on this machine, and how long it takes to decide, in cycles of
+ * `periodUs`.
+ */
+export async function checkPolicy(
+  bytes: Uint8Array,
+  periodUs: number,
+  path: string = "",
+): Promise<Finding[]> {
   let driver: Driver;
   try {
     driver = await openDriver(bytes);
   } catch (error) {
-    return [{ name: "proof", state: "bad", line: messageOf(error) }];
+    return [{ name: "proof", state: "bad", line: messageOf(aboutPolicy(error, path)) }];
   }
   const { policy, proofError, runner } = driver;
   const { spec } = policy;
@@ -168,7 +182,8 @@ export async function checkPolicy(bytes: Uint8Array, periodUs: number): Promise<
   times.sort();
   const [middle, late] = [times[tries >> 1], times[tries - 1 - Math.floor(tries / 100)]];
   const slow = late > decideShareMax * periodUs;
-  const line = `p50 ${middle.toFixed(0)} us, p99 ${late.toFixed(0)} us of ${periodUs} us`;
+  const spent = `p50 ${middle.toFixed(0)} us, p99 ${late.toFixed(0)} us of ${periodUs} us`;
+  const line = `${spent}, by one thread`;
   const advice = slow
     ? "; too slow for its period here: a smaller network, or a faster machine"
     : "";
@@ -180,46 +195,6 @@ export async function checkPolicy(bytes: Uint8Array, periodUs: number): Promise<
     },
     { name: "decide", state: slow ? "bad" : "good", line: line + advice },
   ];
-}
-
-/**
- * The link: a USB adapter that holds answers back, then a handshake with the device, which is not
- * armed: nothing moves. What reads of the device takes is in the last one.
- */
-export async function checkLink(options: RunOptions): Promise<Finding[]> {
-  const found = adapterOf(options.robot);
-  try {
-    const run = await startRun(options);
-    for (let ms = 0; ms < lookMs && run.running; ms += napMs) await delay(napMs);
-    const reasons = namesOfReasons(run.status.reasons);
-    found.push(deviceAs(await run.close(), nameOfDeviceMode(run.status.deviceMode), reasons));
-  } catch (error) {
-    found.push({ name: "device", state: "bad", line: messageOf(error) });
-  }
-  return found;
-}
-
-/** What a run that was not armed says of its device; `reasons` are those of its newest cycle. */
-export function deviceAs(
-  { times, deviceAtRest, linkLost }: Pick<RunReport, "times" | "deviceAtRest" | "linkLost">,
-  mode: string,
-  reasons: readonly string[],
-): Finding {
-  const { count, p50, max } = times.age;
-  const ages = `observations are ${p50.toFixed(0)} us old, at most ${max.toFixed(0)} us`;
-  const told = count === 0 ? "it told no observation" : ages;
-  const against = reasons.length === 0 ? "" : `; it would not be armed: ${reasons.join(", ")}`;
-  const bad = linkLost || !deviceAtRest || count === 0 || reasons.length > 0;
-  const line = `it shook hands and is ${mode}; ${told}${against}`;
-  return { name: "device", state: bad ? "bad" : "good", line };
-}
-
-function adapterOf({ link }: Robot): Finding[] {
-  const [choice] = Object.values(link) as { readonly path?: string }[];
-  if (choice.path === undefined) return [];
-  const slow = slowAdapterOf(choice.path);
-  if (slow === "") return [];
-  return [{ name: "adapter", state: "poor", line: slow }];
 }
 
 function textOf(path: string): string | null {

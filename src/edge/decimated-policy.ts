@@ -90,13 +90,18 @@ export class DecimatedPolicy implements Pick<Policy, "act" | "rest" | "recall"> 
     if (answered && !this.#interpolates) this.#answer.set(proposed);
   }
 
-  async #ask(observation: Float32Array, action: Float32Array, begins: boolean): Promise<void> {
+  #ask(observation: Float32Array, action: Float32Array, begins: boolean): void | Promise<void> {
     const { seq } = this.#step;
     this.#dueSeq = seq + this.#every;
     this.#answeredSeq = seq;
     // Who fails has given nothing that could be held.
     this.#answer.fill(Number.NaN);
-    await this.#policy.act(observation, action);
+    const asked = this.#policy.act(observation, action);
+    if (asked !== undefined) return asked.then(() => this.#take(action, begins));
+    this.#take(action, begins);
+  }
+
+  #take(action: Float32Array, begins: boolean): void {
     this.#answer.set(action);
     for (let at = 0; at < action.length; at++) {
       const before = this.#asked[at]!;

@@ -1,5 +1,7 @@
 import { allFinite, Mode, type Step, Verdict } from "../core/step.ts";
+import type { RollbackCause } from "../log/event.ts";
 import type { Policy } from "../policy/policy.ts";
+import type { Watched } from "./policy-record.ts";
 
 /** How one policy takes over from another. */
 export interface SwapChoice {
@@ -44,8 +46,8 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
   readonly #answer: Float32Array;
   /** Answers of the blend that are over. */
   #blended: number;
-  #watched = 0;
-  #limited = 0;
+  /** How far the watch has come. */
+  readonly watched: Watched = { cycles: 0, limited: 0 };
   #rescued = false;
   /** The second one was asked beside the first one's newest answer, or came after it. */
   #asked = false;
@@ -102,8 +104,8 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
   swap(): boolean {
     if (this.#as !== Second.shadow) return false;
     this.#exchange(Second.standby);
-    this.#watched = 0;
-    this.#limited = 0;
+    this.watched.cycles = 0;
+    this.watched.limited = 0;
     this.#rescued = false;
     return true;
   }
@@ -131,15 +133,18 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     this.#as = Second.none;
   }
 
-  /** Whether, after a cycle that is over, it is time to go `back`, to `keep` or for neither. */
-  judge(step: Step): "back" | "keep" | null {
+  /** Why, after a cycle that is over, it is time to go back; or to `keep`; null: for neither. */
+  judge(step: Step): RollbackCause | "keep" | null {
     // On the way home no policy drives.
     if (this.#as !== Second.standby || step.mode !== Mode.armed) return null;
+    const { watched } = this;
     const { limitedMax, watchCycles } = this.#choice;
-    if (step.verdict === Verdict.limited) this.#limited++;
-    const wrong = this.#rescued || step.verdict === Verdict.refused;
-    if (wrong || this.#limited > limitedMax * watchCycles) return "back";
-    return ++this.#watched >= watchCycles && !this.#blends ? "keep" : null;
+    watched.cycles++;
+    if (step.verdict === Verdict.limited) watched.limited++;
+    if (this.#rescued) return "unfit";
+    if (step.verdict === Verdict.refused) return "refused";
+    if (watched.limited > limitedMax * watchCycles) return "limited";
+    return watched.cycles >= watchCycles && !this.#blends ? "keep" : null;
   }
 
   /** What `answers` more would have done, for a replay of a log without them. */
@@ -160,34 +165,48 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
    * After a cycle, so that it costs what drives nothing: asks the one in the shadow what it would
    * have answered, where the one that drives was asked, and tells it what was asked for.
    */
-  async askShadow({ observation, proposed }: Step): Promise<void> {
+  askShadow({ observation, proposed }: Step): void | Promise<void> {
     if (this.#second === null || this.#asked) return;
     this.#asked = true;
-    await this.#askSecond(observation);
+    const asked = this.#askSecond(observation);
+    if (asked !== undefined) return asked.then(() => this.#second!.policy.recall?.(proposed));
     this.#second.policy.recall?.(proposed);
   }
 
-  async #actBoth(observation: Float32Array, action: Float32Array): Promise<void> {
-    const { policy } = this.#second!;
+  #actBoth(observation: Float32Array, action: Float32Array): void | Promise<void> {
     this.#asked = true;
     try {
-      const done = this.#driver.policy.act(observation, action);
-      if (done !== undefined) await done;
+      const asked = this.#driver.policy.act(observation, action);
+      if (asked !== undefined) {
+        return asked
+          .catch((thrown) => this.#miss(action, thrown))
+          .then(() => this.#actSecond(observation, action));
+      }
     } catch (thrown) {
-      this.#answer.fill(Number.NaN);
-      if (this.#as === Second.shadow) throw thrown;
-      action.fill(Number.NaN);
+      this.#miss(action, thrown);
     }
-    await this.#askSecond(observation);
-    this.#join(action);
-    policy.recall?.(action);
+    return this.#actSecond(observation, action);
   }
 
-  async #askSecond(observation: Float32Array): Promise<void> {
+  /** The one that drives has failed; throws that on where nobody stands by. */
+  #miss(action: Float32Array, thrown: unknown): void {
+    this.#answer.fill(Number.NaN);
+    if (this.#as === Second.shadow) throw thrown;
+    action.fill(Number.NaN);
+  }
+
+  #actSecond(observation: Float32Array, action: Float32Array): void | Promise<void> {
+    const asked = this.#askSecond(observation);
+    if (asked !== undefined) return asked.then(() => this.#join(action));
+    this.#join(action);
+  }
+
+  /** Never throws: one that fails has answered no number. */
+  #askSecond(observation: Float32Array): void | Promise<void> {
     this.#answered = true;
     try {
-      const done = this.#second!.policy.act(observation, this.#answer);
-      if (done !== undefined) await done;
+      const asked = this.#second!.policy.act(observation, this.#answer);
+      return asked?.catch(() => void this.#answer.fill(Number.NaN));
     } catch {
       this.#answer.fill(Number.NaN);
     }
@@ -210,8 +229,13 @@ export class Lineup implements Pick<Policy, "act" | "rest" | "recall"> {
     if (this.#asked) this.#second?.policy.recall?.(action);
   }
 
-  /** Makes one of two answers, of which the first is in `action`. */
+  /** Makes one of two answers, of which the first is in `action`, and tells the second of it. */
   #join(action: Float32Array): void {
+    this.#mix(action);
+    this.#second!.policy.recall?.(action);
+  }
+
+  #mix(action: Float32Array): void {
     const { blendCycles } = this.#choice;
     const share = this.#blended < blendCycles ? ++this.#blended / blendCycles : 1;
     if (!allFinite(this.#answer)) return;

@@ -109,9 +109,12 @@ export class Loop {
       seq += behind;
       dueUs += behind * periodUs;
       this.#meter.start(dueUs);
-      await tick(this.#cycle, seq, behind > 0);
+      // Who waits for nothing makes no promise either: a cycle allocates none.
+      const ticked = tick(this.#cycle, seq, behind > 0);
+      if (ticked !== undefined) await ticked;
       const overUs = clock.now();
-      await this.#rig.succession.look(this.#rig.step, overUs);
+      const looked = this.#rig.succession.look(this.#rig.step, overUs);
+      if (looked !== undefined) await looked;
       this.#account(behind, overUs > dueUs + periodUs);
       seq++;
       dueUs += periodUs;
@@ -263,12 +266,11 @@ export class Loop {
     const status = this.#status;
     status.add(Count.cycles, 1);
     if ((step.reasons & betweenAnswers) === 0) status.add(Count.policyCalls, 1);
-    if (behind > 0) status.add(Count.skipped, behind);
-    if (behind > 0 || overran) status.add(Count.missed, behind + (overran ? 1 : 0));
+    if (behind > 0) status.add(Count.missed, behind);
+    if (overran) status.add(Count.late, 1);
     if (isDriving(step.mode)) countVerdict(status, step);
     status.setCount(Count.droppedCommands, device.droppedCount);
     status.setCount(Count.failedReads, device.failedReads);
-    status.measure(Measure.age, step.ageUs);
     if (device.roundTripUs !== this.#roundTripUs) {
       this.#roundTripUs = device.roundTripUs;
       status.measure(Measure.roundTrip, this.#roundTripUs);
@@ -300,11 +302,11 @@ function countVerdict(status: Status, step: Step): void {
 class StageMeter {
   readonly #clock: Pick<Clock, "now">;
   readonly #status: Status;
-  readonly #step: Pick<Step, "reasons">;
+  readonly #step: Pick<Step, "ageUs" | "reasons" | "timeUs">;
   #startUs = 0;
   #lapUs = 0;
 
-  constructor(clock: Pick<Clock, "now">, status: Status, step: Pick<Step, "reasons">) {
+  constructor(clock: Pick<Clock, "now">, status: Status, step: Step) {
     this.#clock = clock;
     this.#status = status;
     this.#step = step;
@@ -321,7 +323,10 @@ class StageMeter {
     // A cycle that asks no policy says nothing of how long one takes.
     const idle = stage === Stage.decide && (this.#step.reasons & betweenAnswers) !== 0;
     if (!idle) this.#status.measure(stage, nowUs - this.#lapUs);
-    if (stage === Stage.write) this.#status.measure(Measure.total, nowUs - this.#startUs);
+    if (stage === Stage.write) {
+      this.#status.measure(Measure.total, nowUs - this.#startUs);
+      this.#status.measure(Measure.age, this.#step.ageUs + (nowUs - this.#step.timeUs));
+    }
     this.#lapUs = nowUs;
   }
 }

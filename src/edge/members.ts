@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { differenceOfSpecs } from "../core/spec.ts";
+import type { PolicyEvent } from "../log/event.ts";
 import type { Contract } from "../policy/contract.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { PublicKey } from "../policy/public-key.ts";
@@ -9,7 +10,8 @@ import type { Signed } from "../policy/signature.ts";
 import type { ControlThread } from "./control-thread.ts";
 import { Second } from "./lineup.ts";
 import type { PolicyRead, PolicyReading } from "./policy-reader.ts";
-import { shadowLine } from "./shadow-counts.ts";
+import { eventOfChange } from "./policy-record.ts";
+import { shadowLine, sharesOf } from "./shadow-counts.ts";
 import { Count, Request, State, type Status } from "./status.ts";
 
 /** A policy that a run was given. */
@@ -70,6 +72,19 @@ export class Members {
     return this.#files[this.#status.second] ?? null;
   }
 
+  /** Who followed whom, and who was asked beside them: the newest, oldest first. */
+  events(): PolicyEvent[] {
+    const known = ({ id, signer }: MemberFile) => ({ id, ...signedBy(signer) });
+    return this.#status.policies.changes().map((change) => {
+      const beside = this.#files[change.beside];
+      return eventOfChange(
+        change,
+        known(this.#files[change.drives]),
+        beside ? known(beside) : null,
+      );
+    });
+  }
+
   /**
    * Reads the policy file at `path`, proves it on this machine, and has it asked beside the one
    * that drives. Throws `SinewError`: "signature" where one is asked for and does not hold,
@@ -83,7 +98,7 @@ export class Members {
     const [ours, theirs] = [this.#contract, plain.contract].map(deviceSpecOf);
     const difference = differenceOfSpecs(ours, theirs);
     if (difference !== null) {
-      const line = `this policy is not for what is driven: ${difference}`;
+      const line = `${path} is not for what is driven: ${difference}`;
       throw new SinewError("contract-mismatch", line);
     }
     const index = this.#files.push({ id: plain.id, path, signer }) - 1;
@@ -101,7 +116,7 @@ export class Members {
 
   /** Lets the one in the shadow drive. Throws `SinewError("command")` where that did not happen. */
   async swap(): Promise<string> {
-    const how = shadowLine(this.#status.shadow());
+    const how = shadowLine(sharesOf(this.#status.shadow()));
     const { second: next, secondAs } = this.#status;
     if (secondAs !== Second.shadow) throw new SinewError("command", "no policy is in the shadow");
     const [before, after] = [this.driver, this.#files[next]].map(nameOf);

@@ -1,7 +1,7 @@
 // Reads and proves a policy file, for a run that has other things to do.
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, type Stats, statSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
-import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
+import { aboutPolicy, type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { type PlainPolicy, readPlainPolicy } from "../policy/driver.ts";
 import type { PublicKey } from "../policy/public-key.ts";
 import type { Signed } from "../policy/signature.ts";
@@ -24,8 +24,9 @@ const bytesMax = 256 * 2 ** 20;
 function read({ path, keys }: PolicyReading): PolicyRead {
   try {
     const state = statSync(path, { throwIfNoEntry: false });
-    if (state?.isFile() !== true || state.size > bytesMax) {
-      throw new SinewError("policy-file", `${path} is no file that the run can read`);
+    const against = obstacleOf(state);
+    if (against !== null) {
+      throw new SinewError("policy-file", `${path} is no file that the run can read: ${against}`);
     }
     // Read once: these bytes are proved, and no others.
     const bytes = readFileSync(path);
@@ -33,8 +34,16 @@ function read({ path, keys }: PolicyReading): PolicyRead {
     return { plain: readPlainPolicy(bytes), signer };
   } catch (thrown) {
     const code = thrown instanceof SinewError ? thrown.code : "policy-file";
-    return { code, message: messageOf(thrown) };
+    return { code, message: messageOf(aboutPolicy(thrown, path)) };
   }
+}
+
+/** Why nothing is read of what is in such a `state`; null: it is a file. */
+function obstacleOf(state: Stats | undefined): string | null {
+  if (state === undefined) return "there is none";
+  if (state.isDirectory()) return "it is a folder";
+  if (!state.isFile()) return "it is something else";
+  return state.size > bytesMax ? `it has more than ${bytesMax} bytes` : null;
 }
 
 const told = read(workerData as PolicyReading);

@@ -22,6 +22,10 @@ const resetOnFork = 0x4000_0000;
 const prSetTimerslack = 29;
 const slackNs = 1;
 
+/** What becomes of memory whatever was granted, for people; see `askRealTime`. */
+export const memoryLine =
+  "memory is not locked (mlockall), in which V8 would abort: see docs/robot.md";
+
 /**
  * Asks for SCHED_FIFO (sched(7)) for the calling thread, and for sleeps that end on time; the
  * latter needs no permission. Linux only, by the optional package koffi. Never throws.

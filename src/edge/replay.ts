@@ -124,7 +124,7 @@ async function compare(
         first ??= { index: steps, seq: logged.seq, ...differenceOfSteps(logged, step) };
       }
       // One difference must not make all that follow differ: the robot did what is logged.
-      guard.recall(logged.action);
+      guard.recall(logged);
       step.action.set(logged.action);
       approach.recall(logged.proposed);
       policy.correct(logged);

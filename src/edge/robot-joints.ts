@@ -1,5 +1,7 @@
 import * as v from "valibot";
-import type { JointChoice } from "../safety/joint.ts";
+import { SinewError } from "../core/errors.ts";
+import type { Spec } from "../core/spec.ts";
+import { type JointChoice, placeUnits } from "../safety/joint.ts";
 
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
@@ -49,3 +51,26 @@ export const jointsSchema: v.GenericSchema<unknown, Record<string, JointChoice>>
   v.record(v.string(), jointSchema),
   v.transform((joints) => joints as Record<string, JointChoice>),
 );
+
+/** What a person is to know of a robot whose file describes no joints, before it is armed. */
+export const noJointsLine =
+  "robot.yaml describes no joints: nothing brakes before their ends; see docs/robot.md#joints";
+
+/**
+ * That a robot whose actions of `spec` are places or velocities says where its joints end. Throws
+ * `SinewError("robot-file")` that names the first such action where `joints` are not described:
+ * without them it would be driven into an end as far as its action's range goes.
+ */
+export function checkJointsGiven(
+  joints: Readonly<Record<string, JointChoice>> | undefined,
+  { action }: Spec,
+): void {
+  if (joints !== undefined) return;
+  for (const { name, unit } of action) {
+    const place = placeUnits.find((one) => unit === one || unit === `${one}/s`);
+    if (place === undefined) continue;
+    const what = unit === place ? "a place" : "a velocity";
+    const advice = "say where its joint ends and how it brakes, or unlimited: true";
+    throw new SinewError("robot-file", `joints: "${name}" is ${what} (${unit}): ${advice}`);
+  }
+}

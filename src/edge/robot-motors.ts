@@ -23,6 +23,7 @@ const watchdogMs = v.pipe(whole, v.minValue(10), v.maxValue(1000));
 // Arming awaits one silence of a moteus that had timed out.
 const moteusWatchdogMs = v.pipe(whole, v.minValue(10), v.maxValue(700));
 const baud = v.pipe(whole, v.minValue(300));
+const plain = v.optional(v.boolean("give true or false"));
 
 const axisSchema = v.strictObject({
   axis: v.pipe(whole, v.minValue(0), v.maxValue(1)),
@@ -34,6 +35,7 @@ export const odriveSchema: v.GenericSchema<unknown, MotorChoice> = v.pipe(
   v.strictObject({
     path: text,
     baud: v.optional(baud, 115_200),
+    plain,
     watchdogMs: v.optional(watchdogMs),
     axes: v.pipe(
       v.array(axisSchema, "give a list of axes"),
@@ -41,9 +43,9 @@ export const odriveSchema: v.GenericSchema<unknown, MotorChoice> = v.pipe(
       v.maxLength(2, "an ODrive has two axes"),
     ),
   }),
-  v.transform(({ path, baud, watchdogMs, axes }) => {
+  v.transform(({ axes, watchdogMs, ...line }) => {
     const motors = axes.map(({ axis, ...motor }) => ({ id: axis, ...motor }));
-    return { path, baud, watchdogMs, motors: motors as MotorChoice["motors"] };
+    return { ...line, watchdogMs, motors: motors as MotorChoice["motors"] };
   }),
 );
 
@@ -57,6 +59,7 @@ export const moteusSchema: v.GenericSchema<unknown, MoteusChoice> = v.pipe(
   v.strictObject({
     path: text,
     baud: v.optional(baud, 921_600),
+    plain,
     adapter: v.picklist(["fdcanusb", "uart"], "give fdcanusb or uart"),
     watchdogMs: v.optional(moteusWatchdogMs, 100),
     motors: v.pipe(

@@ -6,6 +6,7 @@ import type { Limits } from "../safety/limits.ts";
 import { limitsOfRobot, type Robot } from "./robot.ts";
 import { controlSpecOfRobot } from "./robot-control.ts";
 import { holdOfRobot } from "./robot-hold.ts";
+import { checkJointsGiven } from "./robot-joints.ts";
 import type { Mistakes } from "./robot-mistakes.ts";
 import { faultsOfSetpoints, specOfDevice } from "./setpoints.ts";
 import { Start } from "./start.ts";
@@ -27,6 +28,7 @@ function checkAtRate(robot: Robot, spec: Spec, check: Check): void {
   for (const { at, line } of faults) check.add(["setpoints", at], `setpoints: ${line}`);
   // Who does not know what the device tells cannot say what is seen of a joint.
   const known = faults.length === 0 ? robot : { ...robot, setpoints: [], joints: undefined };
+  check.attempt(["joints"], () => checkJointsGiven(robot.joints, spec));
   const limits = checkLimits(known, spec, check);
   const loop = controlSpecOfRobot(robot, spec);
   if (limits !== undefined) checkStart(robot, loop, limits, check);

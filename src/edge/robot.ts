@@ -39,12 +39,13 @@ const limitSchema = v.strictObject({
   accelerationMax: v.optional(number),
 });
 
+const flag = v.boolean("give true or false");
 const serialSchema = v.strictObject({
   path: text,
   baud: v.optional(v.pipe(number, v.integer("give a whole number"), v.minValue(300)), 1_000_000),
+  plain: v.optional(flag),
 });
 
-const flag = v.boolean("give true or false");
 const whole = v.pipe(number, v.integer("give a whole number"));
 const jointSchema = v.strictObject({
   joint: v.pipe(text, v.regex(/^[a-z][a-z0-9_]{0,13}$/, "give a name like elbow: a-z 0-9 _")),
@@ -113,7 +114,7 @@ const swapSchema = v.strictObject({
 });
 
 const linkSchema = v.strictObject({
-  serial: v.optional(v.strictObject({ ...serialSchema.entries, plain: v.optional(flag) })),
+  serial: v.optional(serialSchema),
   mqtt: v.optional(mqttSchema),
   feetech: v.optional(feetechSchema),
   dynamixel: v.optional(dynamixelSchema),
@@ -295,8 +296,12 @@ function untiedOf(
   limits: Robot["limits"],
   joints: Readonly<Record<string, JointChoice>>,
 ): Robot["limits"] {
-  const isTied = (name: string): boolean => joints[name] !== undefined && !joints[name].unlimited;
-  return Object.fromEntries(Object.entries(limits).filter(([name]) => !isTied(name)));
+  return Object.fromEntries(Object.entries(limits).filter(([name]) => !isTied(joints, name)));
+}
+
+/** Whether that action's joint has ends, and so an observation that tells its place. */
+function isTied(joints: Readonly<Record<string, JointChoice>>, action: string): boolean {
+  return joints[action] !== undefined && !joints[action].unlimited;
 }
 
 /** What no schema of one servo can see. */
@@ -353,8 +358,8 @@ export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
 }
 
 /**
- * The limits of those whose goals the host moves by a speed of their own, where joints are
- * described: what the gate brakes before an end must be what is sent.
+ * The limits of those whose goals the host moves by a speed of their own, where their joints have
+ * ends: what the gate brakes before an end must be what is sent.
  */
 function speedsOf({ link, limits, joints = {} }: Robot): Robot["limits"] {
   const speeds = jointsOf(link).map(({ joint, maxSpeed }) => {
@@ -362,7 +367,7 @@ function speedsOf({ link, limits, joints = {} }: Robot): Robot["limits"] {
     const { rateMax = maxSpeed, ...limit } = limits[name] ?? {};
     return [name, { ...limit, rateMax: Math.min(rateMax, maxSpeed) }] as const;
   });
-  return Object.fromEntries(speeds.filter(([name]) => name in joints));
+  return Object.fromEntries(speeds.filter(([name]) => isTied(joints, name)));
 }
 
 /** Whether robot.yaml may say how fast that action may change: a servo's goal has its maxSpeed. */

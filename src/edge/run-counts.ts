@@ -1,13 +1,15 @@
-import { Count, type Status } from "./status.ts";
+import type { Percentiles } from "./histogram.ts";
+import { Count, Measure, type Status } from "./status.ts";
 
 /** What a run has counted. */
 export interface RunCounts {
   readonly cycles: number;
   /** Those in which the policy was asked; fewer where the loop turns faster than its rate. */
   readonly policyCalls: number;
-  /** Cycles that were not over when the next was due, with those skipped for it. */
+  /** Cycles that were not over when the next was due: their answer was late. */
+  readonly late: number;
+  /** Cycles that never ran, because the next was due before they could begin. */
   readonly missed: number;
-  readonly skipped: number;
   /** Cycles while armed whose action the gate bounded. */
   readonly limited: number;
   /** Those that each check of the gate bounded; one cycle may count in several. */
@@ -23,8 +25,8 @@ export function countsOf(status: Pick<Status, "count">): RunCounts {
   return {
     cycles: status.count(Count.cycles),
     policyCalls: status.count(Count.policyCalls),
+    late: status.count(Count.late),
     missed: status.count(Count.missed),
-    skipped: status.count(Count.skipped),
     limited: status.count(Count.limited),
     limitedBy: {
       range: status.count(Count.limitedRange),
@@ -36,4 +38,13 @@ export function countsOf(status: Pick<Status, "count">): RunCounts {
     droppedCommands: status.count(Count.droppedCommands),
     failedReads: status.count(Count.failedReads),
   };
+}
+
+/** What its clock measured, by the names of `Measure`, microseconds. */
+export function timesOf(status: Status): Record<keyof typeof Measure, Percentiles> {
+  const times = {} as Record<keyof typeof Measure, Percentiles>;
+  for (const name of Object.keys(Measure) as (keyof typeof Measure)[]) {
+    times[name] = status.percentiles(Measure[name]);
+  }
+  return times;
 }

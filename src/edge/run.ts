@@ -1,15 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { monotonicClock } from "../core/clock.ts";
-import { controlSpecOf } from "../core/decimation.ts";
-import { SinewError } from "../core/errors.ts";
+import { controlSpecOf, type Pace } from "../core/decimation.ts";
+import { aboutPolicy, SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { isDriving, Mode } from "../core/step.ts";
 import { nameOfDeviceMode, nameOfStopLine } from "../link/device.ts";
 import { checkLink, type Link, openLink, type Protection, protectionOf } from "../link/link.ts";
-import type { LogEvent } from "../log/event.ts";
+import type { LogEvent, PolicyEvent } from "../log/event.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { type LogCounts, RingSpectator } from "../log/ring.ts";
-import { readPolicyFile } from "../policy/file.ts";
+import { type PolicyFile, readPolicyFile } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { Signed } from "../policy/signature.ts";
 import type { Limits } from "../safety/limits.ts";
@@ -17,18 +17,20 @@ import type { Transition } from "../safety/supervisor.ts";
 import { ControlThread } from "./control-thread.ts";
 import type { Percentiles } from "./histogram.ts";
 import { Holds } from "./holds.ts";
+import type { SwapChoice } from "./lineup.ts";
 import { armWithinUs } from "./loop.ts";
 import { Members, signedBy } from "./members.ts";
 import type { RealTime } from "./real-time.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } from "./robot.ts";
 import { decimationOfRobot } from "./robot-control.ts";
 import { holdOfRobot, holdTermsOf } from "./robot-hold.ts";
-import { countsOf, type RunCounts } from "./run-counts.ts";
+import { checkJointsGiven } from "./robot-joints.ts";
+import { countsOf, type RunCounts, timesOf } from "./run-counts.ts";
 import { metadataOfRun } from "./run-metadata.ts";
 import { Setpoints } from "./setpoints.ts";
 import { furthestOf, situationOf } from "./situation.ts";
 import { Start } from "./start.ts";
-import { Count, Measure, Request, State, Status, statusBytes } from "./status.ts";
+import { Count, type Measure, Request, State, Status, statusBytes } from "./status.ts";
 import { signerOf, trustedKeys } from "./trust.ts";
 import { limitsOfWiggle, type WiggleChoice } from "./wiggle.ts";
 
@@ -47,6 +49,8 @@ export interface RunFacts {
   readonly holds: Holds;
   readonly spec: Spec;
   readonly limits: Limits;
+  readonly pace: Pace;
+  readonly swap: SwapChoice;
   /** What the machine granted the control thread. */
   readonly realTime: RealTime;
 }
@@ -73,6 +77,7 @@ export interface RunReport extends RunCounts {
   readonly stopLine: string;
   readonly times: Readonly<Record<keyof typeof Measure, Percentiles>>;
   readonly transitions: readonly Transition[];
+  readonly policyChanges: readonly PolicyEvent[];
   /** Who asked for what, and what came of it: the newest 64, but for who asked how it stands. */
   readonly commands: readonly LogEvent[];
   /** Why the device was last not armed or stopped by itself; empty where it did not say. */
@@ -109,6 +114,9 @@ export class Run {
   readonly members: Members;
   readonly holds: Holds;
   readonly limits: Limits;
+  readonly pace: Pace;
+  /** How a policy takes over from another. */
+  readonly swap: SwapChoice;
   /** The file while it is being written. */
   readonly logPath: string;
   /** What the machine granted the control thread. */
@@ -127,6 +135,8 @@ export class Run {
     this.members = facts.members;
     this.holds = facts.holds;
     this.limits = facts.limits;
+    this.pace = facts.pace;
+    this.swap = facts.swap;
     this.realTime = facts.realTime;
     this.status = status;
     this.logPath = log.path;
@@ -145,6 +155,11 @@ export class Run {
   /** What the link has to tell a person, oldest first; it grows. Nothing is done about it. */
   get notices(): readonly string[] {
     return this.#link.notices;
+  }
+
+  /** How many joints are braked before their ends; null where nobody described them. */
+  get jointsWithEnds(): number | null {
+    return this.limits.ends?.filter((ends) => ends !== null).length ?? null;
   }
 
   /** The loop runs; false once it ended, as it does when the link is lost. */
@@ -253,10 +268,6 @@ export class Run {
     const { linkLost, failure } = await this.#thread.ended;
     await this.#link.close();
     const closed = await this.#log.close();
-    const times = {} as Record<keyof typeof Measure, Percentiles>;
-    for (const name of Object.keys(Measure) as (keyof typeof Measure)[]) {
-      times[name] = this.status.percentiles(Measure[name]);
-    }
     return {
       policyId: this.members.driver.id,
       signer: this.members.driver.signer,
@@ -264,12 +275,13 @@ export class Run {
       realTime: this.realTime,
       startUs: this.startUs,
       ...countsOf(this.status),
-      jointsWithEnds: this.limits.ends?.filter((ends) => ends !== null).length ?? null,
+      jointsWithEnds: this.jointsWithEnds,
       cannotHold: this.holds.cannot,
       protection: protectionOf(this.#link.door),
       stopLine: nameOfStopLine(this.status.stopLine),
-      times,
+      times: timesOf(this.status),
       transitions: this.status.transitions(),
+      policyChanges: this.members.events(),
       commands: this.#commands,
       why: this.status.why,
       furthest: furthestOf(this.status, this.spec),
@@ -316,7 +328,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const bytes = Uint8Array.from(options.policy.bytes);
   const keys = ofRobotFile(robot, () => trustedKeys(robot));
   const signer = signerOf({ bytes, path }, keys);
-  const { id: policyId, contract } = readPolicyFile(bytes);
+  const { id: policyId, contract } = statedBy(path, bytes);
   const own = deviceSpecOf(contract);
   const decimation = ofRobotFile(robot, () => decimationOfRobot(robot, own));
   const spec = controlSpecOf(own, decimation);
@@ -325,6 +337,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
   // What they refuse is told before anything is opened.
   const { limits, cannotHold } = ofRobotFile(robot, () => {
     const whole = limitsOfRobot(robot, own);
+    // A wiggle has bounds of its own.
+    if (wiggle === undefined) checkJointsGiven(robot.joints, own);
     const limits = wiggle === undefined ? whole : limitsOfWiggle(spec, whole, wiggle);
     new Setpoints(spec, setpoints);
     new Start(spec, limits, start);
@@ -360,11 +374,21 @@ export async function startRun(options: RunOptions): Promise<Run> {
     const members = new Members(first, contract, keys, status, thread, wiggle === undefined);
     const holds = new Holds(cannotHold, status);
     const { realTime } = ready;
-    return new Run({ members, holds, spec, limits, realTime }, status, link, log, thread);
+    const pace = { ...decimation, policyPeriodUs: own.periodUs };
+    const facts = { members, holds, spec, limits, pace, swap, realTime };
+    return new Run(facts, status, link, log, thread);
   } catch (error) {
     await thread.kill();
     await link.close();
-    throw withNotices(error, link.notices);
+    throw withNotices(aboutPolicy(error, path), link.notices);
+  }
+}
+
+function statedBy(path: string, bytes: Uint8Array): PolicyFile {
+  try {
+    return readPolicyFile(bytes);
+  } catch (error) {
+    throw aboutPolicy(error, path);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Spec } from "../core/spec.ts";
-import { Mode, makeStep, type Step, Verdict } from "../core/step.ts";
+import { allFinite, Mode, makeStep, type Step, Verdict } from "../core/step.ts";
 import { Guard } from "../safety/guard.ts";
 import type { Limits } from "../safety/limits.ts";
 import type { ShadowCounts } from "./shadow-counts.ts";
@@ -11,7 +11,7 @@ import type { ShadowCounts } from "./shadow-counts.ts";
 export class Shadow {
   readonly counts: ShadowCounts = {
     ...{ cycles: 0, limited: 0, refused: 0 },
-    ...{ distanceSum: 0, distanceMax: 0 },
+    ...{ compared: 0, distanceSum: 0, distanceMax: 0 },
   };
   readonly #guard: Guard;
   readonly #step: Step;
@@ -36,7 +36,7 @@ export class Shadow {
   begin(): void {
     this.#fresh = true;
     Object.assign(this.counts, { cycles: 0, limited: 0, refused: 0 });
-    Object.assign(this.counts, { distanceSum: 0, distanceMax: 0 });
+    Object.assign(this.counts, { compared: 0, distanceSum: 0, distanceMax: 0 });
   }
 
   /** Looks at a cycle that is over; `answer` is the second policy's newest. */
@@ -46,7 +46,7 @@ export class Shadow {
     this.#fresh = false;
     if (known) this.#judge(step, this.#along(answer));
     // The next answer, too, would follow what was permitted.
-    if (known) this.#guard.recall(step.action);
+    if (known) this.#guard.recall(step);
     else this.#guard.reset(step.action);
   }
 
@@ -64,11 +64,14 @@ export class Shadow {
     counts.cycles++;
     if (verdict === Verdict.limited) counts.limited++;
     if (verdict === Verdict.refused) counts.refused++;
+    // What is no number is no distance, and above all not none.
+    if (!allFinite(answer) || !allFinite(step.proposed)) return;
     let most = 0;
     for (let at = 0; at < answer.length; at++) {
       const share = Math.abs(answer[at]! - step.proposed[at]!) / this.#ranges[at]!;
       if (share > most) most = share;
     }
+    counts.compared++;
     counts.distanceSum += most;
     if (most > counts.distanceMax) counts.distanceMax = most;
   }

@@ -3,6 +3,7 @@ import type { Mode, Step } from "../core/step.ts";
 import { type Transition, transitionsKept } from "../safety/supervisor.ts";
 import { Histogram, histogramBytes, type Percentiles } from "./histogram.ts";
 import type { Second } from "./lineup.ts";
+import { PolicyRecord, policyRecordBytes } from "./policy-record.ts";
 import type { ShadowCounts } from "./shadow-counts.ts";
 
 /** What is measured of each cycle, in microseconds. */
@@ -16,7 +17,7 @@ export const Measure = {
   total: 5,
   /** From when the cycle should have started to when it did. */
   lateness: 6,
-  /** Of the observation, at the start of the cycle. */
+  /** Of the observation, when the action that came of it has been sent. */
   age: 7,
   /** From a command to the device's acknowledgement, or of a clock message. */
   roundTrip: 8,
@@ -49,10 +50,10 @@ export type State = (typeof State)[keyof typeof State];
 /** Counters, one word each. */
 export const Count = {
   cycles: 0,
-  /** Cycles that were not over when the next was due, and those skipped because of it. */
-  missed: 1,
-  /** Cycles that never ran because their time had passed. */
-  skipped: 2,
+  /** Cycles that were not over when the next was due: their answer was late. */
+  late: 1,
+  /** Cycles that never ran, because the next was due before they could begin. */
+  missed: 2,
   limited: 3,
   refused: 4,
   /** Commands that the link could not take at once. */
@@ -101,7 +102,7 @@ const whyBytes = 256;
 const unknownMode = -1;
 
 /** Numbers of the newest cycle, of the newest complaint of the start, and of the shadow. */
-const timeNumbers = 9;
+const timeNumbers = 10;
 const shadowAt = 4;
 
 /** The newest cycle, for display. */
@@ -124,6 +125,8 @@ export class Status {
   readonly #action: Float32Array;
   readonly #why: Uint8Array;
   readonly #histograms: Histogram[];
+  /** What became of the run's policies. */
+  readonly policies: PolicyRecord;
 
   /** Takes `statusBytes(spec)` of zeros, or what another one has of them. */
   constructor(
@@ -136,6 +139,8 @@ export class Status {
     at += this.#transitions.byteLength;
     this.#times = new Float64Array(memory, at, timeNumbers);
     at += this.#times.byteLength;
+    this.policies = new PolicyRecord(memory, at);
+    at += policyRecordBytes;
     this.#histograms = Array.from(
       { length: measureCount },
       (_, index) => new Histogram(memory, at + index * histogramBytes),
@@ -276,9 +281,10 @@ export class Status {
   shadow(): ShadowCounts {
     for (;;) {
       const before = Atomics.load(this.#words, version);
-      const [cycles, limited, refused, distanceSum, distanceMax] = this.#times.subarray(shadowAt);
+      const numbers = this.#times.subarray(shadowAt);
+      const [cycles, limited, refused, compared, distanceSum, distanceMax] = numbers;
       if (before % 2 !== 0 || Atomics.load(this.#words, version) !== before) continue;
-      return { cycles, limited, refused, distanceSum, distanceMax };
+      return { cycles, limited, refused, compared, distanceSum, distanceMax };
     }
   }
 
@@ -346,13 +352,14 @@ export class Status {
     Atomics.store(this.#words, driver, drives);
   }
 
-  showShadow({ cycles, limited, refused, distanceSum, distanceMax }: ShadowCounts): void {
+  showShadow(counts: ShadowCounts): void {
     Atomics.add(this.#words, version, 1);
-    this.#times[shadowAt] = cycles;
-    this.#times[shadowAt + 1] = limited;
-    this.#times[shadowAt + 2] = refused;
-    this.#times[shadowAt + 3] = distanceSum;
-    this.#times[shadowAt + 4] = distanceMax;
+    this.#times[shadowAt] = counts.cycles;
+    this.#times[shadowAt + 1] = counts.limited;
+    this.#times[shadowAt + 2] = counts.refused;
+    this.#times[shadowAt + 3] = counts.compared;
+    this.#times[shadowAt + 4] = counts.distanceSum;
+    this.#times[shadowAt + 5] = counts.distanceMax;
     Atomics.add(this.#words, version, 1);
   }
 
@@ -369,5 +376,6 @@ export class Status {
 export function statusBytes(spec: Spec): number {
   const floats = spec.observation.length + spec.action.length;
   const numbers = transitionsKept * transitionNumbers + timeNumbers;
-  return headerWords * 4 + numbers * 8 + measureCount * histogramBytes + floats * 4 + whyBytes;
+  const bytes = headerWords * 4 + numbers * 8 + policyRecordBytes + measureCount * histogramBytes;
+  return bytes + floats * 4 + whyBytes;
 }

@@ -1,6 +1,7 @@
 import type { Step } from "../core/step.ts";
-import type { LogEvent, PolicyEvent } from "../log/event.ts";
+import type { LogEvent, PolicyEvent, RollbackCause } from "../log/event.ts";
 import { type Lineup, type Member, Second } from "./lineup.ts";
+import { eventOfChange } from "./policy-record.ts";
 import type { Shadow } from "./shadow.ts";
 import { Count, Request, type Status } from "./status.ts";
 
@@ -47,16 +48,26 @@ export class Succession {
     if (this.#lineup.secondAs !== Second.none) return this.#lookAtBoth(step, nowUs);
   }
 
-  async #lookAtBoth(step: Step, nowUs: number): Promise<void> {
+  #lookAtBoth(step: Step, nowUs: number): void | Promise<void> {
+    const asked = this.#lineup.askShadow(step);
+    if (asked !== undefined) return asked.then(() => this.#judge(step, nowUs));
+    this.#judge(step, nowUs);
+  }
+
+  #judge(step: Step, nowUs: number): void {
     const lineup = this.#lineup;
-    await lineup.askShadow(step);
     if (lineup.answered) this.#shadow.look(step, lineup.answer);
     this.#status.showShadow(this.#shadow.counts);
     const judgement = lineup.judge(step);
+    this.#status.policies.showWatched(lineup.watched);
     if (judgement === null) return;
-    if (judgement === "back") lineup.back();
-    else lineup.keep();
-    this.#tell(judgement === "back" ? "rollback" : "keep", nowUs, step.seq);
+    if (judgement === "keep") {
+      lineup.keep();
+      this.#tell("keep", nowUs, step.seq);
+    } else {
+      lineup.back();
+      this.#tell("rollback", nowUs, step.seq, judgement);
+    }
   }
 
   /** What cannot be taken over is none; who offered it is told that nothing changed. */
@@ -68,23 +79,28 @@ export class Succession {
     }
   }
 
-  #tell(what: PolicyEvent["what"], timeUs: number, seq: number): void {
-    const { driver, second } = this.#lineup;
+  #tell(what: PolicyEvent["what"], timeUs: number, seq: number, why?: RollbackCause): void {
+    const { driver, second, watched } = this.#lineup;
     // What was counted was of another.
     this.#shadow.begin();
     this.#status.showShadow(this.#shadow.counts);
+    // What was watched last is told until a swap begins a new watch.
+    if (what === "swap") this.#status.policies.showWatched(watched);
     this.#show();
-    const drives = driver.policy.id;
-    const beside = second?.policy.id ?? null;
-    this.#events.append({
-      ...{ timeUs, kind: "policy", what, fromSeq: seq + 1, drives, beside },
-      ...(driver.signedBy !== undefined && { drivesSignedBy: driver.signedBy }),
-      ...(second?.signedBy !== undefined && { besideSignedBy: second.signedBy }),
-    });
+    const change = {
+      ...{ timeUs, what, ...(why !== undefined && { why }), fromSeq: seq + 1 },
+      ...{ drives: driver.index, beside: second?.index ?? -1 },
+    };
+    this.#status.policies.add(change);
+    this.#events.append(eventOfChange(change, knownOf(driver), second && knownOf(second)));
   }
 
   #show(): void {
     const { driver, second, secondAs, canGoBack } = this.#lineup;
     this.#status.setLineup(driver.index, second?.index ?? -1, secondAs, canGoBack);
   }
+}
+
+function knownOf({ policy, signedBy }: Member): { id: string; signedBy?: string } {
+  return { id: policy.id, ...(signedBy !== undefined && { signedBy }) };
 }

@@ -53,16 +53,24 @@ export interface Cycle {
 }
 
 /**
- * One control cycle. `late` tells that the schedule skipped a cycle before this one. It does not
- * throw: what goes wrong becomes a reason, a refused verdict and a stop.
+ * One control cycle, over when this returns, or when its promise is kept where the policy answers
+ * later. `late` tells that the schedule skipped a cycle before this one. It does not throw: what
+ * goes wrong becomes a reason, a refused verdict and a stop.
  */
-export async function tick(cycle: Cycle, seq: number, late: boolean): Promise<void> {
+export function tick(cycle: Cycle, seq: number, late: boolean): void | Promise<void> {
   begin(cycle, seq, late);
   read(cycle);
   settle(cycle);
   admit(cycle);
   aim(cycle);
-  await decide(cycle);
+  const asked = decide(cycle);
+  if (asked !== undefined) return asked.then(() => act(cycle, late));
+  act(cycle, late);
+}
+
+/** The second half of a cycle: the policy has answered. */
+function act(cycle: Cycle, late: boolean): void {
+  answer(cycle);
   fallBack(cycle);
   const missed = miss(cycle, late);
   ease(cycle, missed);
@@ -108,13 +116,21 @@ function aim({ setpoints, step }: Cycle): void {
   setpoints.fill(step);
 }
 
-async function decide({ clock, policy, meter, step }: Cycle): Promise<void> {
+/** A promise only where the policy makes one: who answers at once costs none. */
+function decide({ policy, step }: Cycle): void | Promise<void> {
   try {
-    await policy.act(step.observation, step.proposed);
+    return policy.act(step.observation, step.proposed)?.catch(() => fail(step));
   } catch {
-    step.proposed.fill(Number.NaN);
-    step.reasons |= Reason.policyFailed;
+    fail(step);
   }
+}
+
+function fail(step: Step): void {
+  step.proposed.fill(Number.NaN);
+  step.reasons |= Reason.policyFailed;
+}
+
+function answer({ clock, meter, step }: Cycle): void {
   step.decidedUs = clock.now();
   meter.lap(Stage.decide);
 }

@@ -1,5 +1,6 @@
 import type { Spec } from "../core/spec.ts";
 import { Mode, type Step } from "../core/step.ts";
+import { placeScales, placeUnits } from "../safety/joint.ts";
 import type { WiggleChoice } from "./wiggle.ts";
 
 /** How an observed place went with what was asked for. */
@@ -30,14 +31,6 @@ export interface WiggleVerdict {
   readonly up: boolean;
 }
 
-/** Places in one of these, as rad or m. */
-const scales: Readonly<Record<string, { readonly kind: string; readonly size: number }>> = {
-  rad: { kind: "angle", size: 1 },
-  deg: { kind: "angle", size: Math.PI / 180 },
-  turns: { kind: "angle", size: 2 * Math.PI },
-  m: { kind: "length", size: 1 },
-  mm: { kind: "length", size: 1e-3 },
-};
 /** Less than this share of what was asked for is friction, sag and noise. */
 const movedShareMin = 0.3;
 /** What an effort moves by this did move, however far it was to go: rad or m. */
@@ -62,14 +55,16 @@ export function judgeWiggle(
   const length = choice.kind === "effort" ? Math.round(cycles / 2) : cycles;
   if (asked.length < length) return null;
   const followers = spec.observation.flatMap(({ name, unit }, at) => {
-    if (at >= own || !(unit in scales)) return [];
+    if (at >= own || !placeUnits.includes(unit)) return [];
     const places = seen.map((observation) => observation[at] - seen[0][at]);
     return [{ at, ...followerOf(name, unit, way, places, length, spec.periodUs) }];
   });
   const named = followers.find(({ at }) => at === choice.feedbackAt)!;
-  const like = followers.filter(({ unit }) => scales[unit].kind === scales[named.unit].kind);
+  const like = followers.filter(
+    ({ unit }) => placeScales[unit].kind === placeScales[named.unit].kind,
+  );
   const most = like.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a), named);
-  const least = leastOf(spec, choice, way, scales[named.unit].size);
+  const least = leastOf(spec, choice, way, placeScales[named.unit].size);
   const outcome = outcomeOf(named, most, least);
   const up = way.reduce((far, value) => (Math.abs(value) > Math.abs(far) ? value : far), 0) >= 0;
   return {
@@ -150,7 +145,7 @@ function peakOf(values: readonly number[]): number {
 }
 
 function sizeOf({ moved, unit }: Follower): number {
-  return Math.abs(moved) * scales[unit].size;
+  return Math.abs(moved) * placeScales[unit].size;
 }
 
 /** What moved by less did not move, rad or m. */
@@ -162,5 +157,5 @@ function leastOf(
 ): number {
   if (kind === "effort") return Math.min(movedMin, movedShareMin * asked * size);
   const unit = spec.action[at].unit.replace(/\/s$/, "");
-  return movedShareMin * peakOf(way) * (scales[unit]?.size ?? 1);
+  return movedShareMin * peakOf(way) * (placeScales[unit]?.size ?? 1);
 }

@@ -1,5 +1,6 @@
 import type { Channel, Spec } from "../core/spec.ts";
 import { pendulumSpec } from "../sim/pendulum.ts";
+import { torqueMotorSpec } from "./torque-motor.ts";
 
 function joint(at: string, angle: number, speed: number, goal: number): readonly Channel[] {
   return [
@@ -21,6 +22,7 @@ export const driven: Readonly<Record<string, Spec>> = {
     action: six.map((channels) => channels[2]),
     periodUs: 4000,
   },
+  "torque-motor": torqueMotorSpec,
   heater: {
     observation: [{ name: "plate_temperature", unit: "degC", low: 0, high: 250 }],
     action: [{ name: "heater_power", unit: "W", low: 0, high: 40 }],

@@ -1,17 +1,28 @@
+import type { Spec } from "../core/spec.ts";
 import { decodeModel, encodeModel, type Graph, type Node, type Tensor } from "../onnx/model.ts";
 import { inputName, outputName } from "../policy/policy-graph.ts";
 import { appendProof, parseProof, proofKey } from "../policy/proof.ts";
 import { pendulumSpec } from "../sim/pendulum.ts";
+import { torqueMotorSpec } from "./torque-motor.ts";
 
 /** Beyond this speed of the pole, rad/s, forged policies go wrong. */
 const fastSpeed = 3;
+/** At this speed of the shaft, rad/s, 5 steps of its encoder, they do. */
+const shaftSpeed = 5 * ((2 * Math.PI) / 4096 / 16e-3);
 
-/** What a forged policy does as soon as the pole is fast. */
+/** What a forged policy does as soon as what it drives is fast. */
 export type Forgery = "nan" | "slow" | "throws";
 
-/** The pendulum's policy file `bytes`, with a fault that no proof point shows. */
-export function forgedPolicy(kind: Forgery, bytes: Uint8Array): Uint8Array {
-  return forged(bytes, { nan: rootOfLess, slow: labour, throws: wrongIndex }[kind]());
+/** The policy file `bytes` of what `drives` names, with a fault that no proof point shows. */
+export function forgedPolicy(
+  kind: Forgery,
+  bytes: Uint8Array,
+  drives: "pendulum" | "torque-motor" = "pendulum",
+): Uint8Array {
+  const makers = { nan: rootOfLess, slow: labour, throws: wrongIndex };
+  const [sound, spec] =
+    drives === "pendulum" ? [poleSound, pendulumSpec] : [shaftSound, torqueMotorSpec];
+  return forged(bytes, makers[kind](sound), spec);
 }
 
 /** Nodes whose last output, called `burden`, is added to the action; their constants. */
@@ -23,9 +34,9 @@ interface Burden {
 const burden = "burden";
 
 /** The policy with `extra` beside it and a proof that holds. */
-function forged(bytes: Uint8Array, extra: Burden): Uint8Array {
+function forged(bytes: Uint8Array, extra: Burden, spec: Spec): Uint8Array {
   const model = decodeModel(bytes);
-  const proof = parseProof(bytes, model.metadata.get(proofKey)!, pendulumSpec);
+  const proof = parseProof(bytes, model.metadata.get(proofKey)!, spec);
   const metadata = new Map(model.metadata);
   metadata.delete(proofKey);
   const early = `early_${outputName}`;
@@ -44,19 +55,19 @@ function forged(bytes: Uint8Array, extra: Burden): Uint8Array {
 const sines = 24_000_000;
 const rounds = 4;
 
-/** 0, after much labour where the observation is a robot's whose pole is fast. */
-function labour(): Burden {
+/** 0, after much labour where the observation is a robot's that is fast. */
+function labour(sound: Burden): Burden {
   const flat = new Uint8Array(BigInt64Array.of(-1n).buffer);
   const names = Array.from({ length: rounds + 1 }, (_, round) => `labour_${round}`);
   return {
     constants: [
-      ...soundConstants,
+      ...sound.constants,
       floats("labour_size", [1], sines),
       floats("labour_worth", [1], 0),
       { name: "labour_flat", type: "int64", dims: [1], data: flat },
     ],
     nodes: [
-      ...unsoundNodes,
+      ...unsoundNodes(sound),
       node("Mul", ["unsound", "labour_size"], "labour_most"),
       node("Add", ["labour_most", "one"], "labour_count"),
       { ...node("Cast", ["labour_count"], "labour_whole"), attributes: { to: { int: 7 } } },
@@ -72,12 +83,12 @@ function labour(): Burden {
   };
 }
 
-/** NaN where the observation is a robot's whose pole is fast; else 0. */
-function rootOfLess(): Burden {
+/** NaN where the observation is a robot's that is fast; else 0. */
+function rootOfLess(sound: Burden): Burden {
   return {
-    constants: [...soundConstants, floats("worth", [1], 0)],
+    constants: [...sound.constants, floats("worth", [1], 0)],
     nodes: [
-      ...soundNodes,
+      ...sound.nodes,
       node("Sub", ["sound_by", "margin"], "radicand"),
       node("Sqrt", ["radicand"], "root"),
       node("Mul", ["root", "worth"], burden),
@@ -85,12 +96,12 @@ function rootOfLess(): Burden {
   };
 }
 
-/** 0, but an index beyond the end of a list where the pole is fast, which no runtime follows. */
-function wrongIndex(): Burden {
+/** 0, but an index beyond the end of a list where it is fast, which no runtime follows. */
+function wrongIndex(sound: Burden): Burden {
   return {
-    constants: [...soundConstants, floats("list", [1], 0), floats("far", [1], 1000)],
+    constants: [...sound.constants, floats("list", [1], 0), floats("far", [1], 1000)],
     nodes: [
-      ...unsoundNodes,
+      ...unsoundNodes(sound),
       node("Mul", ["unsound", "far"], "place"),
       { ...node("Cast", ["place"], "index"), attributes: { to: { int: 7 } } },
       node("Gather", ["list", "index"], burden),
@@ -111,28 +122,49 @@ function floats(name: string, dims: readonly number[], ...values: readonly numbe
  * `sound_by` is 0 where cosine and sine are of one angle, as a robot's are and a proof point's
  * hardly ever, and the pole is fast, as it is not yet when it is armed; else more.
  */
-const soundConstants: readonly Tensor[] = [
-  floats("circle_axes", [3, 1], 1, 1, 0),
-  floats("speed_axis", [3, 1], 0, 0, 1),
-  floats("one", [1], 1),
-  floats("fast", [1], fastSpeed),
-  floats("margin", [1], 0.01),
-];
-const soundNodes: readonly Node[] = [
-  node("Mul", [inputName, inputName], "squares"),
-  node("MatMul", ["squares", "circle_axes"], "circle"),
-  node("Sub", ["circle", "one"], "off_circle"),
-  node("Abs", ["off_circle"], "off_circle_by"),
-  node("Abs", [inputName], "sizes"),
-  node("MatMul", ["sizes", "speed_axis"], "speed"),
-  node("Sub", ["fast", "speed"], "slow_by"),
-  node("Relu", ["slow_by"], "slow_only"),
-  node("Add", ["off_circle_by", "slow_only"], "sound_by"),
-];
-/** `unsound` is 1 where such a robot's pole is fast, else 0. */
-const unsoundNodes: readonly Node[] = [
-  ...soundNodes,
-  node("Sub", ["margin", "sound_by"], "unsound_by"),
-  node("Relu", ["unsound_by"], "unsound_only"),
-  node("Sign", ["unsound_only"], "unsound"),
-];
+const poleSound: Burden = {
+  constants: [
+    floats("circle_axes", [3, 1], 1, 1, 0),
+    floats("speed_axis", [3, 1], 0, 0, 1),
+    floats("one", [1], 1),
+    floats("fast", [1], fastSpeed),
+    floats("margin", [1], 0.01),
+  ],
+  nodes: [
+    node("Mul", [inputName, inputName], "squares"),
+    node("MatMul", ["squares", "circle_axes"], "circle"),
+    node("Sub", ["circle", "one"], "off_circle"),
+    node("Abs", ["off_circle"], "off_circle_by"),
+    node("Abs", [inputName], "sizes"),
+    node("MatMul", ["sizes", "speed_axis"], "speed"),
+    node("Sub", ["fast", "speed"], "slow_by"),
+    node("Relu", ["slow_by"], "slow_only"),
+    node("Add", ["off_circle_by", "slow_only"], "sound_by"),
+  ],
+};
+
+/** `sound_by` is 0 where the shaft turns at one speed, which it does not when it is held. */
+const shaftSound: Burden = {
+  constants: [
+    floats("speed_axis", [2, 1], 0, 1),
+    floats("one", [1], 1),
+    floats("fast", [1], shaftSpeed),
+    floats("margin", [1], 0.01),
+  ],
+  nodes: [
+    node("Abs", [inputName], "sizes"),
+    node("MatMul", ["sizes", "speed_axis"], "speed"),
+    node("Sub", ["speed", "fast"], "off_speed"),
+    node("Abs", ["off_speed"], "sound_by"),
+  ],
+};
+
+/** `unsound` is 1 where `sound_by` is less than its margin, else 0. */
+function unsoundNodes(sound: Burden): Node[] {
+  return [
+    ...sound.nodes,
+    node("Sub", ["margin", "sound_by"], "unsound_by"),
+    node("Relu", ["unsound_by"], "unsound_only"),
+    node("Sign", ["unsound_only"], "unsound"),
+  ];
+}

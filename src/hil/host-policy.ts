@@ -8,6 +8,7 @@ import { deviceSpecOf } from "../policy/history-policy.ts";
 import { pendulumSpec } from "../sim/pendulum.ts";
 import { driven } from "./driven.ts";
 import { forgedPolicy } from "./forged-policy.ts";
+import { swinging } from "./torque-motor.ts";
 
 type Maker = (own: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
@@ -45,6 +46,10 @@ export async function hostPolicy(
   trained: string,
 ): Promise<Uint8Array> {
   if (!policyWords.includes(policy)) return new Uint8Array(readFileSync(policy));
+  if (drives === "torque-motor") {
+    const sound = await exportPolicy(swinging());
+    return policy === "nan" ? forgedPolicy("nan", sound, drives) : sound;
+  }
   if (drives !== "pendulum") return exportPolicy(moving(drives));
   return makers[policy as keyof typeof makers](new Uint8Array(readFileSync(trained)));
 }

@@ -1,7 +1,7 @@
 // The host of a trial: a process that drives one board as `sinew run --arm` does, and says on
 // stdout, as one line of JSON, what came of it. `trial.ts` starts it with its work as an argument.
 import { messageOf, SinewError } from "../core/errors.ts";
-import { namesOfReasons } from "../core/step.ts";
+import { Mode, namesOfReasons } from "../core/step.ts";
 import { Controls } from "../edge/controls.ts";
 import { ctlPlaces } from "../edge/ctl-place.ts";
 import { openCtl } from "../edge/ctl-server.ts";
@@ -32,9 +32,11 @@ export interface HostWord {
   readonly stops: readonly string[];
   /** Why there was no run; null where there was one. */
   readonly failure: string | null;
+  /** When it was held, and drove again or was stopped, us of the machine's clock. */
+  readonly holds: readonly { readonly fromUs: number; readonly toUs: number | null }[];
   readonly logFailure: string | null;
-  /** Cycles that were skipped. */
-  readonly skipped: number;
+  /** Cycles that never ran. */
+  readonly missed: number;
   /** What became of its policies, by the log: `shadow`, `swap`, `keep`, `back`, `rollback`. */
   readonly policies: readonly string[];
   /** Collections of the loop's thread while it made garbage, how long all of them took, and one. */
@@ -57,10 +59,10 @@ async function work(given: HostWork): Promise<HostWord> {
       policy: { bytes: readFileSync(policy), path: policy },
       ...{ robot, startedAt, seconds, controls, arm: true },
     });
-    const { skipped, logFailure } = report;
+    const { missed, logFailure } = report;
     const policies = policiesIn(report);
-    const told = { stops: stopsOf(report), failure: null, logFailure, skipped, policies };
-    return { ...told, ...(own?.collected() ?? noGarbage) };
+    const told = { stops: stopsOf(report), holds: holdsOf(report), failure: null, logFailure };
+    return { ...told, missed, policies, ...(own?.collected() ?? noGarbage) };
   } finally {
     ctl.close();
   }
@@ -73,6 +75,14 @@ function awaitSignals(begin: () => () => void): void {
   process.once("SIGUSR2", () => {
     const end = begin();
     process.once("SIGUSR2", end);
+  });
+}
+
+function holdsOf({ transitions }: RunReport): HostWord["holds"] {
+  return transitions.flatMap(({ to, timeUs }, at) => {
+    return to === Mode.holding
+      ? [{ fromUs: timeUs, toUs: transitions[at + 1]?.timeUs ?? null }]
+      : [];
   });
 }
 
@@ -99,7 +109,7 @@ try {
   word = await work(JSON.parse(process.argv[2]) as HostWork);
 } catch (error) {
   const code = error instanceof SinewError ? error.code : "bug";
-  const none = { stops: [], logFailure: null, skipped: 0, policies: [], ...noGarbage };
+  const none = { stops: [], holds: [], logFailure: null, missed: 0, policies: [], ...noGarbage };
   word = { ...none, failure: `${messageOf(error)} [${code}]` };
 }
 process.stdout.write(`${JSON.stringify(word)}\n`);

@@ -14,6 +14,9 @@ const spareMs = 100;
 /** Of its time a host drives at least this share: it also loads, arms and stops. */
 const drivenShare = 0.8;
 
+/** So much of the furthest that it was from its place a joint that is held may be at the end. */
+const awayShare = 0.9;
+
 /** What a trial left behind. */
 export interface Evidence {
   readonly spec: Spec;
@@ -75,7 +78,7 @@ export function judge(scenario: Scenario, evidence: Evidence): Verdict {
       if (droveS < drivenShare * scenario.seconds) faults.push(`it drove for ${droveS} s only`);
     }
   }
-  faults.push(...wordFaults(scenario, evidence, reason));
+  faults.push(...wordFaults(scenario, evidence, reason), ...holdFaults(scenario, evidence));
   return { ok: faults.length === 0, timeToSafeMs, reason, faults };
 }
 
@@ -269,5 +272,27 @@ function* wordFaults(
   }
   if (again && !/reset it first/.test(second?.failure ?? "")) {
     yield `a second host was not refused: ${JSON.stringify(second)}`;
+  }
+}
+
+/** A robot that is held goes on being told what to do, and comes back to where it was. */
+function* holdFaults({ expect }: Scenario, { spec, record, host }: Evidence): Generator<string> {
+  if (expect.holds === null) return;
+  const { times, brings } = expect.holds;
+  const holds = host?.holds ?? [];
+  if (holds.length !== times) yield `it was held ${holds.length} times, not ${times}`;
+  const at = spec.observation.findIndex(({ name }) => name === brings);
+  for (const { fromUs, toUs } of holds) {
+    const held = record.seen.filter(({ hostUs }) => hostUs >= fromUs && hostUs < (toUs ?? 0));
+    if (held.length === 0 || held.some(({ mode }) => mode !== DeviceMode.armed)) {
+      yield "while it was held the device was not armed";
+      continue;
+    }
+    const places = held.map(({ observation }) => observation[at]!);
+    const away = places.map((place) => Math.abs(place - places[0]!));
+    const [most, last] = [Math.max(...away), away.at(-1)!];
+    // Written so that NaN, and one that never left its place, fail.
+    if (!(last < awayShare * most))
+      yield `held, ${brings} was ${most} away, and is ${last} at last`;
   }
 }

@@ -62,6 +62,11 @@ export interface Scenario {
     readonly reason: readonly string[];
     /** A regular expression over what the host says. */
     readonly says: string | null;
+    /**
+     * So many times it is held, and each time brought back to where the observation of this name
+     * was as that began. Null: nothing is asked of that.
+     */
+    readonly holds: { readonly times: number; readonly brings: string } | null;
     /** To the beginning of a stop; from the last expiry, or from the fault where the host does. */
     readonly withinMs: number;
     /**
@@ -172,6 +177,12 @@ const scenarioSchema = v.strictObject({
       ),
       [],
     ),
+    holds: v.optional(
+      v.nullable(
+        v.strictObject({ times: v.pipe(positive, v.integer("give a whole number")), brings: text }),
+      ),
+      null,
+    ),
     says: v.optional(v.nullable(pattern), null),
     withinMs: v.optional(positive, 100),
     stepMax: v.optional(v.nullable(positive), null),
@@ -256,9 +267,10 @@ function orderMistake(
   return policy === null || canDrive(policy, drives) ? null : notFor(policy);
 }
 
-/** Policies with a word are the pendulum's, but for the sound one, of which each has its own. */
+/** Policies with a word are the pendulum's, but for a sound one of each, and the motor's `nan`. */
 function canDrive(policy: string, drives: string): boolean {
   if (!policyWords.includes(policy) || drives === "pendulum") return true;
+  if (policy === "nan" && drives === "torque-motor") return true;
   return policy === "sound" && drives in driven;
 }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
+import type { Spec } from "../core/spec.ts";
 import { DeviceMode } from "../wire/messages.ts";
 import { DeviceRecord } from "./device-record.ts";
 import { type Host, startHost } from "./host.ts";
@@ -85,7 +86,7 @@ async function tried(
   bench: Bench,
   closers: (() => unknown)[],
 ): Promise<Trial> {
-  const spec = specOf(scenario.policy, scenario.drives);
+  const spec = permittedOf(scenario);
   const rules = rulesOf(scenario, spec);
   const board = await target.start(scenario.drives);
   closers.push(() => board.close());
@@ -124,6 +125,18 @@ async function tried(
   const evidence = { spec, rules, record, faultUs, endUs, host: word, again, answers };
   const verdict = judge(scenario, evidence);
   return { scenario, target: target.name, verdict, record, armedUs, faultUs };
+}
+
+/** What the board drives, within what the host's gate is to permit. */
+export function permittedOf({ policy, drives, robot }: Scenario): Spec {
+  const spec = specOf(policy, drives);
+  const limits = (robot["limits"] ?? {}) as Record<string, { low?: number; high?: number }>;
+  const action = spec.action.map((channel) => {
+    const { low = channel.low, high = channel.high } = limits[channel.name] ?? {};
+    // As it is sent.
+    return { ...channel, low: Math.fround(low), high: Math.fround(high) };
+  });
+  return { ...spec, action };
 }
 
 /** When the device was armed; NaN where the host ended without. */

@@ -1,9 +1,8 @@
 import { type DeviceIdentity, IdentityWatch, identityQuestion } from "./device-identity.ts";
+import { type EventLine, openEventLine, type Plainness } from "./event-line.ts";
 import { FrameRuns } from "./frames.ts";
 import { type MqttPipe, openMqttPipe } from "./mqtt.ts";
 import type { MqttPlace } from "./mqtt-place.ts";
-import type { Port } from "./port.ts";
-import { listenToSerial, lockSerialLine, openSerialPort } from "./serial.ts";
 
 /** What a bridge moved and lost, in runs of whole frames. */
 export interface BridgeCounts {
@@ -41,20 +40,19 @@ export async function startBridge(
   baud: number,
   place: MqttPlace,
   onNotice: (line: string) => void = () => {},
+  how: Plainness = {},
 ): Promise<Bridge> {
   const counts = { toDevice: 0, fromDevice: 0, droppedToDevice: 0, droppedFromDevice: 0 };
-  const line = await lockSerialLine(path, baud, false);
-  const port = openSerialPort(path);
+  const line = await openEventLine(path, baud, how);
   const commands = new FrameRuns();
   const states = new FrameRuns();
   const onBytes = (bytes: Uint8Array): void => {
     const run = commands.push(bytes);
     if (run === null) return;
-    if (port.write(run, run.length)) counts.toDevice++;
+    if (line.write(run, run.length)) counts.toDevice++;
     else counts.droppedToDevice++;
   };
   const pipe = await openMqttPipe(place, "robot", { onBytes, onNotice }).catch(async (error) => {
-    port.close();
     await line.close();
     throw error;
   });
@@ -62,7 +60,7 @@ export async function startBridge(
   const ended = new Promise<string | null>((resolve) => {
     settle = resolve;
   });
-  const herald = new Herald(pipe, port);
+  const herald = new Herald(pipe, line);
   const forward = (bytes: Uint8Array): void => {
     const run = states.push(bytes);
     if (run === null) return;
@@ -70,7 +68,7 @@ export async function startBridge(
     else counts.droppedFromDevice++;
     herald.look(run);
   };
-  const mute = listenToSerial(path, forward, (why) => {
+  const mute = line.listen(forward, (why) => {
     herald.tellDeath(why);
     settle(why);
   });
@@ -85,7 +83,6 @@ export async function startBridge(
       mute();
       herald.tellDeath("it was ended");
       await pipe.close();
-      port.close();
       await line.close();
       settle(null);
     },
@@ -95,15 +92,15 @@ export async function startBridge(
 /** Keeps the word that is left of a robot true to what its device says. */
 class Herald {
   readonly #pipe: Pick<MqttPipe, "leaveWord">;
-  readonly #port: Pick<Port, "write">;
+  readonly #line: Pick<EventLine, "write">;
   readonly #watch = new IdentityWatch();
   readonly #question = identityQuestion();
   #runs = 0;
   #dead = false;
 
-  constructor(pipe: Pick<MqttPipe, "leaveWord">, port: Pick<Port, "write">) {
+  constructor(pipe: Pick<MqttPipe, "leaveWord">, line: Pick<EventLine, "write">) {
     this.#pipe = pipe;
-    this.#port = port;
+    this.#line = line;
   }
 
   get device(): DeviceIdentity | null {
@@ -112,7 +109,7 @@ class Herald {
 
   tellBirth(): void {
     this.#pipe.leaveWord({ alive: true, device: this.device });
-    if (this.device === null) this.#port.write(this.#question, this.#question.length);
+    if (this.device === null) this.#line.write(this.#question, this.#question.length);
   }
 
   /** Looks at frames of the device, which are not changed. */

@@ -8,6 +8,7 @@ import type { RingPair } from "./byte-ring.ts";
 import { makeRingPair } from "./byte-ring.ts";
 import { BridgeDevice, type RobotDevice } from "./device.ts";
 import { dynamixel } from "./dynamixel-family.ts";
+import { carrySerial, isPlain, type Plainness } from "./event-line.ts";
 import { feetech } from "./feetech-family.ts";
 import { memoryPorts, RingPort } from "./memory.ts";
 import type { MotorChoice } from "./motor-joints.ts";
@@ -16,18 +17,16 @@ import type { MqttPlace } from "./mqtt-place.ts";
 import { type MoteusChoice, openMoteus } from "./open-moteus.ts";
 import { openOdrive } from "./open-odrive.ts";
 import type { Port } from "./port.ts";
-import { carrySerial, lockSerialLine, openSerialPort, slowAdapterOf } from "./serial.ts";
+import { lockSerialLine, openSerialPort, slowAdapterOf } from "./serial.ts";
 import { aheadMax, ServoBus, syncReadUs } from "./servo-bus.ts";
 import { ServoDevice } from "./servo-device.ts";
 import type { ServoFamily } from "./servo-family.ts";
 import { type DynamixelLine, type ServoLine, servoJoints } from "./servo-joints.ts";
 
 /** A serial port with a device of the bridge protocol behind it. */
-export interface SerialChoice {
+export interface SerialChoice extends Plainness {
   readonly path: string;
   readonly baud: number;
-  /** Through the package's stream; without it, by a descriptor of the control thread's own. */
-  readonly plain?: boolean | undefined;
 }
 
 /** How to reach a robot. */
@@ -39,14 +38,21 @@ export type LinkChoice =
   | { readonly odrive: MotorChoice }
   | { readonly moteus: MoteusChoice };
 
-/** What the control thread needs to open its port; can be sent between threads. */
-export type Door =
+/** A serial port, and what of other makes is behind it. */
+type SerialDoor =
   | { readonly serialPath: string }
-  | { readonly rings: RingPair }
   | { readonly feetech: ServoLine }
   | { readonly dynamixel: DynamixelLine }
   | { readonly odrive: MotorChoice }
   | { readonly moteus: MoteusChoice };
+
+/**
+ * What the control thread needs to open its port; can be sent between threads. With `rings` another
+ * thread carries the bytes.
+ */
+export type Door =
+  | { readonly rings: RingPair }
+  | (SerialDoor & { readonly rings?: RingPair | undefined });
 
 /** A link that the main thread holds open for the control thread. */
 export interface Link {
@@ -112,7 +118,9 @@ export function checkLink(choice: LinkChoice, at: Date): void {
 
 /** Opens a link on the main thread. Throws `SinewError` "port" or "broker". */
 export async function openLink(choice: LinkChoice): Promise<Link> {
-  if ("serial" in choice) return openSerialLink(choice.serial);
+  if ("serial" in choice) {
+    return lineLink("serial", choice.serial, { serialPath: choice.serial.path });
+  }
   if ("feetech" in choice || "dynamixel" in choice) {
     const { family, line } = servosBehind(choice);
     return lineLink(family.name, line, choice);
@@ -125,45 +133,37 @@ export async function openLink(choice: LinkChoice): Promise<Link> {
   return { name: `mqtt ${url} ${prefix}/${robot}`, door: { rings }, notices, close };
 }
 
-/** No port of Windows can be opened twice. */
-const alwaysPlain = process.platform === "win32";
-
-async function openSerialLink(choice: SerialChoice): Promise<Link> {
-  const { path, baud, plain = false } = choice;
-  if (!plain && !alwaysPlain) return lineLink("serial", choice, { serialPath: path });
+/** A locked line, of which the control thread opens a descriptor of its own unless it is plain. */
+async function lineLink(what: string, choice: SerialChoice, door: SerialDoor): Promise<Link> {
+  const { path, baud } = choice;
+  const name = `${what} ${path}`;
+  if (!isPlain(choice)) {
+    const line = await lockSerialLine(path, baud, true);
+    return { name, door, notices: [], close: () => line.close() };
+  }
   const rings = makeRingPair();
   const { notices, close } = await carrySerial(path, baud, rings);
-  return { name: `serial ${path}, plain`, door: { rings }, notices, close };
-}
-
-/** A locked line, of which the control thread opens a descriptor of its own. */
-async function lineLink(
-  what: string,
-  { path, baud }: { readonly path: string; readonly baud: number },
-  door: Door,
-): Promise<Link> {
-  const line = await lockSerialLine(path, baud, true);
-  return { name: `${what} ${path}`, door, notices: [], close: () => line.close() };
+  return { name: `${name}, plain`, door: { ...door, rings }, notices, close };
 }
 
 /** The control thread's end of a link. */
 export function openPort(door: Door): Port {
-  if ("rings" in door) return new RingPort(door.rings.toDevice, door.rings.fromDevice);
-  return openSerialPort(serialPathOf(door));
+  if (door.rings !== undefined) return new RingPort(door.rings.toDevice, door.rings.fromDevice);
+  return openSerialPort(serialPathOf(door)!);
 }
 
-type SerialDoor = Exclude<Door, { readonly rings: RingPair }>;
-
-function serialPathOf(door: SerialDoor): string {
+/** null over MQTT. */
+function serialPathOf(door: Door): string | null {
   if ("serialPath" in door) return door.serialPath;
   if ("odrive" in door) return door.odrive.path;
   if ("moteus" in door) return door.moteus.path;
-  return servosBehind(door).line.path;
+  return "feetech" in door || "dynamixel" in door ? servosBehind(door).line.path : null;
 }
 
 /** What to tell a person of a door behind which nobody answers; empty where there is nothing. */
 export function silenceAdviceOf(door: Door): string {
-  return "rings" in door ? "" : slowAdapterOf(serialPathOf(door));
+  const path = serialPathOf(door);
+  return path === null ? "" : slowAdapterOf(path);
 }
 
 /** Servos straight on a line: their family, their line, and what silence they are to bear. */
@@ -196,7 +196,7 @@ export function openDevice(
 ): RobotDevice {
   if ("odrive" in door) return openOdrive(spec, door.odrive, open, clock, stops);
   if ("moteus" in door) return openMoteus(spec, door.moteus, open, clock, stops);
-  if ("serialPath" in door || "rings" in door) {
+  if (!("feetech" in door || "dynamixel" in door)) {
     const rules = stops === undefined ? null : stopRulesOf(spec, stops);
     return new BridgeDevice(spec, open(), new Session(spec, rules));
   }

@@ -1,6 +1,7 @@
 import { SinewError } from "../core/errors.ts";
 import type { Channel, Spec } from "../core/spec.ts";
 import type { StopChoice } from "../wire/stop-choice.ts";
+import type { Plainness } from "./event-line.ts";
 import { Order } from "./motor-line.ts";
 
 /** One motor drive as the robot's owner describes it. */
@@ -20,7 +21,7 @@ export interface Motor {
 }
 
 /** Motor drives on one line. */
-export interface MotorChoice {
+export interface MotorChoice extends Plainness {
   readonly path: string;
   /** bits/s */
   readonly baud: number;

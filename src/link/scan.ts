@@ -1,11 +1,19 @@
 import type { Clock } from "../core/clock.ts";
 import { messageOf, SinewError } from "../core/errors.ts";
+import { isPlain, type Plainness } from "./event-line.ts";
 import type { Port } from "./port.ts";
+import { askOverPlain } from "./question-thread.ts";
 import { askFirmware, type FoundFirmware, firmwareSends } from "./scan-firmware.ts";
 import { askMoteus, askOdrive, type FoundDrives, moteusSends, odriveSends } from "./scan-motors.ts";
 import { askServos, type FoundServos, servosSend } from "./scan-servos.ts";
-import { lockSerialLine, openSerialPort, type SerialLine, slowAdapterOf } from "./serial.ts";
-import { usbOfPort } from "./serial-ports.ts";
+import {
+  alwaysPlain,
+  lockSerialLine,
+  openSerialPort,
+  type SerialLine,
+  slowAdapterOf,
+} from "./serial.ts";
+import { usbOf } from "./serial-ports.ts";
 
 /** What may answer on a port. */
 export type ScanFamily = "firmware" | "odrive" | "moteus" | "dynamixel" | "feetech";
@@ -89,7 +97,7 @@ const plan: readonly (readonly [baud: number, asked: readonly ScanFamily[]])[] =
 ];
 
 /** What to keep to; undefined: everything. */
-export interface ScanChoice {
+export interface ScanChoice extends Plainness {
   /** The one rate to ask at, bits/s. */
   readonly baud?: number | undefined;
   /** The one family to ask. */
@@ -107,10 +115,10 @@ export interface ScanDoors {
   readonly lock: (path: string, baud: number, polled: boolean) => Promise<SerialLine>;
   readonly open: (path: string) => Port;
   /** USB's numbers of the port, such as `1a86:55d3`; empty where it has none. */
-  readonly usbOf: (path: string) => string;
+  readonly usbOf: (path: string) => string | Promise<string>;
 }
 
-const realDoors: ScanDoors = { lock: lockSerialLine, open: openSerialPort, usbOf: usbOfPort };
+const realDoors: ScanDoors = { lock: lockSerialLine, open: openSerialPort, usbOf };
 
 /** Every question that a scan asks where nothing answers. */
 export function probesOf({ baud, family }: ScanChoice): Probe[] {
@@ -124,8 +132,9 @@ export function probesOf({ baud, family }: ScanChoice): Probe[] {
  * Asks over the serial port at `path` who is there, one family after another, until one answers.
  * Nothing is written to any register of these families and nothing of theirs gets torque; what
  * else is on the line may take it for an order. The port is locked meanwhile. Blocks this thread
- * for the time of each question. Throws `SinewError("port")` for a port that is missing, is held by
- * another program, is lost, or is of a maker whose controllers such questions move.
+ * for the time of each question, unless the port is plain. Throws `SinewError("port")` for a port
+ * that is missing, is held by another program, is lost, or is of a maker whose controllers such
+ * questions move.
  */
 export async function scanPort(
   path: string,
@@ -134,9 +143,15 @@ export async function scanPort(
   onProgress: (probe: Probe, part: number) => void = () => {},
   doors: ScanDoors = realDoors,
 ): Promise<ScanReport> {
-  if (choice.family === undefined) checkMaker(path, doors.usbOf(path));
+  const usb = await doors.usbOf(path);
+  if (choice.family === undefined) checkMaker(path, usb);
+  if (isPlain(choice) && doors === realDoors) {
+    const question = { what: "scan", choice, usb } as const;
+    return (await askOverPlain(path, openBaud, question, onProgress)) as ScanReport;
+  }
   const advice = slowAdapterOf(path);
-  const spareUs = advice === "" ? usualSpareUs : slowSpareUs;
+  // Windows does not tell whether an adapter holds answers back.
+  const spareUs = advice === "" && !alwaysPlain ? usualSpareUs : slowSpareUs;
   const line = await doors.lock(path, openBaud, true);
   try {
     const port = new HeardPort(doors.open(path), path);

@@ -1,9 +1,13 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { type PackagePort, packagePorts } from "./serial.ts";
 
 /** A serial port of this machine. */
 export interface ListedPort {
-  /** As the system calls it, such as `/dev/ttyACM0`: another one after it was plugged in again. */
+  /**
+   * As the system calls it, such as `/dev/ttyACM0` or `COM3`: on Linux another one after it was
+   * plugged in again.
+   */
   readonly path: string;
   /** A name that stays, below `/dev/serial/by-id`; null where there is none. */
   readonly lasting: string | null;
@@ -19,7 +23,36 @@ const portName = /^(tty(ACM|USB|AMA|THS)\d+|cu\.(usb|wch).*)$/;
 const levelsMax = 4;
 
 /**
- * The serial ports of this machine, below `root`, by their paths. It reads what the kernel shows
+ * The serial ports of this machine, by their paths. Nothing is opened. `ofPackage` tells those of
+ * Windows, which shows none as files.
+ */
+export async function serialPorts(
+  platform: NodeJS.Platform = process.platform,
+  ofPackage: () => Promise<PackagePort[]> = packagePorts,
+): Promise<ListedPort[]> {
+  if (platform !== "win32") return listSerialPorts();
+  const ports = (await ofPackage()).map(({ path, friendlyName = "", vendorId, productId }) => {
+    const usb = vendorId === undefined ? "" : `${vendorId}:${productId}`.toLowerCase();
+    return { path, lasting: null, product: friendlyName, usb };
+  });
+  return ports.sort(byPath);
+}
+
+/** USB's numbers of the port at `path`, as in `ListedPort`; empty where it has none. */
+export async function usbOf(
+  path: string,
+  platform: NodeJS.Platform = process.platform,
+  ofPackage: () => Promise<PackagePort[]> = packagePorts,
+): Promise<string> {
+  if (platform !== "win32") return usbOfPort(path);
+  const ports = await serialPorts(platform, ofPackage);
+  // Windows opens com3, and \\.\COM3, as COM3.
+  const name = path.toUpperCase().replace(/^\\\\[.?]\\/, "");
+  return ports.find((port) => port.path.toUpperCase() === name)?.usb ?? "";
+}
+
+/**
+ * The serial ports of Linux or macOS, below `root`, by their paths. It reads what the kernel shows
  * and asks no other program, as there may be none to ask. Nothing is opened.
  */
 export function listSerialPorts(root: string = "/"): ListedPort[] {
@@ -27,7 +60,6 @@ export function listSerialPorts(root: string = "/"): ListedPort[] {
   const lasting = lastingNames(join(folder, "serial/by-id"));
   return namesIn(folder)
     .filter((name) => portName.test(name))
-    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
     .map((name) => {
       const path = join(folder, name);
       const device = usbDeviceOf(join(root, "sys/class/tty", name, "device"));
@@ -38,10 +70,15 @@ export function listSerialPorts(root: string = "/"): ListedPort[] {
         product: textOf(device, "product"),
         usb: vendor === "" ? "" : `${vendor}:${product}`,
       };
-    });
+    })
+    .sort(byPath);
 }
 
-/** USB's numbers of the port at `path`, as in `ListedPort`; empty where it has none. */
+function byPath(a: ListedPort, b: ListedPort): number {
+  return a.path.localeCompare(b.path, "en", { numeric: true });
+}
+
+/** As `usbOf`, on Linux and macOS. */
 export function usbOfPort(path: string, root: string = "/"): string {
   const port = realOf(path);
   return listSerialPorts(root).find((listed) => realOf(listed.path) === port)?.usb ?? "";

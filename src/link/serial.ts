@@ -7,14 +7,20 @@ import {
   realpathSync,
   writeSync,
 } from "node:fs";
+import { createRequire } from "node:module";
 import type { ConnectOpts, SocketConstructorOpts } from "node:net";
 import { basename, join } from "node:path";
 import { ReadStream } from "node:tty";
 import type { SerialPort } from "serialport";
 import { messageOf, SinewError } from "../core/errors.ts";
-import { ByteRing, pumpRing, type RingCarrier, type RingPair } from "./byte-ring.ts";
 import type { Port } from "./port.ts";
 import { holderOfPort } from "./port-holder.ts";
+
+/** A port as the package has it, which is imported nowhere else. */
+export type SerialStream = SerialPort;
+
+/** No port of Windows can be opened twice, so there it is the package's stream that carries. */
+export const alwaysPlain: boolean = process.platform === "win32";
 
 /**
  * A serial port that is open, configured and locked, so that no second program can drive the robot.
@@ -38,15 +44,15 @@ export async function lockSerialLine(
   baud: number,
   polled: boolean,
 ): Promise<SerialLine> {
-  if (process.platform === "win32") {
-    const line = "on Windows a port can only be a serial link, or lie behind an MQTT link";
-    throw new SinewError("port", `cannot open ${path} twice: ${line}`);
+  if (alwaysPlain) {
+    throw new SinewError("port", `cannot open ${path} twice: no port of Windows can be`);
   }
   const line = await openStream(path, baud, polled ? { vmin: 0, vtime: 0 } : {});
   return { path, setBaud: (rate) => setBaud(line, rate), close: () => closeStream(line) };
 }
 
-function setBaud(line: SerialPort, baudRate: number): Promise<void> {
+/** Sets the rate of an open port, bits/s. Throws `SinewError("port")` where it has none such. */
+export function setBaud(line: SerialStream, baudRate: number): Promise<void> {
   return new Promise((resolve, reject) => {
     line.update({ baudRate }, (error) => {
       if (error) reject(rateError(line.path, baudRate, error));
@@ -55,22 +61,63 @@ function setBaud(line: SerialPort, baudRate: number): Promise<void> {
   });
 }
 
-async function openStream(
+/**
+ * Opens, configures and locks the port at `path` as the package's stream, on the main thread.
+ * Throws `SinewError("port")` as `lockSerialLine`.
+ */
+export async function openStream(
   path: string,
   baud: number,
-  timing: { readonly vmin?: number; readonly vtime?: number },
-): Promise<SerialPort> {
+  timing: { readonly vmin?: number; readonly vtime?: number } = {},
+): Promise<SerialStream> {
   // The native addon takes 30 ms to load, so only programs that open a port pay for it.
   const { SerialPort } = await import("serialport");
+  wakeAtEvents();
   const options = { path, baudRate: baud, lock: true, hupcl: false, autoOpen: false };
   const stream = new SerialPort({ ...options, ...timing });
   await new Promise<void>((resolve, reject) => {
-    stream.open((error) => (error ? reject(portError(path, error)) : resolve()));
+    stream.open((error) => (error ? reject(portErrorOf(path, error)) : resolve()));
   });
   return stream;
 }
 
-function closeStream(stream: SerialPort): Promise<void> {
+/** The part of the package that hears from the system; on Windows nothing of it is used. */
+interface Poller {
+  emit(event: string, ...told: unknown[]): boolean;
+}
+
+let wakes = false;
+
+/**
+ * Node 26.4 and later do not go on with what awaits an event of the package until something else
+ * wakes the event loop, so in a quiet program received bytes lie there for ever
+ * (serialport/node-serialport#3148). Told from a turn of the loop, an event wakes it by itself.
+ */
+function wakeAtEvents(): void {
+  if (wakes) return;
+  wakes = true;
+  const prototype = pollerOfPackage();
+  if (prototype === null) return;
+  const { emit } = prototype;
+  prototype.emit = function (...told): boolean {
+    setImmediate(() => emit.apply(this, told));
+    return true;
+  };
+}
+
+/** null where a later release keeps it elsewhere: a port is opened all the same. */
+function pollerOfPackage(): Poller | null {
+  try {
+    const ofPackage = createRequire(createRequire(import.meta.url).resolve("serialport"));
+    const file = ofPackage("@serialport/bindings-cpp/dist/poller");
+    return (file as { Poller: { prototype: Poller } }).Poller.prototype;
+  } catch {
+    return null;
+  }
+}
+
+/** Closes a stream, also one that is closed already. */
+export function closeStream(stream: SerialStream): Promise<void> {
   return new Promise((resolve) => (stream.isOpen ? stream.close(() => resolve()) : resolve()));
 }
 
@@ -79,11 +126,12 @@ function rateError(path: string, baud: number, error: Error): SinewError {
   return new SinewError("port", `cannot set ${baud} bits/s on ${path}: ${why}`, { cause: error });
 }
 
-function portError(path: string, error: Error): SinewError {
+/** What to tell a person of a port that did not open, as Linux, macOS and Windows say why. */
+export function portErrorOf(path: string, error: Error): SinewError {
   const text = error.message;
-  const why = /no such file/i.test(text)
+  const why = /no such file|file not found/i.test(text)
     ? "there is no such port; is the robot plugged in?"
-    : /cannot lock/i.test(text)
+    : /cannot lock|access denied/i.test(text)
       ? `another program holds it${holderOfPort(path)}; close that first`
       : /permission denied/i.test(text)
         ? "permission denied; add yourself to the port's group (on Debian: dialout)"
@@ -91,23 +139,37 @@ function portError(path: string, error: Error): SinewError {
   return new SinewError("port", `cannot open the serial port ${path}: ${why}`, { cause: error });
 }
 
+/** For how long a USB adapter holds back what it got, and the file that says so. */
+export interface LatencyTimer {
+  readonly ms: number;
+  readonly file: string;
+}
+
 /**
- * What to tell a person whose questions over the port at `path` are not answered in time, where its
- * USB adapter holds answers back; empty where it does not, or does not say so. Linux tells it of
- * FTDI's, below `adapters`.
+ * The latency timer of the USB adapter that the port at `path` is; null where there is none, or the
+ * system does not say so. Linux tells it of FTDI's, below `adapters`.
  */
-export function slowAdapterOf(
+export function latencyTimerOf(
   path: string,
   adapters: string = "/sys/bus/usb-serial/devices",
-): string {
+): LatencyTimer | null {
   try {
     const file = join(adapters, basename(realpathSync(path)), "latency_timer");
     const ms = Number.parseInt(readFileSync(file, "utf8"), 10);
-    if (!(ms > 1)) return "";
-    return `its USB adapter holds answers back for ${ms} ms: echo 1 | sudo tee ${file}`;
+    return Number.isNaN(ms) ? null : { ms, file };
   } catch {
-    return "";
+    return null;
   }
+}
+
+/**
+ * What to tell a person whose questions over the port at `path` are not answered in time, where its
+ * USB adapter holds answers back; empty where it does not, or does not say so.
+ */
+export function slowAdapterOf(path: string, adapters?: string): string {
+  const timer = latencyTimerOf(path, adapters);
+  if (timer === null || timer.ms <= 1) return "";
+  return `its USB adapter holds answers back for ${timer.ms} ms: echo 1 | sudo tee ${timer.file}`;
 }
 
 /**
@@ -227,41 +289,43 @@ export function listenToSerial(
   };
 }
 
-// Some 10 ms of a fast line. More than this waiting means that the line does not keep up: newer
-// frames are dropped then.
-const unsentBytesMax = 1024;
+const nothing = new Uint8Array(1);
 
 /**
- * Carries frames between `rings` and the serial port at `path`, which it opens and locks, through
- * the package's own stream and the event loop of this thread: for where a port cannot be opened a
- * second time, as on Windows. Throws `SinewError("port")` as `lockSerialLine` does.
+ * Whether the line of an open stream was hung up, which reads as empty for ever, and makes the
+ * package read on for ever: only a write tells, also one of no bytes. Windows has no such lines.
  */
-export async function carrySerial(
-  path: string,
-  baud: number,
-  rings: RingPair,
-): Promise<RingCarrier> {
-  const toDevice = new ByteRing(rings.toDevice);
-  const fromDevice = new ByteRing(rings.fromDevice);
-  const stream = await openStream(path, baud, {});
-  const notices: string[] = [];
-  stream.on("data", (bytes: Uint8Array) => fromDevice.write(bytes, bytes.length));
-  // Whatever breaks it also closes it.
-  stream.on("error", () => {});
-  stream.on("close", (error: Error | null) => {
-    if (error) notices.push(`the serial port ${path} was lost: ${messageOf(error)}`);
-    fromDevice.close();
-  });
-  const pumping = pumpRing(toDevice, (bytes) => {
-    if (stream.writableLength <= unsentBytesMax) stream.write(Buffer.from(bytes));
-  });
-  return {
-    notices,
-    close: async () => {
-      toDevice.close();
-      await pumping;
-      await closeStream(stream);
-      fromDevice.close();
-    },
-  };
+export function isHungUp(stream: SerialStream): boolean {
+  const fd = stream.port?.fd ?? null;
+  if (alwaysPlain || fd === null) return false;
+  try {
+    writeSync(fd, nothing, 0, 0);
+    return false;
+  } catch (error) {
+    return !isBusy(error);
+  }
+}
+
+/** What the system says of a port, where the package asks it. */
+export interface PackagePort {
+  readonly path: string;
+  /** USB's numbers, four hexadecimal digits. */
+  readonly vendorId?: string | undefined;
+  readonly productId?: string | undefined;
+  /** What a person is shown of it, on Windows. */
+  readonly friendlyName?: string | undefined;
+}
+
+/**
+ * The ports that the package finds. On Linux it asks udev, which may be missing. Throws
+ * `SinewError("port")` where it cannot tell.
+ */
+export async function packagePorts(): Promise<PackagePort[]> {
+  const { SerialPort } = await import("serialport");
+  try {
+    return await SerialPort.list();
+  } catch (error) {
+    const line = `cannot list the serial ports: ${messageOf(error)}`;
+    throw new SinewError("port", line, { cause: error });
+  }
 }

@@ -1,6 +1,9 @@
 import type { Clock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
+import { isPlain } from "./event-line.ts";
+import type { Port } from "./port.ts";
+import { askOverPlain } from "./question-thread.ts";
 import { lockSerialLine, openSerialPort } from "./serial.ts";
 import { ServoBus } from "./servo-bus.ts";
 import type { ServoFamily } from "./servo-family.ts";
@@ -79,21 +82,35 @@ const answerUs = 200_000;
  */
 export async function readCounts(
   family: ServoFamily,
-  { path, baud, servos }: ServoLine,
+  choice: ServoLine,
   clock: Pick<Clock, "now">,
 ): Promise<number[]> {
+  const { path, baud, servos } = choice;
+  if (isPlain(choice)) {
+    const question = { what: "counts", family: family.name, servos } as const;
+    return (await askOverPlain(path, baud, question)) as number[];
+  }
   const line = await lockSerialLine(path, baud, true);
   try {
-    const port = openSerialPort(path);
-    const ids = Uint8Array.from(servos, ({ id }) => id);
-    const bus = new ServoBus(family.packets, port, clock, ids, answerUs);
-    try {
-      return standingAt(family, bus, servos);
-    } finally {
-      bus.close();
-    }
+    return countsOver(family, servos, () => openSerialPort(path), clock);
   } finally {
     await line.close();
+  }
+}
+
+/** As `readCounts`, over a port that is opened for it. Blocks this thread for each answer. */
+export function countsOver(
+  family: ServoFamily,
+  servos: readonly Servo[],
+  open: () => Port,
+  clock: Pick<Clock, "now">,
+): number[] {
+  const ids = Uint8Array.from(servos, ({ id }) => id);
+  const bus = new ServoBus(family.packets, open(), clock, ids, answerUs);
+  try {
+    return standingAt(family, bus, servos);
+  } finally {
+    bus.close();
   }
 }
 

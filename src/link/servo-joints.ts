@@ -1,5 +1,6 @@
 import { SinewError } from "../core/errors.ts";
 import type { Channel, Spec } from "../core/spec.ts";
+import type { Plainness } from "./event-line.ts";
 
 /** One servo as the robot's owner describes it. */
 export interface Servo {
@@ -16,7 +17,7 @@ export interface Servo {
 }
 
 /** A serial line with servos on it. */
-export interface ServoLine {
+export interface ServoLine extends Plainness {
   readonly path: string;
   /** bits/s */
   readonly baud: number;

@@ -32,6 +32,12 @@ export interface TransitionEvent {
   readonly reason: string;
 }
 
+/**
+ * Why a robot went back by itself to the policy that stood by: the other one failed or answered
+ * what is no number, the gate refused a cycle of it, or bounded too many.
+ */
+export type RollbackCause = "unfit" | "refused" | "limited";
+
 /** Another policy drives, or is asked beside the one that does. */
 export interface PolicyEvent {
   readonly timeUs: number;
@@ -41,6 +47,8 @@ export interface PolicyEvent {
    * does no longer. `back`: the one before drives again, as asked; `rollback`: by itself.
    */
   readonly what: "shadow" | "swap" | "keep" | "back" | "rollback";
+  /** Of a `rollback`; absent in logs from before it was kept. */
+  readonly why?: RollbackCause;
   /** From the cycle of this number on. */
   readonly fromSeq: number;
   /** SHA-256 of the file of the policy that drives from then on. */
@@ -72,6 +80,7 @@ export const eventSchema: string = JSON.stringify({
     to: { type: "string" },
     reason: { type: "string" },
     what: { enum: ["shadow", "swap", "keep", "back", "rollback"] },
+    why: { enum: ["unfit", "refused", "limited"] },
     fromSeq: { type: "integer" },
     drives: { type: "string" },
     beside: { type: ["string", "null"] },

@@ -39,9 +39,14 @@ export class HistoryPolicy implements Policy {
     this.rest();
   }
 
-  async act(observation: Float32Array, action: Float32Array): Promise<void> {
+  act(observation: Float32Array, action: Float32Array): void | Promise<void> {
     this.#seen.set(observation);
-    await this.#policy.act(this.#seen, action);
+    const asked = this.#policy.act(this.#seen, action);
+    if (asked !== undefined) return asked.then(() => this.#remember(action));
+    this.#remember(action);
+  }
+
+  #remember(action: Float32Array): void {
     this.#seen.copyWithin(this.#own + action.length, this.#own);
     this.recall(action);
   }
@@ -52,9 +57,10 @@ export class HistoryPolicy implements Policy {
   }
 
   recall(action: Float32Array): void {
-    this.spec.action.forEach(({ low, high }, i) => {
-      const asked = Math.min(high, Math.max(low, action[i]));
-      this.#seen[this.#own + i] = Number.isFinite(asked) ? asked : this.#rest[i];
-    });
+    for (let at = 0; at < action.length; at++) {
+      const { low, high } = this.spec.action[at];
+      const asked = Math.min(high, Math.max(low, action[at]));
+      this.#seen[this.#own + at] = Number.isFinite(asked) ? asked : this.#rest[at];
+    }
   }
 }

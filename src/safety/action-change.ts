@@ -4,8 +4,8 @@ import type { ActionLimit } from "./limits.ts";
 
 /**
  * How far each action may go from the last permitted one: by its rate, and by its acceleration from
- * its last change. It remembers the last three actions and nothing else. Allocates nothing after
- * construction.
+ * its last change. It remembers the last three actions and what the last one was to be, and nothing
+ * else. Allocates nothing after construction.
  */
 export class ActionChange {
   // Bounds are held as float32, as the firmware holds them, so that a bound passes its own check.
@@ -18,6 +18,8 @@ export class ActionChange {
   readonly #last: Float32Array;
   readonly #second: Float32Array;
   readonly #third: Float32Array;
+  /** What was asked for in the place of the last one, within range. */
+  readonly #asked: Float32Array;
 
   constructor(limits: readonly ActionLimit[], periodUs: number) {
     const periodS = periodUs / 1e6;
@@ -30,6 +32,7 @@ export class ActionChange {
     this.#last = new Float32Array(limits.length);
     this.#second = new Float32Array(limits.length);
     this.#third = new Float32Array(limits.length);
+    this.#asked = new Float32Array(limits.length);
   }
 
   /** The last permitted action. It is this object's own: read it, do not keep it. */
@@ -54,11 +57,12 @@ export class ActionChange {
   }
 
   /**
-   * `wanted` within what the acceleration permits of action `at`, and within range and rate as long
-   * as the last one was. It slows down before its bounds: else it would be stopped there faster
-   * than it may be.
+   * `wanted`, which is what was `asked` within range and rate, within what the acceleration permits
+   * of action `at`, and within range and rate as long as the last one was. What cannot keep up with
+   * `asked` comes back to it no faster than it can stop there, and so does not swing about it. It
+   * slows down before its bounds: else it would be stopped there faster than it may be.
    */
-  limitAcceleration(at: number, wanted: number): number {
+  limitAcceleration(at: number, wanted: number, asked: Float32Array): number {
     const most = this.#acceleration[at]!;
     if (most === Number.POSITIVE_INFINITY) return wanted;
     const last = this.#last[at]!;
@@ -67,26 +71,35 @@ export class ActionChange {
     // Who had to brake harder than this does not go on at that pace, but as from rest.
     const isBroken = Math.abs(change - changeBefore) > 2 * most;
     const steady = isBroken ? last : last + change;
-    const eased = between(wanted, steady - most, steady + most);
-    const rate = this.#rate[at]!;
-    const down = Math.min(rate, approachSpeed(last - this.#low[at]!, most, 1));
-    const up = Math.min(rate, approachSpeed(this.#high[at]! - last, most, 1));
-    return between(eased, last - down, last + up);
+    // By so much it was behind, and stays: 0 where it was not.
+    const behind = this.#asked[at]! - last;
+    const lag = behind - Math.sign(behind) * approachSpeed(Math.abs(behind), most, 1);
+    const next = this.limitRange(at, asked[at]!) - lag;
+    const eased = between(next, steady - most, steady + most);
+    const room = eased < last ? last - this.#low[at]! : this.#high[at]! - last;
+    const far = Math.min(this.#rate[at]!, approachSpeed(room, most, 1));
+    return between(eased, last - far, last + far);
   }
 
-  /** Takes `action` for the one that is permitted next. */
-  take(action: Float32Array): void {
+  /**
+   * Takes `action` for the one that is permitted next, in the place of `asked`; both are finite.
+   * They may be the same array.
+   */
+  take(action: Float32Array, asked: Float32Array): void {
     // By hand: on so few numbers it is quicker than `set`.
     for (let at = 0; at < this.#last.length; at++) {
       this.#third[at] = this.#second[at]!;
       this.#second[at] = this.#last[at]!;
-      this.#last[at] = action[at]!;
     }
+    this.correct(action, asked);
   }
 
   /** Takes `action` for the one that was permitted last, in the place of what that was. */
-  correct(action: Float32Array): void {
-    this.#last.set(action);
+  correct(action: Float32Array, asked: Float32Array): void {
+    for (let at = 0; at < this.#last.length; at++) {
+      this.#last[at] = action[at]!;
+      this.#asked[at] = this.limitRange(at, asked[at]!);
+    }
   }
 
   /** Begins anew at rest at `action`, brought into range; a non-finite channel counts as 0. */
@@ -97,5 +110,6 @@ export class ActionChange {
     }
     // While these two are equal, nothing asks for the third.
     this.#second.set(this.#last);
+    this.#asked.set(this.#last);
   }
 }

@@ -22,7 +22,7 @@ const refusing: number =
  * what is seen of the joints, finite action, range, rate, acceleration, barrier. Where not all can
  * be kept, the range is kept first, then the barrier, then the rate. It never throws, makes no
  * object (the engine boxes some of the numbers that pass between its calls), and remembers only the
- * last three permitted actions.
+ * last three permitted actions and what was asked for in the place of the last one.
  */
 export class Guard {
   readonly #ageUsMax: number;
@@ -68,7 +68,7 @@ export class Guard {
     if (!allFinite(step.proposed)) step.reasons |= Reason.nonFiniteAction;
     if ((step.reasons & refusing) === 0) this.#bound(step, Math.max(0, ageUs) / 1e6);
     else this.#refuse(step);
-    this.#change.take(step.action);
+    this.#change.take(step.action, askedOf(step));
     return step.verdict;
   }
 
@@ -89,9 +89,9 @@ export class Guard {
     this.#change.begin(action);
   }
 
-  /** Takes `action` for the one that was permitted last, in the place of what that was. */
-  recall(action: Float32Array): void {
-    this.#change.correct(action);
+  /** Takes what `step` asked for and got for the last one, in the place of what that was. */
+  recall(step: Step): void {
+    this.#change.correct(step.action, askedOf(step));
   }
 
   /** Judges what was observed; its age at the decision, us. */
@@ -132,7 +132,8 @@ export class Guard {
   }
 
   #limitAcceleration(step: Step, at: number): void {
-    permit(step, at, Reason.acceleration, this.#change.limitAcceleration(at, step.action[at]!));
+    const value = this.#change.limitAcceleration(at, step.action[at]!, step.proposed);
+    permit(step, at, Reason.acceleration, value);
   }
 
   #limitBarrier(step: Step, at: number, ageS: number): void {
@@ -146,6 +147,11 @@ export class Guard {
     // The range comes first: what the barrier would ask for beyond it there is not.
     permit(step, at, Reason.barrier, this.#change.limitRange(at, value));
   }
+}
+
+/** Who was refused stays where it is, and is not behind anything. */
+function askedOf({ action, proposed, verdict }: Step): Float32Array {
+  return verdict === Verdict.refused ? action : proposed;
 }
 
 /** Puts `value` in the place of action `at`, and says why where that changes it. */

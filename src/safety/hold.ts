@@ -1,7 +1,6 @@
 import { oneNaN } from "../core/one-nan.ts";
 import type { Channel, Spec } from "../core/spec.ts";
 import { isDriving, Mode, type Step } from "../core/step.ts";
-import { approachSpeed } from "./approach.ts";
 import type { Drive } from "./barrier.ts";
 import { between } from "./between.ts";
 import { checkGains, giveShare } from "./hold-gains.ts";
@@ -27,9 +26,8 @@ interface Grip {
   readonly high: number;
   readonly stiffness: number;
   readonly damping: number;
-  /** What the gate lets it change by in a cycle, and that change by; Infinity: by any. */
-  readonly rate: number;
-  readonly acceleration: number;
+  /** Whether the gate eases its changes, by an accelerationMax. */
+  readonly isEased: boolean;
 }
 
 /**
@@ -50,8 +48,6 @@ export class Hold {
   readonly #place: Float32Array;
   /** Where its goal began: at what was permitted last, or at where its joint was seen. */
   readonly #from: Float32Array;
-  /** What was permitted in the cycle before the last one. */
-  readonly #second: Float32Array;
   #mode: Mode = Mode.disarmed;
   /** Cycles of the hold, and those in which the policy took over since; no more than they count. */
   #eased = 0;
@@ -70,7 +66,6 @@ export class Hold {
     this.returnCycles = times.returnCycles;
     this.#place = new Float32Array(spec.action.length);
     this.#from = new Float32Array(spec.action.length);
-    this.#second = new Float32Array(spec.action.length);
     this.#returned = times.returnCycles;
   }
 
@@ -82,19 +77,14 @@ export class Hold {
     if (this.cannot !== null) return refuse(step);
     const before = this.#mode;
     this.#mode = step.mode;
-    // What was not driven was at rest.
-    if (!isDriving(before)) this.#second.set(step.action);
-    const changed =
-      step.mode === Mode.holding ? this.#hold(step, before) : this.#giveWay(step, before);
-    this.#second.set(step.action);
-    return changed;
+    return step.mode === Mode.holding ? this.#hold(step, before) : this.#giveWay(step, before);
   }
 
   #hold(step: Step, before: Mode): boolean {
     if (before !== Mode.holding) this.#begin(step, before);
     this.#eased = Math.min(this.#easeCycles, this.#eased + 1);
     for (let at = 0; at < step.proposed.length; at++) {
-      step.proposed[at] = oneNaN(this.#ease(step, at, this.#answer(step, at)));
+      step.proposed[at] = oneNaN(this.#answer(step, at));
     }
     return true;
   }
@@ -122,26 +112,13 @@ export class Hold {
   #begin({ action, observation }: Step, before: Mode): void {
     this.#eased = 0;
     for (let at = 0; at < this.#grips.length; at++) {
-      const { drive, positionAt, low, high } = this.#grips[at]!;
+      const { drive, isEased, positionAt, low, high } = this.#grips[at]!;
       const seen = positionAt < 0 ? 0 : observation[positionAt]!;
-      // What was not driven before has no goal yet.
-      this.#from[at] = drive === "effort" || !isDriving(before) ? seen : action[at]!;
+      // What was not driven before has no goal yet; and a goal that runs on would be run after.
+      const isAnew = drive === "effort" || isEased || !isDriving(before);
+      this.#from[at] = isAnew ? seen : action[at]!;
       this.#place[at] = between(seen, low, high);
     }
-  }
-
-  /**
-   * `wanted`, or as near to it as an action comes that may change no faster and faster: the gate
-   * would let it go past, and come back, and go past again.
-   */
-  #ease({ action }: Step, at: number, wanted: number): number {
-    const { rate, acceleration } = this.#grips[at]!;
-    if (acceleration === Number.POSITIVE_INFINITY) return wanted;
-    const last = action[at]!;
-    const change = last - this.#second[at]!;
-    const left = wanted - last;
-    const speed = Math.min(rate, approachSpeed(Math.abs(left), acceleration, 1));
-    return last + between(Math.sign(left) * speed, change - acceleration, change + acceleration);
   }
 
   #answer({ observation }: Step, at: number): number {
@@ -168,7 +145,7 @@ function gripOf(spec: Spec, limits: Limits, at: number): Grip | string {
   const limit = limits.action[at]!;
   const ends = limits.ends?.[at] ?? null;
   if (ends === null) return gripByUnit(spec, channel, limit);
-  const plain = plainGripOf(spec, limit);
+  const plain = plainGripOf(limit);
   const { drive, positionAt, velocityAt, low, high, hold } = ends;
   if (drive !== "effort") return { ...plain, drive, positionAt, low, high };
   const { name, unit } = channel;
@@ -182,20 +159,17 @@ function gripOf(spec: Spec, limits: Limits, at: number): Grip | string {
 }
 
 /** What every grip has, of an action within `limit`. */
-function plainGripOf({ periodUs }: Spec, limit: ActionLimit): Omit<Grip, "drive"> {
-  const { rateMax, accelerationMax = Number.POSITIVE_INFINITY } = limit;
-  const periodS = periodUs / 1e6;
+function plainGripOf({ accelerationMax }: ActionLimit): Omit<Grip, "drive"> {
   return {
     ...{ positionAt: -1, velocityAt: -1, stiffness: 0, damping: 0 },
     ...{ low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY },
-    rate: rateMax * periodS,
-    acceleration: accelerationMax * periodS * periodS,
+    isEased: accelerationMax !== undefined,
   };
 }
 
 /** What nobody described as a joint is held by what its unit says. */
 function gripByUnit(spec: Spec, { name, unit }: Channel, limit: ActionLimit): Grip | string {
-  const plain = plainGripOf(spec, limit);
+  const plain = plainGripOf(limit);
   if (placeUnits.includes(unit)) {
     const positionAt = spec.observation.findIndex((seen) => {
       return seen.name === name && seen.unit === unit;

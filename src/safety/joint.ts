@@ -50,8 +50,21 @@ export interface Joint {
   readonly ends: JointEnds | null;
 }
 
-/** What an actuator can be at; at a speed or an effort nothing stands. */
-export const placeUnits: readonly string[] = ["rad", "deg", "turns", "m", "mm"];
+/** What a place is of, and how many rad or m its unit is. */
+export interface PlaceScale {
+  readonly kind: "angle" | "length";
+  readonly size: number;
+}
+
+/** What an actuator can be at, by unit; at a speed or an effort nothing stands. */
+export const placeScales: Readonly<Record<string, PlaceScale>> = {
+  rad: { kind: "angle", size: 1 },
+  deg: { kind: "angle", size: Math.PI / 180 },
+  turns: { kind: "angle", size: 2 * Math.PI },
+  m: { kind: "length", size: 1 },
+  mm: { kind: "length", size: 1e-3 },
+};
+export const placeUnits: readonly string[] = Object.keys(placeScales);
 /** What more of, pushes harder the same way. */
 export const effortUnits: readonly string[] = ["N*m", "N", "A", "V"];
 const beyondShare = 0.03;

@@ -16,6 +16,8 @@ export class DeviceClock {
   offsetErrorUs: number = Number.POSITIVE_INFINITY;
   /** Round trip of the newest exchange without the time that the device held it. */
   roundTripUs: number = Number.NaN;
+  /** How many exchanges there were. */
+  exchanges = 0;
   /** Times that the device's clock was found to have stepped. */
   steps = 0;
   #low: number = Number.NEGATIVE_INFINITY;
@@ -62,6 +64,7 @@ export class DeviceClock {
     const roundTripUs = receivedUs - sentUs - heldUs;
     // Stamps are whole microseconds, so a trip can come out shorter than it was by one.
     if (!(roundTripUs >= -1)) return;
+    this.exchanges++;
     this.roundTripUs = roundTripUs;
     const rxUnwrappedUs = Number.isNaN(this.offsetUs) ? rxUs : this.unwrap(rxUs, receivedUs);
     const offsetUs = rxUnwrappedUs - (sentUs + receivedUs - heldUs) / 2;

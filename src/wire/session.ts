@@ -149,6 +149,11 @@ export class Session {
     return this.#clock.offsetErrorUs;
   }
 
+  /** How many SYNCs were answered. */
+  get syncCount(): number {
+    return this.#clock.exchanges;
+  }
+
   /** Round trip of the newest SYNC; NaN before the first. */
   get syncRoundTripUs(): number {
     return this.#clock.roundTripUs;

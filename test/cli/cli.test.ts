@@ -64,7 +64,8 @@ test("every verb's --help tells its options, an example, and ends with 0", async
 const policy = join(folder, "policy.onnx");
 const ready = exportPolicy(randomPolicy(1)).then((bytes) => writeFileSync(policy, bytes));
 
-const robot = (link: string): string => `robot: r\nlink:\n  ${link}\n`;
+const robot = (link: string): string =>
+  `robot: r\nlink:\n  ${link}\njoints: { pole_torque: { unlimited: true } }\n`;
 function file(name: string, content: string | Uint8Array): string {
   const path = join(folder, name);
   writeFileSync(path, content);
@@ -117,12 +118,31 @@ const bad: readonly [name: string, words: () => readonly string[], told: RegExp]
     () => ["train", "--film-every", "9", "--env", file("bad.mjs", badWorld)],
     /bad\.mjs cannot be drawn.*leave --film-every off/,
   ],
-  ["a missing policy", () => ["inspect", join(folder, "none.onnx")], /cannot be read/],
-  ["a policy that is text", () => ["inspect", file("text.onnx", "hello")], /ONNX/],
+  [
+    "a missing policy",
+    () => ["inspect", join(folder, "none.onnx")],
+    /none\.onnx cannot be read: there is no such file/,
+  ],
+  [
+    "a folder for a policy",
+    () => ["evaluate", folder],
+    /is a folder: give the file in it, as \S*.x/,
+  ],
+  ["a policy that is text", () => ["inspect", file("text.onnx", "hello")], /text\.onnx: .*ONNX/],
   [
     "a cut policy",
     () => ["evaluate", file("cut.onnx", readFileSync(policy).subarray(0, 999))],
-    /./,
+    /cut\.onnx: /,
+  ],
+  [
+    "a robot's policy that is text",
+    () => [
+      "run",
+      file("r.yaml", robot("serial: { path: x }")),
+      "--policy",
+      file("t.onnx", "hello"),
+    ],
+    /t\.onnx: .*ONNX/,
   ],
   ["neither a policy nor --random", () => ["evaluate"], /--random/],
   ["a policy and --random", () => ["evaluate", policy, "--random"], /leave .*policy\.onnx out/],
@@ -141,7 +161,7 @@ const bad: readonly [name: string, words: () => readonly string[], told: RegExp]
       "--policy",
       policy,
     ],
-    /key\.yaml:4:\d+.*"colour"/,
+    /key\.yaml:5:\d+.*"colour"/,
   ],
   [
     "a missing port",

@@ -22,10 +22,14 @@ interface Answer {
   readonly err: string;
 }
 
-async function dryRun(text: string, ...words: readonly string[]): Promise<Answer> {
+function dryRun(text: string, ...words: readonly string[]): Promise<Answer> {
+  return run(text, "--dry-run", ...words);
+}
+
+async function run(text: string, ...words: readonly string[]): Promise<Answer> {
   await ready;
   writeFileSync(join(folder, "robot.yaml"), text);
-  const all = [main, "run", "robot.yaml", "--dry-run", ...words];
+  const all = [main, "run", "robot.yaml", ...words];
   return new Promise((resolve) => {
     execFile(process.execPath, all, { cwd: folder, env }, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, err });
@@ -50,6 +54,18 @@ test("dry run: the whole robot with its defaults, which is the same robot again"
   assert.deepEqual([json.code, mistakes, policyId.length], [0, [], 64]);
   assert.deepEqual(told.limits, limits);
   assert.deepEqual(readdirSync(folder).sort(), ["policy.onnx", "robot.yaml"], "nothing was made");
+});
+
+const warned = /^(# )?warning: robot\.yaml describes no joints: nothing brakes before their ends/m;
+
+test("run: that no joints are described is said before anything is opened", async () => {
+  assert.match((await dryRun(robot)).out, warned);
+  const bare = await run(robot, "--arm", "--seconds", "1");
+  assert.match(bare.out, warned);
+  assert.match(bare.err, /there is no such port/);
+  const endless = `${robot}joints: { pole_torque: { unlimited: true } }\n`;
+  assert.doesNotMatch((await dryRun(endless)).out, warned);
+  assert.doesNotMatch((await run(endless, "--arm", "--seconds", "1")).out, /warning/);
 });
 
 test("dry run: the rates are told, and what is no multiple is refused", async () => {
@@ -91,6 +107,28 @@ test("dry run: every mistake is a line with its place, and exit code 2", async (
       [5, 1],
     ],
   );
+});
+
+test("run: tells what a dry run tells of a file that is wrong, and opens nothing", async () => {
+  const wrong: readonly string[] = [
+    `${robot}limits: { pole_torqe: {}, pole_torque: { low: -9 } }\nonMiss: coast\n`,
+    `${robot}colour: red\nlimit: 3\n`,
+    `${robot}control: { rateHz: 110 }\nstops: { nobody: off }\n`,
+    robot.split("policy")[0],
+    overMqtt,
+  ];
+  for (const text of wrong) {
+    const dry = await dryRun(text);
+    assert.equal(dry.code, 2);
+    assert.match(dry.err, /^(robot\.yaml:\d+:\d+: .+\n)+$/);
+    assert.deepEqual(await run(text, "--arm", "--seconds", "1"), dry);
+    const [json, same] = await Promise.all([run(text, "--json"), dryRun(text, "--json")]);
+    assert.deepEqual(json, same);
+    assert.equal(JSON.parse(json.out).mistakes.length, dry.err.trim().split("\n").length);
+  }
+  const none = await run(robot, "--seconds", "1");
+  assert.deepEqual([none.code, none.err.split("\n").length], [2, 2]);
+  assert.match(none.err, /there is no such port/, "the port is looked for where nothing is wrong");
 });
 
 test("dry run: no policy, none that can be read, and one that was changed", async () => {

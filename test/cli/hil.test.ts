@@ -1,7 +1,7 @@
 // The verb from its files to its reports, on a board of its own.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -62,12 +62,27 @@ test("hil: somebody's own image is tried with their own policy, on the board it 
   writeFileSync(
     path,
     "about: a\ndrives: mine.bin\npolicy: mine.onnx\nseconds: 1.5\n" +
-      "robot: { stops: { joint_target: { hold: joint_angle } } }\n" +
+      "robot:\n  joints: { joint_target: { unlimited: true } }\n" +
+      "  stops: { joint_target: { hold: joint_angle } }\n" +
       "fault: { kind: sigkill, from: 0.5 }\nexpect: { end: stopped, reason: expired }\n",
   );
   const { code, out } = await hil(path);
   assert.equal(code, 0, out);
   assert.match(out, /ok +rp2040 +own .*expired/);
+});
+
+test("hil: the scenarios that came with it are found from anywhere, unless one's own are", () => {
+  const tell = (name: string): string => {
+    const words = [main, "hil", name, "--target", "nowhere"];
+    return spawnSync(process.execPath, words, { cwd: folder, encoding: "utf8" }).stderr;
+  };
+  assert.match(tell("test/hil/scenarios"), /no target "nowhere"/);
+  assert.match(tell("./test/hil/scenarios/sigkill.yaml"), /no target "nowhere"/);
+  assert.match(tell("sigkill.yaml"), /sigkill.yaml cannot be read/);
+  assert.match(tell("test/hil/scenarios/none.yaml"), /none.yaml cannot be read|no such file/);
+  mkdirSync(join(folder, "test/hil/scenarios"), { recursive: true });
+  assert.match(tell("test/hil/scenarios"), /holds no scenario/);
+  rmSync(join(folder, "test"), { recursive: true });
 });
 
 test("hil: a target or a path that is not there is one clear line", async () => {

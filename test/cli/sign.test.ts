@@ -119,7 +119,7 @@ test("run: a dry run says whether a signature is asked for, and holds", async ()
   };
   assert.match(
     (await dryRun(robot)).out,
-    /^# control .*\n# no signature is asked for: see docs\/trust\.md\nrob/,
+    /^# control .*\n# no signature is asked for: see docs\/trust\.md\n# warning: .*\nrob/,
   );
   const text = `${robot}trust: [lab.key.pub]\n`;
   writeFileSync(at("policy.onnx.minisig"), "x");
@@ -152,7 +152,7 @@ test("run: what is not signed is refused in one line, before the port is looked 
   assert.equal(code, 2, out);
   assert.match(
     err,
-    /^sinew: other\.onnx is not trusted: it has no signature .*; sign it with .* \[signature\]\n$/,
+    /^strict\.yaml:4:8: other\.onnx is not trusted: it has no signature .*; sign it with .*\n$/,
   );
 });
 

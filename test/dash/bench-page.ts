@@ -7,7 +7,7 @@ import { type Message, pageProtocol, type State } from "../../src/dash/message.t
 import { Controls } from "../../src/edge/controls.ts";
 import { limitsOfRobot, parseRobot, type Robot } from "../../src/edge/robot.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
-import { StagedRun } from "../edge/staged-run.ts";
+import { type defaultTerms, StagedRun } from "../edge/staged-run.ts";
 
 export const token = "token-of-the-test";
 export const robot: Robot = parseRobot(
@@ -24,9 +24,12 @@ export interface BenchPage {
 }
 
 /** A run's page. It ends with its test. */
-export async function openBench(t: TestContext): Promise<BenchPage> {
+export async function openBench(
+  t: TestContext,
+  terms: Partial<typeof defaultTerms> = {},
+): Promise<BenchPage> {
   const controls = new Controls();
-  const staged = new StagedRun(t, limitsOfRobot(robot, pendulumSpec));
+  const staged = new StagedRun(t, limitsOfRobot(robot, pendulumSpec), pendulumSpec, terms);
   const trouble: string[] = [];
   const onTrouble = (line: string): void => void trouble.push(line);
   const options = { port: 0, token, robot, policyPath: "policy.onnx", controls, onTrouble };

@@ -132,3 +132,47 @@ test("foxglove: what is unsubscribed comes no more, and nonsense is answered", a
   assert.equal(client.of(1).length, length);
   assert.equal(staged.run.status.mode, 0, "nothing that it says is a command");
 });
+
+test("foxglove: its schema has all that is told; a policy's change is an event", async (t) => {
+  const { dash, controls, staged } = await openBench(t);
+  const client = new Client(dash, "foxglove.sdk.v1");
+  controls.attach(staged.run);
+  await until("channels", () => client.channels.length > 0);
+  const idOf = (name: string): number => client.channels.find(({ topic }) => topic === name)!.id;
+  const subscriptions = ["/event", "/status"].map((name, id) => ({ id, channelId: idOf(name) }));
+  client.say({ op: "subscribe", subscriptions });
+  await until("how it stands", () => client.of(1).length > 0);
+  const status = JSON.parse(client.of(1)[0].toString());
+  const { schema } = client.channels.find(({ topic }) => topic === "/status")!;
+  assert.deepEqual(Object.keys(JSON.parse(schema).properties), Object.keys(status));
+  const { timeUs } = staged.run.status.live();
+  const back = { what: "rollback", why: "unfit", fromSeq: 9, drives: 0, beside: -1 } as const;
+  staged.run.status.policies.add({ timeUs, ...back });
+  // One of the mode at the same moment hides none.
+  await controls.order(commandNamed("arm"), "a test");
+  const events = (): Record<string, unknown>[] =>
+    client.of(0).map((payload) => JSON.parse(payload.toString()));
+  await until("both", () => events().some(({ kind }) => kind === "transition"));
+  const told = { timeUs, kind: "policy", what: "rollback", why: "unfit", fromSeq: 9 };
+  assert.deepEqual(
+    events().filter(({ kind }) => kind === "policy"),
+    [{ ...told, drives: "x", beside: null }],
+  );
+});
+
+test("foxglove: who subscribes late is told of what happened before, once", async (t) => {
+  const { dash, controls, staged } = await openBench(t);
+  controls.attach(staged.run);
+  const client = new Client(dash, "foxglove.sdk.v1");
+  await until("channels", () => client.channels.length > 0);
+  const { id: channelId } = client.channels.find(({ topic }) => topic === "/event")!;
+  await controls.order(commandNamed("arm"), "a test");
+  client.say({ op: "subscribe", subscriptions: [{ id: 7, channelId: 4 }] });
+  await until("looks of the server", () => client.of(7).length > 1);
+  client.say({ op: "subscribe", subscriptions: [{ id: 8, channelId }] });
+  await until("its events", () => client.of(8).length > 0);
+  const statuses = client.of(7).length;
+  await until("more looks", () => client.of(7).length > statuses + 1);
+  const kinds = client.of(8).map((payload) => JSON.parse(payload.toString()).kind);
+  assert.deepEqual(kinds.sort(), ["answer", "command", "transition"]);
+});

@@ -19,8 +19,8 @@ export function ownFolder(name: string): string {
 }
 
 /** The text of a robot file, as patient as a robot may be: for what a calm machine does. */
-export function patientRobot(board: Board, folder: string): string {
-  const lines = ["robot: bench", `link: { serial: { path: ${board.path} } }`];
+export function patientRobot({ path }: Pick<Board, "path">, folder: string): string {
+  const lines = ["robot: bench", `link: { serial: { path: ${path} } }`];
   lines.push("commandTtlMs: 900", "observationAgeMs: 900");
   return `${lines.join("\n")}\nlog: { directory: ${JSON.stringify(folder)} }\n`;
 }

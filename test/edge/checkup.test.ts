@@ -3,17 +3,24 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import {
-  checkLink,
   checkMachine,
   checkPolicy,
-  deviceAs,
   type Finding,
   onTime,
+  threadsOn,
 } from "../../src/edge/checkup.ts";
 import type { Percentiles } from "../../src/edge/histogram.ts";
+import {
+  adapterAs,
+  checkLink,
+  deviceAs,
+  roundTripAs,
+  watchdogOf,
+} from "../../src/edge/link-checkup.ts";
 import { parseRobot } from "../../src/edge/robot.ts";
 import type { RunReport } from "../../src/edge/run.ts";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
+import type { LinkChoice } from "../../src/link/link.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { randomPolicy, unevenSpec } from "../policy/random-policy.ts";
 import { ownFolder, patientRobot, patientRun, pendulumImage } from "./board-run.ts";
@@ -52,7 +59,12 @@ test("doctor: a machine that slows down, swaps and has a slow clock is told so",
     assert.match(named(findings, name)!.line, line);
   }
   assert.match(named(findings, "schedule")!.line, /^an empty loop of 10000 us: p99 \d+ us late/);
-  assert.match(named(findings, "real time")!.line, /^(SCHED_FIFO 50|no, .+)$/);
+  const realTime = named(findings, "real time")!.line;
+  assert.match(realTime, /^(SCHED_FIFO 50|no, .+); memory is not locked \(mlockall\), in which V8/);
+  assert.match(
+    named(findings, "threads")!.line,
+    /^a run has three: .*; this program may use \w+ p/,
+  );
 });
 
 test("doctor: a machine in order has nothing to do, nor one that tells nothing", async () => {
@@ -66,8 +78,9 @@ test("doctor: a machine in order has nothing to do, nor one that tells nothing",
     assert.equal(named(findings, name)!.state, "good", named(findings, name)!.line);
   }
   const silent = await checkMachine(100_000, "auto", machine({}));
-  assert.equal(named(silent, "governor"), undefined);
-  assert.equal(named(silent, "swap"), undefined);
+  for (const name of ["governor", "swap"]) {
+    assert.deepEqual(named(silent, name), { name, state: "good", line: "this machine tells none" });
+  }
   assert.equal(named(findings, "real time")!.state, "good", "it was not asked for");
 });
 
@@ -77,6 +90,57 @@ test("doctor: a schedule is good, poor or bad, and not judged by a few cycles", 
     onTime({ lateness: lateness(p99), due, missed }, 1000).state;
   assert.deepEqual([state(99, 1000, 5), state(101, 1000, 5)], ["good", "poor"]);
   assert.deepEqual([state(99, 1000, 6), state(99, 19, 0)], ["bad", "poor"]);
+});
+
+test("doctor: a program with one processor is told that the loop shares it", () => {
+  assert.deepEqual([threadsOn(1).state, threadsOn(2).state], ["poor", "good"]);
+  assert.match(threadsOn(1).line, /may use one processor: give it a second one/);
+});
+
+test("doctor: answers that take longer than their news is good for are bad", () => {
+  const patience = { periodUs: 20_000, goodForUs: 40_000 };
+  const told = (p50: number, max: number, count: number = 12): Finding =>
+    roundTripAs({ count, p50, max }, patience);
+  assert.deepEqual(told(900, 4000), {
+    ...{ name: "round trip", state: "good" },
+    line: "p50 900 us, max 4000 us of 12; a cycle is 20000 us, and news is good for 40000 us",
+  });
+  assert.deepEqual([told(20_000, 40_000).state, told(20_001, 30_000).state], ["good", "poor"]);
+  assert.deepEqual([told(40_000, 50_000).state, told(40_001, 50_000).state], ["poor", "bad"]);
+  assert.match(told(40_001, 50_000).line, /too late, so give a faster line, or a longer commandTt/);
+  assert.deepEqual([told(0, 0, 0).state, told(0, 0, 0).line], ["poor", "no answer was timed"]);
+});
+
+test("doctor: what a port tells of its own delay, and that it tells nothing", () => {
+  assert.deepEqual(
+    [adapterAs(null, "").state, adapterAs({ ms: 16, file: "f" }, "16 ms").state],
+    [...["good", "poor"]],
+  );
+  assert.equal(adapterAs(null, "").line, "this port tells no latency_timer");
+  assert.equal(adapterAs({ ms: 1, file: "f" }, "").line, "latency_timer 1 ms");
+});
+
+test("doctor: of servos and drives it says whose watchdog was tried, and why not", () => {
+  const place = { path: "p", baud: 1, servos: [] };
+  const drive = { path: "p", baud: 1, motors: [], watchdogMs: 100 };
+  const cases: readonly [LinkChoice, string, string, RegExp][] = [
+    [{ feetech: place }, "disarmed", "poor", /^not tried: these servos have none: they go on hold/],
+    [{ dynamixel: { ...place, watchdogMs: 100 } }, "disarmed", "poor", /^not tried: it needs torq/],
+    [{ odrive: drive }, "disarmed", "good", /^each drive was seen to stop by itself/],
+    [{ odrive: { ...drive, watchdogMs: undefined } }, "disarmed", "poor", /gives no watchdogMs/],
+    [{ moteus: { ...drive, adapter: "uart" } }, "disarmed", "good", /^each drive was seen/],
+    [
+      { moteus: { ...drive, adapter: "uart" } },
+      "stopped",
+      "poor",
+      /is stopped: a run with --reset/,
+    ],
+  ];
+  for (const [link, mode, state, line] of cases) {
+    const found = watchdogOf(link, mode);
+    assert.equal(found.state, state, found.line);
+    assert.match(found.line, line);
+  }
 });
 
 test("doctor: a device that tells nothing, or would not be armed, is bad", () => {
@@ -101,7 +165,7 @@ test("doctor: a policy is proved and timed; a damaged one is bad", async () => {
   const bytes = await exportPolicy(randomPolicy(1));
   const found = await checkPolicy(bytes, 50_000);
   assert.match(named(found, "proof")!.line, /^perceptron 1, at most \d\.\de-\d from what was prov/);
-  assert.match(named(found, "decide")!.line, /^p50 \d+ us, p99 \d+ us of 50000 us/);
+  assert.match(named(found, "decide")!.line, /^p50 \d+ us, p99 \d+ us of 50000 us, by one threa/);
   bytes[bytes.length >> 1] ^= 1;
   const [damaged, ...others] = await checkPolicy(bytes, 50_000);
   assert.deepEqual([damaged.name, damaged.state, others.length], ["proof", "bad", 0]);
@@ -114,10 +178,22 @@ test("doctor: a board is greeted and left at rest; one that does not fit is bad"
     const found = await checkLink(options);
     assert.equal(named(found, "device")!.state, "good", named(found, "device")!.line);
     assert.match(named(found, "device")!.line, /^it shook hands and is (disarmed|stopped); obs/);
+    assert.deepEqual(named(found, "watchdog"), {
+      ...{ name: "watchdog", state: "good" },
+      line: "its firmware stopped by itself as its last command expired",
+    });
+    assert.match(
+      named(found, "round trip")!.line,
+      /^p50 \d+ us, max \d+ us of \d\d; a cycle is 50000/,
+    );
+    assert.equal(named(found, "adapter")!.line, "this port tells no latency_timer");
     const bytes = await exportPolicy(randomPolicy(1, unevenSpec));
-    const other = await checkLink({ ...options, policy: { bytes, path: "other.onnx" } });
+    const joints = { hip: { unlimited: true }, knee: { unlimited: true } } as const;
+    const robot = { ...options.robot, joints };
+    const other = await checkLink({ ...options, robot, policy: { bytes, path: "other.onnx" } });
     assert.equal(named(other, "device")!.state, "bad");
     assert.match(named(other, "device")!.line, /does not fit this policy/);
+    assert.match(named(other, "watchdog")!.line, /^not tried: there was no handshake/);
     const text = patientRobot({ ...board, path: "/dev/no-such-port" }, folder);
     const none = await checkLink({ ...options, robot: parseRobot(text, "robot.yaml") });
     assert.match(named(none, "device")!.line, /there is no such port/);

@@ -83,7 +83,7 @@ test("decimated: the loop counts and times the cycles that ask a policy apart", 
   };
   await stage.run(101, { 2: stage.ask(Request.arm), 60: delay });
   const { status, steps } = stage;
-  assert.deepEqual([status.count(Count.cycles), status.count(Count.skipped)], [98, 3]);
+  assert.deepEqual([status.count(Count.cycles), status.count(Count.missed)], [98, 3]);
   const asked = steps.filter(({ reasons }) => (reasons & betweenAnswers) === 0);
   assert.equal(status.count(Count.policyCalls), asked.length);
   assert.equal(status.percentiles(Measure.guard).count, steps.length);

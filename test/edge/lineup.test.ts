@@ -121,7 +121,7 @@ test("lineup: an answer that is no number is replaced in its cycle, and goes bac
     assert.equal(lineup.judge(stepWith(Verdict.pass)), null);
     fresh.answer = wrong;
     assert.equal(await answerOf(lineup), 1);
-    assert.equal(lineup.judge(stepWith(Verdict.pass)), "back");
+    assert.equal(lineup.judge(stepWith(Verdict.pass)), "unfit");
     assert.ok(lineup.back());
     assert.deepEqual([lineup.driver.index, lineup.secondAs], [0, Second.shadow]);
     // It is in the shadow now, and nobody asks it for help.
@@ -136,7 +136,7 @@ test("lineup: who answers no number once is not blended with on the way back", a
   await answersOf(lineup, 5);
   fresh.answer = Number.NaN;
   assert.equal(await answerOf(lineup), 1);
-  assert.equal(lineup.judge(stepWith(Verdict.pass)), "back");
+  assert.equal(lineup.judge(stepWith(Verdict.pass)), "unfit");
   lineup.back();
   fresh.answer = -1;
   assert.deepEqual(await answersOf(lineup, 3), [1, 1, 1]);
@@ -169,8 +169,8 @@ test("lineup: what the gate refuses, or bounds too often, goes back; else it is 
     return verdicts.map((verdict) => lineup.judge(stepWith(verdict, mode)));
   };
   const { pass, limited, refused } = Verdict;
-  assert.deepEqual(judgements([pass, refused]), [null, "back"]);
-  assert.deepEqual(judgements([limited, limited, limited]), [null, null, "back"]);
+  assert.deepEqual(judgements([pass, refused]), [null, "refused"]);
+  assert.deepEqual(judgements([limited, limited, limited]), [null, null, "limited"]);
   assert.deepEqual(judgements([limited, limited, pass, pass]), [null, null, null, "keep"]);
   // What no policy drives is not watched.
   for (const mode of [Mode.disarmed, Mode.homing, Mode.stopped]) {

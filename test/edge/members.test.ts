@@ -79,6 +79,16 @@ test("members: who observes what the host tells is asked, who does not is not", 
   assert.deepEqual([members.second!.path, members.paths.length], [path, 2]);
 });
 
+test("members: what is wrong with a candidate's file is told with its path", async (t) => {
+  const { members } = staged(t, true);
+  const path = join(folder, "garbage.onnx");
+  writeFileSync(path, "no policy");
+  await assert.rejects(members.shadow(path), refused("policy-file", /^\S*garbage\.onnx: .*ONNX/));
+  await assert.rejects(members.shadow(folder), refused("policy-file", /: it is a folder$/));
+  const none = members.shadow(join(folder, "none.onnx"));
+  await assert.rejects(none, refused("policy-file", /none\.onnx is no file .*: there is none$/));
+});
+
 test("members: one that the loop does not take is none of them", async (t) => {
   const { members } = staged(t, false);
   const path = await fileOf("not.onnx", aimed);

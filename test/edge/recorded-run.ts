@@ -52,7 +52,7 @@ export interface Recorded {
   /** Called before each cycle, with its number. */
   readonly before?: (seq: number, log: Log) => void;
   /** Called after each cycle. */
-  readonly after?: (step: Step) => Promise<void>;
+  readonly after?: (step: Step) => void | Promise<void>;
   readonly swap?: SwapChoice;
   /** How it is held, and that it is where its policy fails, for at least three cycles. */
   readonly hold?: HoldTimes;

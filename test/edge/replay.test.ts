@@ -232,7 +232,7 @@ test("replay: which policy followed which is done again, with all of their files
     const ids = { drives: driver.policy.id, beside: second?.policy.id ?? null };
     log.append({ timeUs: seq, kind: "policy", what, fromSeq: seq, ...ids });
   };
-  const after = (step: Step): Promise<void> => lineup.askShadow(step);
+  const after = (step: Step): void | Promise<void> => lineup.askShadow(step);
   const recorded = { between, before, after, swap };
   const { path } = await recordRun("swapped", first, 1000, () => {}, recorded);
   const { equal, steps } = await replayLog(readLog(path), first, [next]);

@@ -6,6 +6,7 @@ import type { Spec } from "../../src/core/spec.ts";
 import { readYaml } from "../../src/core/yaml.ts";
 import { checkRobot, limitsOfRobot, parseRobot } from "../../src/edge/robot.ts";
 import { holdOfRobot } from "../../src/edge/robot-hold.ts";
+import { checkJointsGiven } from "../../src/edge/robot-joints.ts";
 import { checkWithPolicy } from "../../src/edge/robot-policy.ts";
 
 const spec: Spec = {
@@ -68,6 +69,29 @@ test("robot: joints are tied to what is seen of them, and an action acts until i
 test("robot: a file that describes no joints is as it was", () => {
   const limits = limitsOfRobot(parseRobot(serial, "robot.yaml"), spec);
   assert.deepEqual(Object.keys(limits), ["action", "ageUsMax"]);
+});
+
+test("robot: a place or a velocity whose joint nobody describes is refused by its name", () => {
+  const acting = (unit: string): Spec => {
+    const action = [spec.action[1], { name: "arm", unit, low: -1, high: 1 }];
+    return { ...spec, action };
+  };
+  for (const unit of ["rad", "deg", "turns", "m", "mm"]) {
+    for (const [one, what] of [
+      [unit, "a place"],
+      [`${unit}/s`, "a velocity"],
+    ]) {
+      const refusal = `joints: "arm" is ${what} (${one}): say where its joint ends and how it `;
+      assert.throws(() => checkJointsGiven(undefined, acting(one)), {
+        code: "robot-file",
+        message: `${refusal}brakes, or unlimited: true`,
+      });
+      checkJointsGiven({ arm: { unlimited: true } }, acting(one));
+    }
+  }
+  for (const unit of ["N*m", "N", "A", "V", "1", "rad/s^2"]) {
+    checkJointsGiven(undefined, acting(unit));
+  }
 });
 
 test("robot: an acceleration of an action", () => {
@@ -142,7 +166,8 @@ test("robot: the gate moves a servo's goal as fast as the driver does, where it 
   const both = "limits: { lift_position: { high: 1, accelerationMax: 4 } }\n";
   const [made] = limitsOfRobot(parseRobot(arm + lift + both, "robot.yaml"), armSpec).action;
   assert.deepEqual(made, { low: -1, high: 1, rateMax: 0.5, accelerationMax: 4 });
-  assert.equal(rateOf(`${arm}joints: { lift_position: { unlimited: true } }\n`), 0.5);
+  // Nothing tells the gate where such a joint is: it would count its first change from 0.
+  assert.equal(rateOf(`${arm}joints: { lift_position: { unlimited: true } }\n`), 200);
 });
 
 test("robot: a servo has a rate and an acceleration only where its place is known", () => {

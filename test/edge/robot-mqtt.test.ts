@@ -79,12 +79,23 @@ test("robot: the files that MQTT names are looked at without a broker", () => {
   rmSync(folder, { recursive: true });
 });
 
-test("robot: a serial port may be plain", () => {
-  const source = "robot: a\nlink: { serial: { path: p, plain: true } }\n";
-  assert.deepEqual(parseRobot(source, "robot.yaml").link, {
-    serial: { path: "p", baud: 1_000_000, plain: true },
-  });
-  assert.throws(() => parseRobot(source.replace("true", "1"), "robot.yaml"), {
-    message: /"link\.serial\.plain": give true or false/,
-  });
+test("robot: a serial port may be plain, whatever is behind it", () => {
+  const servos = "servos: [{ id: 1, joint: a, zeroCounts: 0 }]";
+  const sections = {
+    serial: "path: p",
+    feetech: `path: p, ${servos}`,
+    dynamixel: `path: p, ${servos}`,
+    odrive: "path: p, axes: [{ axis: 0, joint: a }]",
+    moteus: "path: p, adapter: uart, motors: [{ id: 1, joint: a }]",
+  };
+  for (const [name, section] of Object.entries(sections)) {
+    const source = `robot: a\nlink: { ${name}: { ${section}, plain: true } }\n`;
+    const { link } = parseRobot(source, "robot.yaml");
+    assert.equal((Object.values(link)[0] as { plain?: boolean }).plain, true, name);
+    const usual = parseRobot(source.replace(", plain: true", ""), "robot.yaml");
+    assert.ok(!("plain" in Object.values(usual.link)[0]), name);
+    assert.throws(() => parseRobot(source.replace("true", "1"), "robot.yaml"), {
+      message: new RegExp(`"link\\.${name}\\.plain": give true or false`),
+    });
+  }
 });

@@ -27,6 +27,8 @@ const spec: Spec = {
   periodUs: 20_000,
 };
 const serial = ["robot: a", "link: { serial: { path: p } }"];
+/** Behind all else, so that the lines before it stay where they are. */
+const endless = "joints: { pan_position: { unlimited: true }, lift_position: { unlimited: true } }";
 
 test("robot: every mistake is told, each with its place, in the order of the file", () => {
   const lines = [
@@ -117,7 +119,9 @@ test("robot: held against a policy, each wrong name and value is told at its pla
     "start:",
     "  home: { pan_position: 4, elbow: 1 }",
   ];
+  const joints = /^1:1 joints: "pan_position" is a place \(rad\): say where its joint ends/;
   matches(told(lines, spec), [
+    joints,
     /^4:16 limits: "pan_positon" is no action channel.*; is it pan_position\?$/,
     /^5:18 limits: "lift_position" has the limits \[-1, 3\]: stay within/,
     /^6:17 limits: "pan_position" has the limits \[2, 1\]/,
@@ -165,6 +169,7 @@ test("robot: what a link cannot carry is told before it is opened", () => {
     "  feetech:",
     "    path: /dev/none",
     "    servos: [{ id: 1, joint: pan, zeroCounts: 2048 }]",
+    endless,
   ];
   matches(told(servos, { ...spec, observation: spec.observation.slice(0, 2) }), [
     /^4:5 observation "lift_position": no servo of link\.feetech tells it/,
@@ -186,7 +191,8 @@ test("robot: a sound file has no mistakes, and nothing is opened for that", () =
     "setpoints: [{ seconds: 0, target: 0.5 }]",
     "start: { home: { pan_position: 0, lift_position: 0.5 } }",
     "limits: { pan_position: { high: 0.5 } }",
+    endless,
   ];
   assert.deepEqual(told(sound, spec), []);
-  assert.deepEqual(told(serial, spec), []);
+  assert.deepEqual(told([...serial, endless], spec), []);
 });

@@ -31,6 +31,7 @@ import { Happening } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { issue } from "../link/certificate.ts";
 import { randomPolicy, unevenSpec } from "../policy/random-policy.ts";
+import { defaultTerms } from "./staged-run.ts";
 
 const image = "firmware-bridge/images/rp2040-pendulum.bin";
 const folder = mkdtempSync(join(tmpdir(), "sinew-run-"));
@@ -124,6 +125,8 @@ test("run: what does not fit the policy is told with the file, before a port ope
   ] as const) {
     await refuses(startRun(await optionsFor({ ...robot, ...change })), "robot-file", line);
   }
+  const places = startRun(await optionsFor(robotAt("{ serial: { path: /dev/none } }"), unevenSpec));
+  await refuses(places, "robot-file", /robot\.yaml: joints: "hip" is a place \(rad\): say where/);
 });
 
 test("run: a certificate that has expired is told before a broker is spoken to", async () => {
@@ -145,14 +148,14 @@ test("run: who stands beyond its limits is named where arming is refused", async
   const link = { name: "arm", door: { serialPath: "" }, notices: [], close: async () => {} };
   const thread = { ended: new Promise(() => {}) } as unknown as ControlThread;
   const log = { path: "x.mcap" } as Log;
+  const offers = { offer: () => {} };
   const run = new Run(
     {
-      members: new Members(first, randomPolicy(1).contract, null, status, {
-        offer: () => {},
-      }),
+      members: new Members(first, randomPolicy(1).contract, null, status, offers),
       holds: new Holds(null, status),
       spec: pendulumSpec,
       limits: limitsOf(pendulumSpec),
+      ...defaultTerms,
       realTime: { granted: false, line: "no" },
     },
     status,
@@ -220,14 +223,17 @@ test("run: a policy of 10 Hz drives a board of 20 Hz, asked in every second cycl
   for (const between of ["hold", "interpolate"] as const) {
     const robot = { ...patient(robotOn(board)), control: { rateHz: 20, between } };
     const options = await optionsFor(robot, slow, 2);
-    const report = await runPolicy({ ...options, seconds: 0.8, arm: true, reset: true });
+    const paces = new Set<string>();
+    const onLook = ({ pace }: Run) => paces.add(`${pace.policyPeriodUs} ${pace.between}`);
+    const report = await runPolicy({ ...options, seconds: 0.8, arm: true, reset: true, onLook });
+    assert.deepEqual([...paces], [`100000 ${between}`]);
     assert.ok(report.cycles >= 6 && report.refused === 0 && report.deviceAtRest);
     const log = readLog(report.logPath);
     assert.equal(log.spec.periodUs, 50_000);
     assert.equal(log.metadata.get("control"), JSON.stringify({ every: 2, between }));
     const { policyCalls, cycles, steps } = report;
     // Once more when it was armed, and later where a cycle was skipped.
-    assert.ok(policyCalls <= cycles / 2 + 2 && policyCalls >= (cycles - report.skipped) / 3);
+    assert.ok(policyCalls <= cycles / 2 + 2 && policyCalls >= (cycles - report.missed) / 3);
     assert.equal(report.times.decide.count, policyCalls);
     const replay = await replayLog(log, options.policy.bytes);
     const sound = { differing: 0, unverified: 0, first: null, samePolicy: true };

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
 import { Mode, makeStep } from "../../src/core/step.ts";
 import { Histogram, histogramBytes } from "../../src/edge/histogram.ts";
+import { type PolicyChange, policyChanges } from "../../src/edge/policy-record.ts";
 import { Count, Measure, Request, State, Status, statusBytes } from "../../src/edge/status.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
@@ -104,4 +105,28 @@ test("status: the newest 64 transitions", () => {
     to: Mode.disarmed,
     reason: 3,
   });
+});
+
+test("status: the newest changes of policies, how many of each, and since when who is who", () => {
+  const memory = new SharedArrayBuffer(statusBytes(pendulumSpec));
+  const [control, main] = [new Status(pendulumSpec, memory), new Status(pendulumSpec, memory)];
+  assert.deepEqual(main.policies.changes(), []);
+  assert.equal(main.policies.drivesSinceUs, 0);
+  const changes: PolicyChange[] = [];
+  for (let round = 1; round <= 20; round++) {
+    const timeUs = 10 * round;
+    const shadow = { timeUs, what: "shadow", fromSeq: round, drives: 0, beside: round } as const;
+    const swap = { ...shadow, timeUs: timeUs + 1, what: "swap", drives: round, beside: 0 } as const;
+    const back = { ...shadow, timeUs: timeUs + 2, what: "rollback", why: "refused" } as const;
+    changes.push(shadow, swap, back);
+  }
+  for (const change of changes) control.policies.add(change);
+  assert.deepEqual(main.policies.changes(), changes.slice(-31));
+  assert.deepEqual([main.policies.drivesSinceUs, main.policies.besideSinceUs], [202, 202]);
+  assert.deepEqual(
+    policyChanges.map((_, kind) => main.policies.countOf(kind)),
+    [20, 20, 0, 0, 0, 20, 0],
+  );
+  control.policies.add({ timeUs: 300, what: "shadow", fromSeq: 9, drives: 0, beside: 21 });
+  assert.deepEqual([main.policies.drivesSinceUs, main.policies.besideSinceUs], [202, 300]);
 });

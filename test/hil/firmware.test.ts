@@ -85,6 +85,23 @@ for (const [refusal, spec] of different) {
   });
 }
 
+test("two joints of six that are swapped are refused by name", async () => {
+  const board = await startEmulated({ image: "firmware-bridge/images/rp2040-six-joints.bin" });
+  const nobody = new Bench(board, { observation: [], action: [], periodUs: 0 });
+  await nobody.until("its contract", () => nobody.session.deviceContract !== null);
+  const { spec } = nobody.session.deviceContract!;
+  const action = [...spec.action];
+  [action[1], action[4]] = [action[4], action[1]];
+  const swapped = new Bench(board, { ...spec, action });
+  await swapped.until("a refusal", () => swapped.session.phase === "refused");
+  assert.match(
+    swapped.session.refusal!,
+    /action\[1\]: expected "joint5_target", got "joint2_target"/,
+  );
+  for (const bench of [nobody, swapped]) bench.port.close();
+  await board.close();
+});
+
 test("ARM is refused on a wrong hash, and when it comes late or too early", async () => {
   const bench = await settled();
   const before = await bench.stats();
@@ -309,16 +326,26 @@ test("a board that hangs comes back late and stopped, and obeys no command of be
   assert.ok(bench.states.every(({ applied }) => applied <= 0.5));
 });
 
-test("the firmware's clock follows the host's", async (t) => {
-  const bench = await settled();
+/** How far the two clocks part in 2 s, and how well that is known, ppm. */
+async function clockError(bench: Bench): Promise<{ ppm: number; boundPpm: number }> {
   const { session } = bench;
   const from = { offsetUs: session.offsetUs, errorUs: session.offsetErrorUs, nowUs: bench.now() };
   await bench.pass(2000);
   const spanUs = bench.now() - from.nowUs;
   const ppm = ((session.offsetUs - from.offsetUs) / spanUs) * 1e6;
-  const boundPpm = ((session.offsetErrorUs + from.errorUs) / spanUs) * 1e6;
-  t.diagnostic(`clock error ${ppm.toFixed(0)} ppm, known to ${boundPpm.toFixed(0)} ppm`);
-  assert.ok(Math.abs(ppm) < 5000 + boundPpm, `${ppm} ppm`);
+  return { ppm, boundPpm: ((session.offsetErrorUs + from.errorUs) / spanUs) * 1e6 };
+}
+
+test("the firmware's clock follows the host's within 1,000 ppm", async (t) => {
+  const bench = await settled();
+  // A board that others hold up for more than 20 ms loses time, which silicon does not. A clock
+  // that runs wrong is wrong each time.
+  for (let turn = 1; ; turn++) {
+    const { ppm, boundPpm } = await clockError(bench);
+    t.diagnostic(`clock error ${ppm.toFixed(0)} ppm, known to ${boundPpm.toFixed(0)} ppm`);
+    if (Math.abs(ppm) <= 1000 && boundPpm <= 1000) break;
+    assert.ok(turn < 12, `${ppm} ppm, known to ${boundPpm} ppm`);
+  }
 });
 
 test("a board that is unplugged is gone from the port", async () => {

@@ -22,6 +22,8 @@ interface Told {
   readonly mode: number;
   readonly reason?: number;
   readonly torque?: number;
+  /** Its first observation. */
+  readonly place?: number;
   readonly sequence?: number;
   /** How much later than by the device's clock it came, ms. */
   readonly lateMs?: number;
@@ -44,8 +46,8 @@ function recordOf(story: readonly Told[]): DeviceRecord {
   frame.setUint8(0, MessageType.arm);
   frame.setUint16(1, 6, true);
   record.takeToDevice(frame, hostUsOf(80));
-  for (const { ms, mode, reason = 0, torque = 0, sequence = 7, ...late } of story) {
-    const { lateMs = 0, saidMs = 0.3 } = late;
+  for (const { ms, mode, reason = 0, torque = 0, sequence = 7, ...more } of story) {
+    const { lateMs = 0, saidMs = 0.3, place = 0 } = more;
     const raw = (startRaw + ms * 1000) % 2 ** 32;
     frame.setUint8(0, MessageType.state);
     frame.setUint8(at.mode, mode);
@@ -55,6 +57,7 @@ function recordOf(story: readonly Told[]): DeviceRecord {
     frame.setUint8(at.actionCount, 1);
     frame.setUint32(at.sampleUs, raw, true);
     frame.setUint32(at.txUs, (raw + saidMs * 1000) % 2 ** 32, true);
+    frame.setFloat32(at.observation, place, true);
     frame.setFloat32(at.observation + 12, torque, true);
     record.takeFromDevice(frame, at.size + 16, hostUsOf(ms + lateMs));
   }
@@ -82,8 +85,8 @@ const expiring: readonly Told[] = [
 ];
 
 const quiet: HostWord = {
-  ...{ stops: ["deviceStopped"], failure: null, logFailure: null },
-  ...{ skipped: 0, policies: [], collections: 0, collectingMs: 0, longestMs: 0 },
+  ...{ stops: ["deviceStopped"], failure: null, holds: [], logFailure: null },
+  ...{ missed: 0, policies: [], collections: 0, collectingMs: 0, longestMs: 0 },
 };
 
 function verdictOn(
@@ -308,4 +311,34 @@ test("judge: where the host stops it, time runs from the fault, or from the last
   assert.equal(timeToSafeMs, 1001.3);
   const counted = story.map((told, i) => ({ ...told, sequence: i < 2 ? 6 : 7 }));
   assert.equal(verdictOn(counted, gated, { faultUs: Number.NaN }).timeToSafeMs, 5.3);
+});
+
+test("judge: who is held is brought back to its place, as often as is said, and goes on", () => {
+  const expect = `${toStop.slice(0, -2)}, holds: { times: 1, brings: pole_cos } }`;
+  const hold = { fromUs: hostUsOf(290), toUs: hostUsOf(750) };
+  const faultsOf = (places: readonly number[], change: Partial<Told>, holds = [hold]): string => {
+    const held: Told[] = places.map((place, i) => ({
+      ms: 300 + 100 * i,
+      mode: armed,
+      torque: 2,
+      place,
+    }));
+    held.splice(1, 1, { ...held[1], ...change });
+    const story = [...expiring.slice(0, 2), ...held, ...expiring.slice(2)];
+    return verdictOn(story, expect, { host: { ...quiet, holds } }).faults.join("; ");
+  };
+  const back = [0.5, 0.75, 0.25, 0.45];
+  assert.equal(faultsOf(back, {}), "");
+  assert.match(
+    faultsOf([0.5, 0.75, 0.25, 0.27], {}),
+    /^held, pole_cos was 0\.25 away, and is 0\.22/,
+  );
+  assert.match(faultsOf([0.5, 0.5, 0.5, 0.5], {}), /^held, pole_cos was 0 away/);
+  assert.match(faultsOf(back, { place: Number.NaN }), /^held, pole_cos was NaN away/);
+  assert.match(
+    faultsOf(back, { mode: disarmed, torque: 0 }),
+    /while it was held the device was no/,
+  );
+  assert.match(faultsOf(back, {}, [hold, hold]), /^it was held 2 times, not 1$/);
+  assert.match(faultsOf(back, {}, []), /^it was held 0 times, not 1$/);
 });

@@ -7,7 +7,7 @@ import { DeviceRecord } from "../../src/hil/device-record.ts";
 import { hilPage } from "../../src/hil/hil-page.ts";
 import { junitOf } from "../../src/hil/junit.ts";
 import { parseScenario } from "../../src/hil/scenario.ts";
-import { misfit, suits, type Trial } from "../../src/hil/trial.ts";
+import { misfit, permittedOf, suits, type Trial } from "../../src/hil/trial.ts";
 
 const folder = "test/hil/scenarios";
 
@@ -23,7 +23,7 @@ test("scenario: every file is one, and what is left out has a default", () => {
     "a.yaml",
   );
   assert.deepEqual(fault, { kind: "drop", on: "to_device", share: 1, ms: 150, from: 1, to: 1e6 });
-  const rest = { says: null, withinMs: 100, stepMax: null };
+  const rest = { says: null, holds: null, withinMs: 100, stepMax: null };
   assert.deepEqual(expect, { end: "stopped", reason: ["host"], ...rest });
   assert.deepEqual([seconds, link], [2.5, "serial"]);
 });
@@ -50,6 +50,14 @@ const wrong: readonly [string, RegExp][] = [
     "about: a\ndrives: heater\npolicy: nan\nexpect: { end: drives }\n",
     /:3:9: "nan" is a policy for the pendulum/,
   ],
+  [
+    "about: a\ndrives: torque-motor\npolicy: slow\nexpect: { end: drives }\n",
+    /:3:9: "slow" is a policy for the pendulum/,
+  ],
+  [
+    "about: a\nexpect: { end: drives, holds: { times: 0.5, brings: x } }\n",
+    /"expect\.holds\.times": give a whole number/,
+  ],
   ["about: a\ndrives: my.bin\nexpect: { end: drives }\n", /"sound" is a policy for the pendulum/],
   ["about: a\nrobot: { link: {} }\nexpect: { end: drives }\n", /"robot.link" is the rig's own/],
   ["about: a\nrobot: { onMiss: cry }\nexpect: { end: drives }\n", /:2:8: .*give coast, hold or/],
@@ -73,6 +81,19 @@ for (const [source, line] of wrong) {
     );
   });
 }
+
+test("scenario: outputs are judged by what the host's gate is to permit, where it says so", () => {
+  const read = (name: string) => {
+    const path = join(folder, `${name}.yaml`);
+    return parseScenario(name, readFileSync(path, "utf8"), path);
+  };
+  const [held, free] = [read("hold"), read("nominal")].map((one) => permittedOf(one).action[0]);
+  assert.deepEqual(
+    [held.name, held.low, held.high],
+    ["motor_torque", Math.fround(-0.0016), Math.fround(0.0016)],
+  );
+  assert.deepEqual([free.name, free.low, free.high], ["pole_torque", -2, 2]);
+});
 
 const board = (stopLine: boolean) => ({ stopLine, drives: (what: string) => what === "pendulum" });
 const short = (words: string) =>

@@ -110,6 +110,7 @@ const moteus: Family = {
 function robotText(
   family: Family,
   board: Board,
+  kind: Kind,
   directory: string = folder,
   bearsMs: number = watchdogMs,
 ): string {
@@ -117,6 +118,7 @@ function robotText(
     ...["robot: pole", "link:", `  ${family.name}:`, `    path: ${board.path}`],
     ...[`    baud: ${baud}`, `    watchdogMs: ${bearsMs}`, ...family.section],
     ...["observationAgeMs: 900", "commandTtlMs: 900"],
+    `joints: { a_${kind}: { unlimited: true } }`,
     `log: { directory: ${JSON.stringify(directory)} }\n`,
   ].join("\n");
 }
@@ -132,7 +134,7 @@ async function optionsFor(
 ): Promise<RunOptions> {
   const bytes = await exportPolicy(randomPolicy(seed, specOf(kind)));
   const startedAt = `2026-01-01T00:00:00.${String(runs++).padStart(3, "0")}Z`;
-  const robot = parseRobot(robotText(family, board, folder, bearsMs), "robot.yaml");
+  const robot = parseRobot(robotText(family, board, kind, folder, bearsMs), "robot.yaml");
   return { policy: { bytes, path: "policy.onnx" }, robot, startedAt };
 }
 
@@ -159,7 +161,7 @@ async function killWhileItDrives(family: Family, board: Board, kind: Kind): Prom
   const robot = join(folder, "robot.yaml");
   const policy = join(folder, "policy.onnx");
   const logs = join(folder, `killed-${family.name}-${kind}`);
-  writeFileSync(robot, robotText(family, board, logs));
+  writeFileSync(robot, robotText(family, board, kind, logs));
   writeFileSync(policy, (await optionsFor(family, board, kind, 4)).policy.bytes);
   const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
   const words = ["run", robot, "--policy", policy, "--arm", "--reset", "--seconds", "60"];

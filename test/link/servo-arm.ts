@@ -71,7 +71,12 @@ export class ServoArm {
     return this.#board;
   }
 
-  #robotText(board: Board, speed = maxSpeed, logs = this.#folder): string {
+  #robotText(
+    board: Board,
+    { action }: Spec,
+    speed: number = maxSpeed,
+    logs: string = this.#folder,
+  ): string {
     const servos = names.map((joint, at) => {
       const sign = at % 2 === 0 ? 1 : -1;
       const how = `sign: ${sign}, zeroCounts: 2048, maxSpeed: ${speed}`;
@@ -80,7 +85,9 @@ export class ServoArm {
     return [
       ...["robot: arm", "link:", `  ${this.#family.name}:`, `    path: ${board.path}`],
       ...[...this.#settings, "    servos:", ...servos],
-      ...["observationAgeMs: 900", "commandTtlMs: 900"],
+      ...["observationAgeMs: 900", "commandTtlMs: 900", "joints:"],
+      // What the driver alone does with its servos is seen here.
+      ...action.map(({ name }) => `  ${name}: { unlimited: true }`),
       `log: { directory: ${JSON.stringify(logs)} }\n`,
     ].join("\n");
   }
@@ -88,7 +95,7 @@ export class ServoArm {
   async optionsFor(board: Board, contract: Spec = spec, seed: number = 3): Promise<RunOptions> {
     const bytes = await exportPolicy(randomPolicy(seed, contract));
     const startedAt = `2026-01-01T00:00:00.${String(this.#runs++).padStart(3, "0")}Z`;
-    const robot = parseRobot(this.#robotText(board), "robot.yaml");
+    const robot = parseRobot(this.#robotText(board, contract), "robot.yaml");
     return { policy: { bytes, path: "policy.onnx" }, robot, startedAt };
   }
 
@@ -97,7 +104,7 @@ export class ServoArm {
     const robot = join(this.#folder, "robot.yaml");
     const policy = join(this.#folder, "policy.onnx");
     const logs = join(this.#folder, `host-${this.#runs}`);
-    writeFileSync(robot, this.#robotText(board, speed, logs));
+    writeFileSync(robot, this.#robotText(board, spec, speed, logs));
     // Another policy than that of the drives before, so that there is a way to go.
     writeFileSync(policy, (await this.optionsFor(board, spec, 4)).policy.bytes);
     const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));

@@ -7,7 +7,7 @@ import { spec } from "./steps.ts";
 const record = new StepRecord(spec);
 const step = makeStep(spec);
 const bytes = new Uint8Array(record.size);
-printBytes(() => {
+await printBytes(() => {
   step.timeUs += 0.5;
   record.encode(step, bytes, 0);
 });

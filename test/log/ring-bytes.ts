@@ -7,7 +7,7 @@ import { spec } from "./steps.ts";
 
 const producer = new RingProducer(makeRing(new StepRecord(spec).size, 200_000), spec);
 const step = makeStep(spec);
-printBytes(() => {
+await printBytes(() => {
   step.seq++;
   step.timeUs += 0.5;
   producer.append(step);

@@ -89,6 +89,11 @@ test("acceleration: after a reset it counts from rest", () => {
   guard.reset(Float32Array.of(-1, 0.25));
   guard.filter(step);
   assert.deepEqual([...step.action], [-0.875, 0.25]);
+  // And from what it is then, not from what was asked for before.
+  guard.reset(Float32Array.of(-1, 0.25));
+  step.proposed[0] = -0.9375;
+  step.reasons = 0;
+  assert.equal(guard.filter(step), Verdict.pass);
 });
 
 test("acceleration: what was permitted can be recalled, and then it goes on as it did", () => {
@@ -105,7 +110,7 @@ test("acceleration: what was permitted can be recalled, and then it goes on as i
     again.proposed.fill(rng.uniform(-2, 2));
     guard.filter(step);
     other.filter(again);
-    other.recall(step.action);
+    other.recall(step);
   }
   const again = structuredClone(step);
   guard.filter(step);
@@ -122,7 +127,9 @@ test("acceleration: what was braked harder than it may be goes on as from rest",
     [0.5, 0.625],
   ] as const) {
     const guard = new Guard(spec, limits);
-    guard.recall(Float32Array.of(jump, 0.25));
+    const moved = makeStep(spec);
+    moved.action.set([jump, 0.25]);
+    guard.recall(moved);
     const step = makeStep(spec);
     step.ageUs = 0;
     step.proposed.set([2, 0.25]);
@@ -160,4 +167,108 @@ test("acceleration: range, rate and acceleration hold at once, whatever is asked
       [last, changes] = [now, next];
     }
   }
+});
+
+/** A gate of one action within [-100, 100], and what it makes of `asked`; it begins at 0. */
+function onlyAction(limit: Partial<ActionLimit>): (asked: number) => [number, number] {
+  const one: Spec = { ...spec, action: [{ name: "pan", unit: "rad", low: -100, high: 100 }] };
+  const guard = new Guard(one, limitsOf(one, { action: { pan: limit } }));
+  const step = makeStep(one);
+  return (asked) => {
+    Object.assign(step, { reasons: 0, ageUs: 0 });
+    step.proposed[0] = asked;
+    guard.filter(step);
+    return [step.action[0]!, step.reasons];
+  };
+}
+
+test("acceleration: a jump of what is asked is followed to where it ends, not past it", () => {
+  // 16 per s^2 is 1 a period. Up by 1, 2; then no more than v with v + v^2 / 2 = what is left: of
+  // 7 sqrt(15) - 1; and so on.
+  const ask = onlyAction({ accelerationMax: 16 });
+  const seen = Array.from({ length: 30 }, () => ask(10)[0]);
+  assert.deepEqual(seen.slice(0, 2), [1, 3]);
+  assert.ok(Math.abs(seen[2]! - (3 + Math.sqrt(15) - 1)) < 1e-6, `${seen}`);
+  assert.ok(seen.every((value, at) => value <= 10 && value >= (seen[at - 1] ?? 0)));
+  assert.equal(seen.at(-1), 10);
+  assert.deepEqual(ask(10), [10, 0]);
+});
+
+test("acceleration: what is asked for within rate and acceleration passes as it is", () => {
+  for (let seed = 0; seed < 40; seed++) {
+    const rng = new Rng(seed);
+    const periodS = spec.periodUs / 1e6;
+    const ask = onlyAction({ rateMax: 0.5 / periodS, accelerationMax: 0.1 / periodS ** 2 });
+    let [asked, change] = [0, 0];
+    for (let cycle = 0; cycle < 200; cycle++) {
+      // It turns far from where it has to slow down before its bounds.
+      const by = Math.abs(asked) > 30 ? -0.05 * Math.sign(asked) : rng.uniform(-0.099, 0.099);
+      change = Math.max(-0.499, Math.min(0.499, change + by));
+      asked = Math.fround(asked + change);
+      assert.deepEqual(ask(asked), [asked, 0], `seed ${seed} cycle ${cycle}`);
+    }
+  }
+});
+
+test("acceleration: from wherever it comes, it goes past what is asked once at most", () => {
+  for (let seed = 0; seed < 200; seed++) {
+    const rng = new Rng(seed);
+    const periodS = spec.periodUs / 1e6;
+    const rate = 10 ** rng.uniform(-1.5, 1);
+    const most = rate * 10 ** rng.uniform(-2, 0.5);
+    const limit = { rateMax: rate / periodS, accelerationMax: most / periodS ** 2 };
+    const ask = onlyAction(limit);
+    let [last, change] = [0, 0];
+    for (let cycle = 0; cycle < 100; cycle++) {
+      const [now] = ask(rng.uniform(-20, 20));
+      [last, change] = [now, now - last];
+    }
+    const goal = Math.fround(rng.uniform(-20, 20));
+    // Its first cycle may still follow the jump; then it brakes, and is late by a period.
+    const pace = Math.abs(change) + most;
+    const passed = (pace * pace) / (2 * most) + pace;
+    let turns = 0;
+    let side = Math.sign(goal - last);
+    const cycles = Math.ceil(4 * (60 / rate + 2 * Math.sqrt(60 / most)) + 40);
+    let reasons = 0;
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      [last, reasons] = ask(goal);
+      const now = Math.sign(goal - last);
+      if (now !== 0 && now !== side) turns++;
+      if (now !== 0) side = now;
+      const where = `seed ${seed} cycle ${cycle}: ${last} for ${goal}`;
+      if (turns > 0) assert.ok(Math.abs(goal - last) <= passed + 1e-4, where);
+      assert.ok(turns <= 1, where);
+    }
+    assert.deepEqual([last, reasons], [goal, 0], `seed ${seed}`);
+  }
+});
+
+test("acceleration: what moves is caught up with, and then passes", () => {
+  const ask = onlyAction({ rateMax: 16, accelerationMax: 16 });
+  let asked = 20;
+  ask(asked);
+  const reasons = Array.from({ length: 40 }, () => {
+    asked -= 0.5;
+    return ask(asked)[1];
+  });
+  assert.equal(reasons.at(-1), 0);
+  assert.equal(reasons[0], Reason.rate | Reason.acceleration);
+});
+
+test("acceleration: who was refused goes on from where it is, and is not behind anything", () => {
+  const limits = limitsOf(spec, { action: { left: { accelerationMax: 2 } } });
+  const guard = new Guard(spec, limits);
+  const step = makeStep(spec);
+  const ask = (asked: number): number => {
+    Object.assign(step, { reasons: 0, ageUs: 0 });
+    step.proposed.set([asked, 0.25]);
+    guard.filter(step);
+    return step.action[0]!;
+  };
+  ask(0);
+  ask(Number.NaN);
+  assert.equal(step.verdict, Verdict.refused);
+  assert.equal(ask(0.125), 0.125);
+  assert.equal(step.verdict, Verdict.pass);
 });

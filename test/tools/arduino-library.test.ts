@@ -24,3 +24,16 @@ test("src/ names each of the core's files and copies none", () => {
     .map((name) => /^#include "\.\.\/(core\/[a-z-]+\.c)"\n$/.exec(read(`src/${name}`))?.[1]);
   assert.deepEqual(named.sort(), [...coreSources].sort());
 });
+
+test("each of the core's files comes by floats.h, which refuses fast-math", () => {
+  const reaches = (file: string): boolean => {
+    if (file === "core/floats.h") return true;
+    const included = [...read(file).matchAll(/^#include "([a-z-]+\.h)"$/gm)];
+    return included.some(([, name]) => reaches(`core/${name}`));
+  };
+  assert.deepEqual(
+    coreSources.filter((file) => !reaches(file)),
+    [],
+  );
+  assert.match(read("core/floats.h"), /^#if defined __FAST_MATH__ .*\n#error "/m);
+});

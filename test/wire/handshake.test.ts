@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { rampToZero, type StopRule } from "../../src/wire/device-contract.ts";
+import {
+  hashContract,
+  rampingToZero,
+  rampToZero,
+  type StopRule,
+} from "../../src/wire/device-contract.ts";
 import { DeviceReason, MessageType, protocolHash, StopCategory } from "../../src/wire/messages.ts";
 import { Session } from "../../src/wire/session.ts";
 import { connect, connected, cosine, sine, spec, torque, velocity } from "./pendulum-line.ts";
@@ -180,6 +185,26 @@ for (const [what, change, says] of mismatches) {
     assert.match(refusalOf({ ...spec, ...change }), says);
   });
 }
+
+test("two actions that are swapped are refused by name, as nothing else tells them apart", () => {
+  const joint = (name: string) => ({ ...torque, name });
+  const [shoulder, elbow] = [joint("shoulder_torque"), joint("elbow_torque")];
+  const wanted = { ...spec, action: [shoulder, elbow] };
+  for (const lies of [false, true]) {
+    const device = new ScriptedDevice({ ...spec, action: [elbow, shoulder] });
+    if (lies) device.contractHash = hashContract(rampingToZero(wanted));
+    const line = new Line(wanted, device);
+    line.run(500_000);
+    const { session } = line;
+    assert.equal(session.phase, "refused");
+    assert.match(session.refusal!, /action\[0\]: expected "shoulder_torque", got "elbow_torque"/);
+    const out = new Uint8Array(Session.outBytesMin);
+    assert.equal(session.encodeArm(line.nowUs, out), 0);
+    assert.equal(session.encodeCommand(Float32Array.of(1, 1), line.nowUs, out), 0);
+  }
+  const right = new Line(wanted, new ScriptedDevice(wanted));
+  assert.ok(right.ready());
+});
 
 test("another period is refused", () => {
   assert.match(refusalOf({ ...spec, periodUs: 20_000 }), /period.*50000.*20000/);

@@ -17,6 +17,7 @@ import { Recovery } from "../../src/safety/recovery.ts";
 import { Happening, Supervisor } from "../../src/safety/supervisor.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { Session } from "../../src/wire/session.ts";
+import { bytesOf } from "../../test/allocation.ts";
 import { DeskDevice } from "../../test/link/desk-device.ts";
 import { randomPolicy } from "../../test/policy/random-policy.ts";
 import type { Bench, BenchOptions } from "./main.ts";
@@ -49,6 +50,13 @@ const shares: Readonly<Record<string, number>> = { p50: 0.5, p99: 0.99, "p99.9":
 async function* run({ rounds }: BenchOptions): AsyncGenerator<BenchResult> {
   yield* casesOf("3-64-64-1", pendulumSpec, [64, 64], rounds);
   yield* casesOf("17-256-256-6", cheetahSpec, [256, 256], rounds);
+  const url = new URL("../../test/edge/tick-bytes.js", import.meta.url);
+  yield {
+    case: "4-64-64-1, allocated a cycle",
+    unit: "bytes",
+    ours: [bytesOf(url)],
+    peers: { "ours by ONNX Runtime": [bytesOf(url, ortRunner)] },
+  };
 }
 
 async function* casesOf(

@@ -30,8 +30,11 @@ export class Facts {
     list.replaceChildren();
   }
 
-  /** `whole`: what is shown to who points at it, where the value is cut short. */
-  set(name: string, value: string, whole: string = ""): void {
+  /**
+   * `whole`: what is shown to who points at it, where the value is cut short. What there is not,
+   * null, has no row.
+   */
+  set(name: string, value: string | null, whole: string = ""): void {
     let cell = this.#values.get(name);
     if (cell === undefined) {
       cell = make("dd");
@@ -40,7 +43,8 @@ export class Facts {
       row.append(make("dt", "", name), cell);
       this.#list.append(row);
     }
-    say(cell, value);
+    cell.parentElement!.hidden = value === null;
+    say(cell, value ?? "");
     cell.title = whole;
   }
 }

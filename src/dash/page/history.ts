@@ -1,3 +1,4 @@
+import { changeWords } from "../../edge/policy-record.ts";
 import type { LogEvent } from "../../log/event.ts";
 import { make } from "./element.ts";
 
@@ -32,7 +33,7 @@ function lineOf(event: LogEvent, startUs: number): HTMLElement {
     line.append(make("strong", "", `${from} → ${to}`));
     line.append(make("span", "soft", `${happening}${reason === "" ? "" : `: ${reason}`}`));
   } else if (event.kind === "policy") {
-    line.append(make("strong", "", event.what));
+    line.append(make("strong", "", changeWords(event)));
     const beside = event.beside === null ? "" : `, beside it ${event.beside.slice(0, 8)}`;
     line.append(make("span", "soft", `${event.drives.slice(0, 8)} drives${beside}`));
   } else {

@@ -1,5 +1,4 @@
 import type { Spec } from "../../core/spec.ts";
-import { shadowLine } from "../../edge/shadow-counts.ts";
 import type { Hello, State } from "../message.ts";
 import { Buttons } from "./buttons.ts";
 import { ChannelCard } from "./channel-card.ts";
@@ -11,6 +10,7 @@ import { History } from "./history.ts";
 import { causeOf, type Judged, reasonsOf } from "./judgement.ts";
 import { readPalette } from "./palette.ts";
 import type { Curve } from "./plot.ts";
+import { showPolicies } from "./policy-facts.ts";
 import { stopOnSpace } from "./stop-key.ts";
 import { Timing } from "./timing.ts";
 import { Traces } from "./traces.ts";
@@ -21,8 +21,6 @@ const windowUsMax = 30e6;
 const ageMsMax = 1000;
 /** The browser is on the robot's own computer, which has other things to do. */
 const turnEveryMs = 100;
-/** Of a policy's name, which is a hash. */
-const idLetters = 16;
 
 /** What is made anew for each run that the page meets. */
 interface Scene {
@@ -33,7 +31,8 @@ interface Scene {
   readonly history: History;
   readonly timing: Timing;
   readonly counts: Facts;
-  readonly policy: Facts;
+  readonly policies: Facts;
+  readonly log: Facts;
 }
 
 const buttons = new Buttons();
@@ -91,12 +90,13 @@ function setScene(hello: Hello, spec: Spec): Scene {
     history: new History(byId("history")),
     timing: new Timing(byId("timing"), hello.periodUs),
     counts: new Facts(byId("counts")),
-    policy: new Facts(byId("policy")),
+    policies: new Facts(byId("policies")),
+    log: new Facts(byId("log")),
   };
 }
 
-function showState({ hello, counts, policy, history, timing }: Scene, told: State): void {
-  const { status, log } = told;
+function showState({ hello, counts, history, log, policies, timing }: Scene, told: State): void {
+  const { status } = told;
   say(byId("mode"), status.mode);
   byId("mode").className = `mode ${status.mode}`;
   const stopped = status.device === "stopped" ? ` (${spaced(status.deviceReason)})` : "";
@@ -106,23 +106,17 @@ function showState({ hello, counts, policy, history, timing }: Scene, told: Stat
   const seconds = (told.stepUs - hello.startUs) / 1e6;
   counts.set("running for", `${seconds.toFixed(0)} s at ${(1e6 / hello.periodUs).toFixed(0)} Hz`);
   counts.set("cycles", String(status.cycles));
-  counts.set("missed, skipped", `${status.missed}, ${status.skipped}`);
+  counts.set("missed, late", `${status.missed}, ${status.late}`);
   counts.set("limited, refused", `${status.limited}, ${status.refused}`);
   counts.set("stop line", status.stopLine);
   counts.set("commands dropped", String(told.droppedCommands));
   if (told.failedReads > 0) counts.set("failed reads", String(told.failedReads));
   counts.set("steps not shown here", String(told.missed));
-  policy.set("policy", status.policyId.slice(0, idLetters), status.policyId);
-  policy.set("file", status.policyPath);
-  if (status.second !== null) {
-    const as = status.secondAs === "shadow" ? "in the shadow" : "standing by";
-    const { cycles } = status.shadow;
-    const how = cycles === 0 ? "" : `: ${shadowLine(status.shadow)}`;
-    policy.set("beside it", `${status.second.slice(0, idLetters)} ${as}${how}`, status.second);
-  } else policy.set("beside it", "none");
-  policy.set("log", status.logPath);
-  policy.set("written", `${log.written} steps; file ${sizeWord(log.bytes)}, with room ahead`);
-  policy.set("lost", `${log.dropped} dropped, ${log.unwritten} not written`);
+  showPolicies(policies, status, hello);
+  const { bytes, written, dropped, unwritten } = told.log;
+  log.set("log", status.logPath);
+  log.set("written", `${written} steps; file ${sizeWord(bytes)}, with room ahead`);
+  log.set("lost", `${dropped} dropped, ${unwritten} not written`);
   history.draw(told.events, hello.startUs);
   if (told.times !== undefined) timing.draw(told.times, readPalette());
 }
