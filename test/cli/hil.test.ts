@@ -55,7 +55,7 @@ test("hil: what is not as a scenario expects is exit code 1, and says why", asyn
   assert.match(readFileSync(join(folder, "junit.xml"), "utf8"), /<failure message=/);
 });
 
-test("hil: somebody's own image is tried with their own policy, on the board it is for", async () => {
+test("hil: an image of one's own is tried with one's own policy", async () => {
   copyFileSync("firmware-bridge/images/rp2040-pd-servo.bin", join(folder, "mine.bin"));
   writeFileSync(join(folder, "mine.onnx"), await hostPolicy("sound", "pd-servo", ""));
   const path = join(folder, "own.yaml");
