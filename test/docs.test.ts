@@ -84,6 +84,12 @@ function checkBench(command: string, [name, ...words]: readonly string[]): void 
   }
 }
 
+test("README.md tells how many scenarios there are, to the ten", () => {
+  const count = readdirSync("test/hil/scenarios").filter((name) => name.endsWith(".yaml")).length;
+  const [, said] = readFileSync("README.md", "utf8").match(/\bover (\d+) scenarios\b/) ?? [];
+  assert.equal(Number(said), 10 * Math.floor((count - 1) / 10), `there are ${count}`);
+});
+
 test("docs/benchmarks.md has the command of each benchmark and a place for its table", () => {
   const text = readFileSync("docs/benchmarks.md", "utf8");
   for (const name of benches) {
