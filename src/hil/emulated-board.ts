@@ -28,7 +28,19 @@ const baud = 1_000_000;
  * wrap too soon for that, catches up all of it. Throws `SinewError("board")` for an image that
  * cannot be read or is none, and on a platform without ptys.
  */
-export async function startEmulated(options: EmulatedOptions): Promise<Board> {
+export function startEmulated(options: EmulatedOptions): Promise<Board> {
+  const started = starting.then(() => startNext(options));
+  starting = started.catch(() => {});
+  return started;
+}
+
+/**
+ * The newest start. They come one after the other: a child that is started while this process has
+ * the ends of another board's line would keep that line up when its board is gone.
+ */
+let starting: Promise<unknown> = Promise.resolve();
+
+async function startNext(options: EmulatedOptions): Promise<Board> {
   const { board = "rp2040", image, protocol = "bridge" } = options;
   if (board === "rp2040") readRp2040Image(image);
   else readAtmega328pImage(image);

@@ -1,6 +1,6 @@
 // The links that npm alone brings. Those over Mosquitto: test/mosquitto.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import type { Board } from "../../src/hil/board.ts";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { startBridge } from "../../src/link/bridge.ts";
@@ -33,11 +33,14 @@ test("link: memory", async () => {
 });
 
 /** One board for the links of this file, because it takes a second to start. */
-let board: Board;
-before(async () => {
-  board = await startEmulated({ image });
-});
-after(() => board.close());
+let board: Board | null = null;
+after(() => board?.close());
+
+/** It starts with the first test that asks for it, and takes no time from those before. */
+async function booted(): Promise<Board> {
+  board ??= await startEmulated({ image });
+  return board;
+}
 
 async function keepsOver(choice: LinkChoice, name: RegExp, seed: number): Promise<void> {
   const link = await openLink(choice);
@@ -52,14 +55,17 @@ async function keepsOver(choice: LinkChoice, name: RegExp, seed: number): Promis
 }
 
 test("link: serial, by a descriptor of the control thread's own", async () => {
+  const board = await booted();
   await keepsOver({ serial: { path: board.path, baud } }, /^serial \/dev/, 2);
 });
 
 test("link: serial, plain, through the package's stream", async () => {
+  const board = await booted();
   await keepsOver({ serial: { path: board.path, baud, plain: true } }, /^serial .*, plain$/, 3);
 });
 
 test("link: MQTT 3.1.1 and a bridge", async () => {
+  const board = await booted();
   const broker = await brokerHere();
   const place = { ...broker, prefix: "sinew", robot: "bench" };
   const bridge = await startBridge(board.path, baud, place);
@@ -71,6 +77,7 @@ test("link: MQTT 3.1.1 and a bridge", async () => {
 });
 
 test("link: a port that is held is not taken twice", async () => {
+  const board = await booted();
   for (const plain of [false, true]) {
     const link = await openLink({ serial: { path: board.path, baud, plain } });
     closeAfter(() => link.close());
@@ -85,6 +92,7 @@ test("link: a port that is held is not taken twice", async () => {
 });
 
 test("link: a plain port that does not keep up is not fed without end", async () => {
+  const board = await booted();
   const link = await openLink({ serial: { path: board.path, baud, plain: true } });
   closeAfter(() => link.close());
   const host = new Host(openPort(link.door));
@@ -104,6 +112,7 @@ test("link: a plain port that does not keep up is not fed without end", async ()
 });
 
 test("link: a bridge, and a plain port, that lose their line say so", async () => {
+  const board = await booted();
   const broker = await brokerHere();
   const place = { ...broker, prefix: "sinew", robot: "bench" };
   const bridge = await startBridge(board.path, baud, place);

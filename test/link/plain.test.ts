@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { closeSync, readSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SinewError } from "../../src/core/errors.ts";
 import type { Board } from "../../src/hil/board.ts";
@@ -26,13 +26,17 @@ const plain = true;
 const image = "firmware-bridge/images/rp2040-pendulum.bin";
 
 /** One board for the tests of the bridge and the scan. */
-let board: Board;
-before(async () => {
-  board = await startEmulated({ image });
-});
-after(() => board.close());
+let board: Board | null = null;
+after(() => board?.close());
+
+/** It starts with the first test that asks for it, and takes no time from those before. */
+async function booted(): Promise<Board> {
+  board ??= await startEmulated({ image });
+  return board;
+}
 
 test("plain: a bridge carries every frame", async () => {
+  const board = await booted();
   const place = { ...(await brokerHere()), prefix: "sinew", robot: "bench" };
   const bridge = await startBridge(board.path, baud, place, undefined, { plain });
   closeAfter(() => bridge.close());
@@ -47,6 +51,7 @@ test("plain: a bridge carries every frame", async () => {
 });
 
 test("plain: a scan hears the same, and frees the port", async () => {
+  const board = await booted();
   const choice = { baud, family: "firmware" } as const;
   const parts: number[] = [];
   const tell = (_: unknown, part: number): void => void parts.push(part);
@@ -60,6 +65,7 @@ test("plain: a scan hears the same, and frees the port", async () => {
 });
 
 test("plain: the command line scans and bridges so, too", async () => {
+  const board = await booted();
   const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
   const start = (...words: string[]) => spawn(process.execPath, [main, ...words]);
   const rate = ["--baud", `${baud}`];
