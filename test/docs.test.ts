@@ -58,6 +58,8 @@ function helpOf(verb: string): string {
 }
 
 function check(command: string): void {
+  // A log has the time in its name when its run began.
+  for (const [, log] of command.matchAll(/(\S+)\.mcap\b/g)) assert.match(log, /[Z*]$/, command);
   const words = command.split(/\s+/);
   if (words[0] === "node") {
     const source = words[1].replace(/^dist\//, "").replace(/\.js$/, ".ts");
