@@ -58,6 +58,8 @@ function helpOf(verb: string): string {
 }
 
 function check(command: string): void {
+  // A log has the time in its name when its run began.
+  for (const [, log] of command.matchAll(/(\S+)\.mcap\b/g)) assert.match(log, /[Z*]$/, command);
   const words = command.split(/\s+/);
   if (words[0] === "node") {
     const source = words[1].replace(/^dist\//, "").replace(/\.js$/, ".ts");
@@ -83,6 +85,12 @@ function checkBench(command: string, [name, ...words]: readonly string[]): void 
     assert.ok(new RegExp(`"?${flag.slice(2)}"?: \\{ type:`).test(source), `${command}: no ${flag}`);
   }
 }
+
+test("README.md tells how many scenarios there are, to the ten", () => {
+  const count = readdirSync("test/hil/scenarios").filter((name) => name.endsWith(".yaml")).length;
+  const [, said] = readFileSync("README.md", "utf8").match(/\bover (\d+) scenarios\b/) ?? [];
+  assert.equal(Number(said), 10 * Math.floor((count - 1) / 10), `there are ${count}`);
+});
 
 test("docs/benchmarks.md has the command of each benchmark and a place for its table", () => {
   const text = readFileSync("docs/benchmarks.md", "utf8");

@@ -25,7 +25,7 @@ With another policy it tells where and by how much that one would have acted dif
 Exit code 1: a step differs.
 
 Example:
-  npx sinew replay runs/demo/logs/drive.mcap --policy runs/demo/policy.onnx`,
+  npx sinew replay logs/arm-1-2026-11-24T09-30-00-000Z.mcap --policy policy.onnx`,
     )
     .action(act);
 }

@@ -29,7 +29,7 @@ export function retrainCommand(): Command {
 The gate's answer: exit code 0 accepted (the candidate is written), 1 rejected (nothing is).
 
 Example:
-  npx sinew retrain logs/drive.mcap --run runs/pendulum-0 --policy runs/pendulum-0/policy.onnx`,
+  npx sinew retrain logs/arm-1-*.mcap --run runs/pendulum-0 --policy runs/pendulum-0/policy.onnx`,
     )
     .action(act);
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
@@ -19,11 +19,10 @@ export interface Answered {
 /** Where orders go. */
 export interface Command {
   readonly clock: Clock;
-  /** The folder of the host's socket, and one for what orders need. */
+  /** The folder of the host's socket. */
   readonly ctl: string;
-  readonly folder: string;
-  /** The policy that swings the pendulum up. */
-  readonly policy: string;
+  /** Of `orderedPolicies`. */
+  readonly policies: readonly (string | null)[];
   /** The host has not ended. */
   runs(): boolean;
 }
@@ -32,16 +31,17 @@ const lookMs = 2;
 const answerMs = 8000;
 
 /**
- * Gives the scenario's orders at their times after `armedUs`, each not before the one before it is
- * answered.
+ * Leaves the policies of the scenario's orders in `folder`, and returns the path of each; null: it
+ * has none. `trained` is the policy that swings the pendulum up. A proof takes more than 100 ms of
+ * the process that carries the line: to be called before anybody drives. Throws as `hostPolicy`.
  */
-export async function giveOrders(
-  { orders, drives, robot }: Scenario,
-  { clock, ctl, folder, policy: trained, runs }: Command,
-  armedUs: number,
-): Promise<Answered[]> {
-  // Made before, so that none is late for it.
-  const paths = await Promise.all(
+export async function orderedPolicies(
+  { orders, drives }: Scenario,
+  folder: string,
+  trained: string,
+): Promise<(string | null)[]> {
+  mkdirSync(folder, { recursive: true });
+  return Promise.all(
     orders.map(async ({ policy }, at) => {
       if (policy === null) return null;
       const path = join(folder, `order-${at}.onnx`);
@@ -49,10 +49,21 @@ export async function giveOrders(
       return path;
     }),
   );
+}
+
+/**
+ * Gives the scenario's orders at their times after `armedUs`, each not before the one before it is
+ * answered.
+ */
+export async function giveOrders(
+  { orders, robot }: Scenario,
+  { clock, ctl, policies, runs }: Command,
+  armedUs: number,
+): Promise<Answered[]> {
   const answers: Answered[] = [];
   for (const [at, order] of orders.entries()) {
     while (clock.now() < armedUs + order.at * 1e6 && runs()) await sleep(lookMs);
-    answers.push({ order, ...(await give(order, paths[at], ctl, robot.robot)) });
+    answers.push({ order, ...(await give(order, policies[at], ctl, robot.robot)) });
   }
   return answers;
 }

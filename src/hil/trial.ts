@@ -9,7 +9,7 @@ import { specOf } from "./host-policy.ts";
 import type { HostWord } from "./host-process.ts";
 import { judge, type Verdict } from "./judge.ts";
 import { Medium } from "./medium.ts";
-import { giveOrders } from "./orders.ts";
+import { giveOrders, orderedPolicies } from "./orders.ts";
 import { Rig } from "./rig.ts";
 import { rulesOf, type Scenario } from "./scenario.ts";
 import { suffer } from "./suffering.ts";
@@ -97,6 +97,7 @@ async function tried(
   let turn = 0;
   const { policy, startedAt } = bench;
   const own = join(bench.folder, target.name, scenario.name);
+  const policies = await orderedPolicies(scenario, own, policy);
   const nextHost = async (): Promise<Host> => {
     const at = { link: medium.link, folder: join(own, String(++turn)), ctl: rig.folder };
     const host = await startHost(scenario, { ...at, policy, startedAt });
@@ -109,7 +110,7 @@ async function tried(
   const isArmed = !Number.isNaN(armedUs);
   const { clock, seed } = bench;
   const runs = (): boolean => host.runs();
-  const way = { clock, ctl: rig.folder, folder: own, policy, runs };
+  const way = { clock, ctl: rig.folder, policies, runs };
   const answering = isArmed ? giveOrders(scenario, way, armedUs) : [];
   const { fault } = scenario;
   let faultUs = Number.NaN;

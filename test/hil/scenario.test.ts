@@ -102,7 +102,9 @@ const short = (words: string) =>
 test("scenario: who has no stop line is spared those that open one, and no others", () => {
   for (const stopLine of [true, false]) {
     const target = board(stopLine);
-    assert.equal(suits(short("fault: { kind: stop_line }\n"), target), stopLine);
+    const pressed = short("fault: { kind: stop_line }\n");
+    assert.equal(suits(pressed, target), stopLine);
+    assert.equal(misfit(pressed, target), stopLine ? null : "it has no stop line here");
     assert.ok(suits(short("fault: { kind: drop }\n"), target) && suits(short(""), target));
   }
 });
@@ -111,6 +113,11 @@ test("scenario: a board is spared what there is no image of for it", () => {
   const servo = "drives: pd-servo\nrobot: { stops: { joint_target: off } }\n";
   assert.ok(!suits(short(servo), board(true)));
   assert.match(misfit(short(servo), board(true)) ?? "", /no image of it that drives pd-servo/);
+  const motor = short("drives: torque-motor\npolicy: nan\n");
+  for (const target of [board(true), board(false)]) {
+    assert.match(misfit(motor, target) ?? "", /no image of it that drives torque-motor/);
+    assert.equal(misfit(motor, { ...target, drives: () => true }), null);
+  }
 });
 
 test("scenario: its own policies and images lie beside it, its orders come by their times", () => {
