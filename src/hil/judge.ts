@@ -19,7 +19,10 @@ const awayShare = 0.9;
 
 /** What a trial left behind. */
 export interface Evidence {
+  /** What the board drives. */
   readonly spec: Spec;
+  /** Its actions, within what the host's gate is to permit: none goes beyond while it is armed. */
+  readonly permitted: Spec["action"];
   /** How each actuator is to stop. */
   readonly rules: readonly StopRule[];
   readonly record: DeviceRecord;
@@ -95,12 +98,14 @@ function reasonOf({ reason }: Seen): string {
  */
 export function* outputFaults(
   seen: readonly Seen[],
-  { spec, record }: Pick<Evidence, "spec" | "record">,
+  { spec, permitted, record }: Pick<Evidence, "spec" | "permitted" | "record">,
 ): Generator<string> {
   let wasArmed = false;
   for (const one of seen) {
     const { applied, deviceUs, mode } = one;
-    for (const [i, { name, low, high }] of spec.action.entries()) {
+    // A stop is the firmware's own, which knows the contract's limits alone.
+    const channels = mode === DeviceMode.armed ? permitted : spec.action;
+    for (const [i, { name, low, high }] of channels.entries()) {
       if (applied[i] >= low && applied[i] <= high) continue;
       yield `${name} was told ${applied[i]} at ${deviceUs} us`;
       return;

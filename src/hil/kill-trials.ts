@@ -98,7 +98,7 @@ async function killOne(
     const end = await next(at, ({ mode }) => mode === DeviceMode.stopped);
     const seen = record.seen.slice(armed, end + 1);
     const { spec, stops: rules } = rampingToZero(pendulumSpec);
-    const evidence = { spec, rules, record };
+    const evidence = { spec, permitted: spec.action, rules, record };
     const faults = [...outputFaults(seen, evidence), ...stopFaults(seen, at - armed, evidence)];
     return { lateMs, faults };
   } catch (error) {

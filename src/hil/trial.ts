@@ -86,7 +86,7 @@ async function tried(
   bench: Bench,
   closers: (() => unknown)[],
 ): Promise<Trial> {
-  const spec = permittedOf(scenario);
+  const spec = specOf(scenario.policy, scenario.drives);
   const rules = rulesOf(scenario, spec);
   const board = await target.start(scenario.drives);
   closers.push(() => board.close());
@@ -123,21 +123,22 @@ async function tried(
   await sleep(tailMs);
   const { record } = rig;
   const endUs = clock.now();
-  const evidence = { spec, rules, record, faultUs, endUs, host: word, again, answers };
-  const verdict = judge(scenario, evidence);
+  const seen = { spec, permitted: permittedOf(scenario, spec), rules, record };
+  const verdict = judge(scenario, { ...seen, faultUs, endUs, host: word, again, answers });
   return { scenario, target: target.name, verdict, record, armedUs, faultUs };
 }
 
-/** What the board drives, within what the host's gate is to permit. */
-export function permittedOf({ policy, drives, robot }: Scenario): Spec {
-  const spec = specOf(policy, drives);
+/** The actions of `spec`, within what the host's gate is to permit. */
+export function permittedOf(
+  { robot }: Pick<Scenario, "robot">,
+  { action }: Pick<Spec, "action">,
+): Spec["action"] {
   const limits = (robot["limits"] ?? {}) as Record<string, { low?: number; high?: number }>;
-  const action = spec.action.map((channel) => {
+  return action.map((channel) => {
     const { low = channel.low, high = channel.high } = limits[channel.name] ?? {};
     // As it is sent.
     return { ...channel, low: Math.fround(low), high: Math.fround(high) };
   });
-  return { ...spec, action };
 }
 
 /** When the device was armed; NaN where the host ended without. */

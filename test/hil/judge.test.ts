@@ -5,7 +5,13 @@ import { test } from "node:test";
 import { DeviceRecord } from "../../src/hil/device-record.ts";
 import { driven } from "../../src/hil/driven.ts";
 import type { HostWord } from "../../src/hil/host-process.ts";
-import { type Evidence, judge, stopFaults, type Verdict } from "../../src/hil/judge.ts";
+import {
+  type Evidence,
+  judge,
+  outputFaults,
+  stopFaults,
+  type Verdict,
+} from "../../src/hil/judge.ts";
 import { parseScenario } from "../../src/hil/scenario.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { rampingToZero } from "../../src/wire/device-contract.ts";
@@ -99,8 +105,8 @@ function verdictOn(
   const scenario = parseScenario("test", source, "test.yaml");
   const times = { faultUs: hostUsOf(900), endUs: hostUsOf(1600) };
   const { spec, stops: rules } = rampingToZero(pendulumSpec);
-  const whole = { spec, rules, record, ...times, host: quiet, again: null, answers: [] };
-  return judge(scenario, { ...whole, ...evidence });
+  const whole = { spec, permitted: spec.action, rules, record, ...times };
+  return judge(scenario, { ...whole, host: quiet, again: null, answers: [], ...evidence });
 }
 
 const toStop = "expect: { end: stopped, reason: expired }";
@@ -112,6 +118,18 @@ test("judge: a stop in time, by its profile, that stays is good", () => {
     reason: "expired",
     faults: [],
   });
+});
+
+test("judge: what drives stays within the gate's limits; a stop has the contract's", () => {
+  const [torque] = pendulumSpec.action;
+  const within = (high: number): string => {
+    return verdictOn(expiring, toStop, { permitted: [{ ...torque, high }] }).faults.join();
+  };
+  assert.match(within(1.99), /^pole_torque was told 2 at/);
+  // Not a word of a stop that ramps, or holds, beyond them.
+  const record = recordOf([...tried, ...expiring.slice(0, 2), ...expiring.slice(3)]);
+  const permitted = [{ ...torque, high: 1 }];
+  assert.deepEqual([...outputFaults(record.seen, { spec: pendulumSpec, permitted, record })], []);
 });
 
 test("judge: a device that is armed was seen to stop by itself before", () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
 import { DeviceRecord } from "../../src/hil/device-record.ts";
+import { driven } from "../../src/hil/driven.ts";
 import { hilPage } from "../../src/hil/hil-page.ts";
 import { junitOf } from "../../src/hil/junit.ts";
 import { parseScenario } from "../../src/hil/scenario.ts";
@@ -87,7 +88,9 @@ test("scenario: outputs are judged by what the host's gate is to permit, where i
     const path = join(folder, `${name}.yaml`);
     return parseScenario(name, readFileSync(path, "utf8"), path);
   };
-  const [held, free] = [read("hold"), read("nominal")].map((one) => permittedOf(one).action[0]);
+  const [held, free] = [read("hold"), read("nominal")].map((one) => {
+    return permittedOf(one, driven[one.drives])[0];
+  });
   assert.deepEqual(
     [held.name, held.low, held.high],
     ["motor_torque", Math.fround(-0.0016), Math.fround(0.0016)],
