@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import type { EndedJoint, JointChoice } from "../../src/safety/joint.ts";
+import { type EndedJoint, type JointChoice, placeScales } from "../../src/safety/joint.ts";
 import { type LimitChoices, limitsOf } from "../../src/safety/limits.ts";
 
 const spec: Spec = {
@@ -239,4 +239,15 @@ test("joints: ends that an effort cannot keep apart are refused", () => {
   // What is no effort is not driven by its load.
   const slow = { ...pan, low: -0.001, high: 0.001, deceleration: 0.001 };
   limitsOf(spec, { joints: { pan: slow, lift } });
+});
+
+test("joints: how many rad or m each unit of a place is", () => {
+  // By the SI Brochure, tables 7 and 8: 1 degree is pi / 180 rad; a turn is 360 of them.
+  assert.deepEqual(placeScales, {
+    rad: { kind: "angle", size: 1 },
+    deg: { kind: "angle", size: 0.017453292519943295 },
+    turns: { kind: "angle", size: 6.283185307179586 },
+    m: { kind: "length", size: 1 },
+    mm: { kind: "length", size: 0.001 },
+  });
 });
