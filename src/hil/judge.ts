@@ -261,7 +261,8 @@ function* wordFaults(
   reason: string,
 ): Generator<string> {
   for (const { order, ok, line } of answers) {
-    const fits = order.no === null ? ok : !ok && new RegExp(order.no).test(line);
+    const why = order.no ?? order.orNo;
+    const fits = ok ? order.no === null : why !== null && new RegExp(why).test(line);
     if (!fits) yield `${order.order} at ${order.at} s was answered ${ok ? "yes" : "no"}: ${line}`;
   }
   if (expect.end === "drives" && reason !== "host") yield `it stopped early: ${reason}`;

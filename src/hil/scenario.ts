@@ -22,6 +22,8 @@ export interface Order {
   readonly policy: string | null;
   /** A regular expression over why the run says no; null where it is to say yes. */
   readonly no: string | null;
+  /** Why it may say no where it may say yes, too: what is asked can be undone before the answer. */
+  readonly orNo: string | null;
 }
 
 /** Keys of a robot file. */
@@ -127,6 +129,7 @@ const orderSchema = v.strictObject({
   order: oneOf(commands.map(({ name }) => name)),
   policy: v.optional(v.nullable(policy), null),
   no: v.optional(v.nullable(pattern), null),
+  orNo: v.optional(v.nullable(pattern), null),
 });
 
 const reason = v.picklist(Object.keys(DeviceReason));
@@ -257,13 +260,14 @@ function mistakeIn(scenario: Scenario): Mistake | null {
 }
 
 function orderMistake(
-  { at, order, policy }: Order,
+  { at, order, policy, no, orNo }: Order,
   seconds: number,
   drives: string,
 ): string | null {
   if (at >= seconds) return `an order at ${at} s comes when the host's ${seconds} s are over`;
   if (order === "shadow" && policy === null) return "say which policy is to be in the shadow";
   if (order !== "shadow" && policy !== null) return `"${order}" takes no policy`;
+  if (no !== null && orNo !== null) return 'give "no", or "orNo" where a yes is right, too';
   return policy === null || canDrive(policy, drives) ? null : notFor(policy);
 }
 

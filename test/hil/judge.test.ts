@@ -208,8 +208,8 @@ test("judge: sees a command that jumps after the fault, and none before", () => 
 });
 
 test("judge: an order that is answered otherwise than it is to be is a fault", () => {
-  const faultsOf = (no: string | null, ok: boolean): string => {
-    const order = { at: 1, order: "swap", policy: null, no };
+  const faultsOf = (no: string | null, ok: boolean, orNo: string | null = null): string => {
+    const order = { at: 1, order: "swap", policy: null, no, orNo };
     const answers = [{ order, ok, line: "no policy is in the shadow" }];
     return verdictOn(expiring, toStop, { answers }).faults.join();
   };
@@ -217,6 +217,8 @@ test("judge: an order that is answered otherwise than it is to be is a fault", (
   assert.match(faultsOf(null, false), /swap at 1 s was answered no: no policy is in the shadow/);
   assert.match(faultsOf("no policy", true), /was answered yes/);
   assert.match(faultsOf("mode", false), /was answered no/);
+  assert.equal(faultsOf(null, true, "in the shadow") + faultsOf(null, false, "in the shadow"), "");
+  assert.match(faultsOf(null, false, "mode"), /was answered no/);
 });
 
 test("judge: cycles that are caught up are seen by the expiries of their commands", () => {

@@ -73,6 +73,10 @@ const wrong: readonly [string, RegExp][] = [
     "about: a\norders: [{ at: 1, order: swap, policy: nan }]\nexpect: { end: drives }\n",
     /:2:\d+: "swap" takes no policy/,
   ],
+  [
+    "about: a\norders: [{ at: 1, order: swap, no: a, orNo: b }]\nexpect: { end: drives }\n",
+    /:2:\d+: give "no", or "orNo" where a yes is right/,
+  ],
 ];
 for (const [source, line] of wrong) {
   test(`scenario: ${JSON.stringify(source)} is refused with its place`, () => {
