@@ -1,9 +1,10 @@
 // Builds the firmware's core, targets and loop with the machine's C compiler under the address and
 // undefined-behaviour sanitizers, and runs its tests.
 //   node dist/tools/test-firmware.js
-// Ends with a line "N passed, N failed"; exit 1 on a failure.
+// Says of each test `ok N - name` or `not ok N - name`, and ends with a line "N passed, N failed";
+// exit 1 on a failure.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rng } from "../src/core/rng.ts";
@@ -126,12 +127,18 @@ interface Count {
   failed: number;
 }
 
-/** Runs the C tests and adds what they counted; a sanitizer's abort counts as one failure. */
+/** All of them take a few seconds. */
+const patienceMs = 40_000;
+
+/** Runs the C tests and adds what they counted; a sanitizer's abort, or a hang, is one failure. */
 function runCoreTests(program: string, count: Count): void {
-  const result = spawnSync(program, { encoding: "utf8" });
-  process.stdout.write(result.stdout.replace(/^\d+ passed, \d+ failed\n/m, ""));
+  const result = spawnSync(program, { encoding: "utf8", timeout: patienceMs });
   process.stderr.write(result.stderr);
   const line = /^(\d+) passed, (\d+) failed$/m.exec(result.stdout);
+  const last = [...result.stdout.matchAll(/^# (.*)$/gm)].at(-1)?.[1] ?? program;
+  const told = result.stdout.replaceAll(/^(# .*|\d+ passed, \d+ failed)\n/gm, "");
+  // At once: who waits for the first that fails ends this program then.
+  writeSync(1, line === null ? `${told}not ok 0 - ${last}\n` : told);
   count.passed += Number(line?.[1] ?? 0);
   count.failed += Number(line?.[2] ?? 1);
 }
@@ -276,9 +283,11 @@ function tally(name: string, check: () => void, count: Count): void {
   try {
     check();
     count.passed++;
+    process.stdout.write(`ok ${count.passed + count.failed} - ${name}\n`);
   } catch (error) {
     process.stderr.write(`${name}: ${String(error)}\n`);
     count.failed++;
+    process.stdout.write(`not ok ${count.passed + count.failed} - ${name}\n`);
   }
 }
 
@@ -291,8 +300,8 @@ function main(): void {
     const program = join(folder, "tests");
     const native = join(folder, "native");
     compile(folder, tests, program);
-    compile(folder, ["ports/native.c"], native);
     runCoreTests(program, count);
+    compile(folder, ["ports/native.c"], native);
     for (const [at, defines] of indices.entries()) {
       const board = join(folder, `board-${at}`);
       compile(folder, [...boardTests, ...defines], board);

@@ -23,7 +23,7 @@ interface Protection {
   /** The image that is built without it, for a test that boots one. */
   readonly image?: string;
   readonly test: string;
-  /** The test of that file that goes red; the firmware's, which is a program, has none. */
+  /** The test of that file that goes red. */
   readonly title?: string;
 }
 
@@ -72,8 +72,8 @@ class Copy {
     cpSync("firmware-bridge", join(this.#folder, "firmware-bridge"), { recursive: true });
     cpSync("test/vectors", join(this.#folder, "test/vectors"), { recursive: true });
     symlinkSync(resolve("node_modules"), join(this.#folder, "node_modules"));
-    // The kernel's prebuilt files lie beside its sources.
-    symlinkSync(resolve("src"), join(this.#folder, "src"));
+    // The kernel's prebuilt files lie beside its sources, and the firmware's test builds a page's.
+    for (const name of ["src", "docs"]) symlinkSync(resolve(name), join(this.#folder, name));
     writeFileSync(join(this.#folder, "package.json"), '{"type":"module"}\n');
   }
 
@@ -95,7 +95,8 @@ class Copy {
     const passed = new Set<string>();
     let failed: string | undefined;
     let hung = false;
-    const mostMs = chosen.length === 1 ? titledTimeoutMs : timeoutMs;
+    // The firmware's is built first.
+    const mostMs = chosen.length === 1 && !here ? titledTimeoutMs : timeoutMs;
     AbortSignal.timeout(mostMs).addEventListener("abort", () => {
       hung = child.exitCode === null && child.signalCode === null;
       end();

@@ -24,10 +24,13 @@ int main(void) {
   for (const struct test *const *group = test_groups; *group != NULL; group++) {
     for (const struct test *test = *group; test->name != NULL; test++) {
       failing = false;
+      /* Who is aborted, or hangs, is named all the same. */
+      printf("# %s\n", test->name);
+      fflush(stdout);
       test->run();
-      if (failing) fprintf(stderr, "failed: %s\n", test->name);
       failed += failing;
       passed += !failing;
+      printf("%s %d - %s\n", failing ? "not ok" : "ok", passed + failed, test->name);
     }
   }
   printf("%d passed, %d failed\n", passed, failed);
