@@ -1,7 +1,7 @@
 import { controlSpecOf, type Decimation, decimationOf } from "../core/decimation.ts";
 import { SinewError } from "../core/errors.ts";
 import { differenceOfSpecs, type Spec } from "../core/spec.ts";
-import { Mode, makeStep, Reason, type Step } from "../core/step.ts";
+import { allFinite, Mode, makeStep, Reason, type Step } from "../core/step.ts";
 import type { Device } from "../link/device.ts";
 import type { PolicyEvent } from "../log/event.ts";
 import type { LogFile } from "../log/reader.ts";
@@ -67,7 +67,9 @@ export async function replayLog(
     }
     const samePolicy = log.metadata.get("policyId") === driver.id;
     const members = others.map((bytes) => readPlainPolicy(bytes));
-    const past = [driver, ...members].map(({ contract }) => contract.actionHistory ?? 0);
+    const past = [driver, ...members].map(({ contract }) => {
+      return Math.max(contract.actionHistory ?? 0, contract.observationHistory ?? 0);
+    });
     const lineup = new Lineup(driver.policy, swapOf(log));
     const turns = new Turns(log, lineup, members);
     const pastSteps = pastStepsOf(decimation, Math.max(...past));
@@ -78,10 +80,10 @@ export async function replayLog(
 }
 
 /** So many cycles back may lie what a policy's answer, or what is done meanwhile, depends on. */
-function pastStepsOf({ every }: Decimation, actionHistory: number): number {
+function pastStepsOf({ every }: Decimation, history: number): number {
   // Until it is asked, until it is asked when it was, and until there are two such answers.
   const unknown = every === 1 ? 0 : 4 * every;
-  return every * actionHistory + unknown;
+  return every * history + unknown;
 }
 
 async function compare(
@@ -200,7 +202,7 @@ class Turns {
 
 /**
  * Steps that a log lacks though they ran, beside those that were skipped for being late. Behind
- * them it is not known what the gate let through last, which actions the policy remembers, and,
+ * them it is not known what the gate let through last, what the policy remembers, and,
  * unless the mode stayed as it was, since when it takes over, or where it is held.
  */
 class Gaps {
@@ -222,7 +224,8 @@ class Gaps {
 
   /** How many steps ran between `last` and `next`, in the mode of both; 0 where none is known. */
   before(next: Step, last: Step): number {
-    this.#doubtful = Math.max(0, this.#doubtful - 1);
+    // What is no number the policy does not remember.
+    if (allFinite(next.observation)) this.#doubtful = Math.max(0, this.#doubtful - 1);
     this.#mode = next.mode;
     if (this.#heldSomewhere) this.#doubt();
     const missing = next.seq - last.seq - 1;
