@@ -1,7 +1,7 @@
 import { controlSpecOf, type Decimation, decimationOf } from "../core/decimation.ts";
 import { SinewError } from "../core/errors.ts";
 import { differenceOfSpecs, type Spec } from "../core/spec.ts";
-import { allFinite, Mode, makeStep, Reason, type Step } from "../core/step.ts";
+import { Mode, makeStep, Reason, type Step } from "../core/step.ts";
 import type { Device } from "../link/device.ts";
 import type { PolicyEvent } from "../log/event.ts";
 import type { LogFile } from "../log/reader.ts";
@@ -224,8 +224,7 @@ class Gaps {
 
   /** How many steps ran between `last` and `next`, in the mode of both; 0 where none is known. */
   before(next: Step, last: Step): number {
-    // What is no number the policy does not remember.
-    if (allFinite(next.observation)) this.#doubtful = Math.max(0, this.#doubtful - 1);
+    this.#doubtful = Math.max(0, this.#doubtful - 1);
     this.#mode = next.mode;
     if (this.#heldSomewhere) this.#doubt();
     const missing = next.seq - last.seq - 1;

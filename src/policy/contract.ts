@@ -12,9 +12,9 @@ export interface Contract {
   /** How it was trained, such as `ddpg`. */
   readonly algorithm: string;
   /**
-   * How many past observations the policy observes beside the newest one: they are the next channels
-   * of `spec.observation`, as `specWithHistory` adds them, and no device has them: `HistoryPolicy`
-   * feeds them. Absent: none.
+   * How many past observations the policy observes beside the newest one: they are the channels
+   * behind that of `spec.observation`, as `specWithHistory` adds them, and no device has them:
+   * `HistoryPolicy` feeds them. Absent: none.
    */
   readonly observationHistory?: number;
   /**

@@ -54,7 +54,7 @@ function staged(
 const observed = (stage: LoopStage, at: number): number[] => [...stage.steps[at].observation];
 
 for (const onMiss of ["coast", "hold"] as const) {
-  test(`past observations: a skipped cycle adds none, and leaves none out (${onMiss})`, async () => {
+  test(`past observations: a skipped cycle adds and takes none (${onMiss})`, async () => {
     const { stage, shown } = staged(onMiss);
     const stall = (): void => {
       stage.nowUs += 3 * periodUs;
@@ -95,7 +95,7 @@ test("past observations: who is armed again has none, as who is armed first", as
   }
 });
 
-test("past observations: what is no number stops the robot, and is not in the next past", async () => {
+test("past observations: what is no number stops the robot, and is not remembered", async () => {
   const { stage, shown } = staged();
   let broken = -1;
   stage.also = ({ seq, mode }): void => {

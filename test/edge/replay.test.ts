@@ -78,7 +78,6 @@ test("replay: a policy that observes past observations, in every mode, with faul
     return seq % 20 > 12 ? "lost" : undefined;
   });
   const { equal: same, differing, unverified } = await replayLog(readLog(holed.path), bytes);
-  // What was no number is not remembered, so the past may reach back a little further.
   assert.ok(unverified > 0 && unverified <= 4 * 15, `${unverified}`);
   assert.deepEqual([same, differing], [true, 0]);
 });

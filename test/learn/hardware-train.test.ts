@@ -97,7 +97,7 @@ test("the policy says what it observes and in which world it was trained and jud
 
 const seeing: TrainSettings = { ...late, observationHistory: 2, actionHistory: 1 };
 
-test("a policy that observes past observations says so, and is judged in its own world", async () => {
+test("a policy that observes past observations says so, and is judged so", async () => {
   const { policy, best, task: world } = await run(seeing, "seeing");
   const { contract } = readPolicyFile(policy);
   assert.deepEqual([contract.observationHistory, contract.actionHistory], [2, 1]);

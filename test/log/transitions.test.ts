@@ -157,7 +157,7 @@ test("past actions are put together again: proposed ones, newest first, within l
   assert.deepEqual([...segments[0].action], [-2 / 8, -3 / 8, -4 / 8]);
 });
 
-test("past observations are put together again: whole ones, newest first, before the actions", () => {
+test("past observations are put together again: whole, newest first, before actions", () => {
   const log = logOf([0, 1, 2, 3, 4, 6, 7, 8, 9, 11, 12], (step) => {
     step.proposed[0] = step.seq / 16;
   });

@@ -196,7 +196,7 @@ test("a policy that observes past observations is shown them as its columns say"
   await Promise.all([plain.close(), loaded.close()]);
 });
 
-test("a past observation is of a column with a channel, and all of them fit a contract", async () => {
+test("a past observation is of a column with a channel, and all fit a contract", async () => {
   const codes = async (row: string): Promise<FindingCode[]> => {
     const request = withSpec(requestOf("d3rlpy"), /- \{ name: angle_rate.*/, `- ${row}`);
     const { findings } = await importPolicy(request);

@@ -204,7 +204,7 @@ test("past observations: robot and simulator show the same in every episode, gap
   }
 });
 
-test("past observations: a file drives as in its world, bit for bit, at the first step too", async () => {
+test("past observations: a file drives as in its world, bit for bit, from the start", async () => {
   const hardware = { ...ideal, observationLatency: 1, observationNoise: 0.01 };
   const past = { observationHistory: 2, actionHistory: 1 };
   const trained = withHardware(pendulumTask, { ...hardware, ...past });
