@@ -64,10 +64,12 @@ function linesOf(
     facts.push(["rate", `${(1e6 / periodUs).toFixed(1)} Hz (period ${periodUs} us)`]);
     const training = Object.entries(contract.training).map(([key, value]) => `${key} ${value}`);
     facts.push(["training", training.join(", ")]);
-    const { actionHistory } = contract;
-    if (actionHistory !== undefined) {
-      facts.push(["history", `its last ${actionHistory} actions, newest first`]);
-    }
+    const { observationHistory, actionHistory } = contract;
+    const past = [
+      ...(observationHistory === undefined ? [] : [`the last ${observationHistory} observations`]),
+      ...(actionHistory === undefined ? [] : [`its last ${actionHistory} actions`]),
+    ];
+    if (past.length > 0) facts.push(["history", `${past.join(", then ")}, newest first`]);
   }
   if (imported !== null) {
     const { kind, file, findings } = imported;

@@ -56,7 +56,8 @@ async function act(logs: string[], options: Options): Promise<void> {
     const spec = controlSpecOf(deviceSpecOf(policy.contract), decimationOf(log.metadata));
     const difference = differenceOfSpecs(spec, log.spec);
     if (difference !== null) throw new SinewError("contract-mismatch", `${path}: ${difference}`);
-    return [...segmentsOf(log, policy.contract.actionHistory)];
+    const { actionHistory, observationHistory } = policy.contract;
+    return [...segmentsOf(log, actionHistory, observationHistory)];
   });
   const { decision, candidate, transitions } = await retrain({
     folder: options.run,

@@ -67,7 +67,9 @@ export async function replayLog(
     }
     const samePolicy = log.metadata.get("policyId") === driver.id;
     const members = others.map((bytes) => readPlainPolicy(bytes));
-    const past = [driver, ...members].map(({ contract }) => contract.actionHistory ?? 0);
+    const past = [driver, ...members].map(({ contract }) => {
+      return Math.max(contract.actionHistory ?? 0, contract.observationHistory ?? 0);
+    });
     const lineup = new Lineup(driver.policy, swapOf(log));
     const turns = new Turns(log, lineup, members);
     const pastSteps = pastStepsOf(decimation, Math.max(...past));
@@ -78,10 +80,10 @@ export async function replayLog(
 }
 
 /** So many cycles back may lie what a policy's answer, or what is done meanwhile, depends on. */
-function pastStepsOf({ every }: Decimation, actionHistory: number): number {
+function pastStepsOf({ every }: Decimation, history: number): number {
   // Until it is asked, until it is asked when it was, and until there are two such answers.
   const unknown = every === 1 ? 0 : 4 * every;
-  return every * actionHistory + unknown;
+  return every * history + unknown;
 }
 
 async function compare(
@@ -200,7 +202,7 @@ class Turns {
 
 /**
  * Steps that a log lacks though they ran, beside those that were skipped for being late. Behind
- * them it is not known what the gate let through last, which actions the policy remembers, and,
+ * them it is not known what the gate let through last, what the policy remembers, and,
  * unless the mode stayed as it was, since when it takes over, or where it is held.
  */
 class Gaps {

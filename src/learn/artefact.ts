@@ -27,7 +27,7 @@ export function policyFile(
 ): Promise<Uint8Array> {
   const { actor } = networksOf(lossesOf(settings, spec).shape);
   const { mean, scale, clip } = observation;
-  const { actionHistory } = settings;
+  const { observationHistory, actionHistory } = settings;
   const world = textOfHardware(settings);
   return exportPolicy({
     contract: {
@@ -35,6 +35,7 @@ export function policyFile(
       task: settings.task,
       spec,
       algorithm: algorithmOf(settings),
+      ...(observationHistory > 0 && { observationHistory }),
       ...(actionHistory > 0 && { actionHistory }),
       training: {
         ...{ seed: settings.seed, steps: settings.steps, ...origin },

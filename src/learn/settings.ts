@@ -155,6 +155,7 @@ export const settingTable: {
     "shares",
     "shares by which the world's parameters vary from episode to episode: mass=0.2,length=0.1",
   ),
+  observationHistory: whole(0, 63, "the last observations, so many, stand behind the newest one"),
   actionHistory: whole(0, 63, "the policy's last actions, so many, stand behind the observation"),
   frameSkip: whole(1, 1000, "steps of the task in one of the policy: the action is held"),
 

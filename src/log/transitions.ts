@@ -12,7 +12,7 @@ export interface Segment {
   /** `seq` of the first row. */
   readonly seq: number;
   readonly count: number;
-  /** Row-major [count, observation channels], physical units; past actions among them if asked. */
+  /** Row-major [count, observation channels], physical units; the past among them if asked. */
   readonly observation: Float32Array;
   /**
    * Row-major [count, action channels], physical units: what the gate let through, on average over
@@ -28,12 +28,17 @@ export interface Segment {
  * the last action was made for the goal before that, and what came of it is observed with the next
  * goal only. Segments of a single row hold no transition and are left out.
  *
- * For a policy that observes its last `actionHistory` actions, those stand behind each observation,
- * as `specWithHistory` names them: what was proposed, within its limits, last before the policy was
- * asked again. The first rows, whose past is not known, are then left out.
+ * For a policy that observes its past, that stands behind each observation, as `specWithHistory`
+ * names it: the last `observationHistory` observations with which it was asked, then the last
+ * `actionHistory` actions, which are what was proposed, within its limits, last before the policy
+ * was asked again. The first rows, whose past is not known, are then left out.
  */
-export function* segmentsOf(log: LogFile, actionHistory: number = 0): Generator<Segment> {
-  const past = new PastActions(log.spec, actionHistory);
+export function* segmentsOf(
+  log: LogFile,
+  actionHistory: number = 0,
+  observationHistory: number = 0,
+): Generator<Segment> {
+  const past = new Past(log.spec, actionHistory, observationHistory);
   const rows = new Rows(past.width, log.spec.action.length);
   const goal = new Goal(log);
   let nextSeq = -1;
@@ -49,15 +54,15 @@ export function* segmentsOf(log: LogFile, actionHistory: number = 0): Generator<
     if (!follows || changed) {
       if (rows.count > 1) yield rows.segment();
       rows.clear();
-      // What was asked for goes on across a change of the goal.
+      // What was seen and asked for goes on across a change of the goal.
       if (!follows) past.clear();
     }
     nextSeq = -1;
     if (!driven || !(asked || follows)) continue;
     nextSeq = step.seq + 1;
     if (asked) {
-      past.goOn();
-      if (past.known) rows.begin(step.seq, past.behind(step.observation));
+      past.goOn(step.observation);
+      if (past.known) rows.begin(step.seq, past.row);
     }
     rows.take(step.action);
     past.take(step.proposed);
@@ -90,27 +95,33 @@ class Goal {
   }
 }
 
-/** The actions that a policy asked for last, newest first, behind what the device observed. */
-class PastActions {
+/** What a policy saw and asked for last, newest first, behind what the device observed. */
+class Past {
   /** Channels of an observation with them. */
   readonly width: number;
-  readonly #spec: Spec;
+  /** The whole observation, overwritten by the next `goOn`; [width]. */
+  readonly row: Float32Array;
+  readonly #action: Spec["action"];
+  readonly #own: number;
+  /** Where the past actions begin. */
+  readonly #askedAt: number;
   readonly #count: number;
-  readonly #row: Float32Array;
   /** What was proposed in the newest cycle, within its limits. */
   readonly #newest: Float32Array;
   #taken = false;
   #pushed = 0;
 
-  constructor(spec: Spec, count: number) {
-    this.width = spec.observation.length + count * spec.action.length;
-    this.#spec = spec;
-    this.#count = count;
-    this.#row = new Float32Array(this.width);
-    this.#newest = new Float32Array(spec.action.length);
+  constructor({ observation, action }: Spec, actions: number, observations: number) {
+    this.#own = observation.length;
+    this.#askedAt = this.#own * (1 + observations);
+    this.width = this.#askedAt + actions * action.length;
+    this.row = new Float32Array(this.width);
+    this.#action = action;
+    this.#count = Math.max(actions, observations);
+    this.#newest = new Float32Array(action.length);
   }
 
-  /** Whether there are as many as are asked for. */
+  /** Whether it reaches back as far as is asked for. */
   get known(): boolean {
     return this.#pushed >= this.#count;
   }
@@ -120,28 +131,27 @@ class PastActions {
     this.#taken = false;
   }
 
-  /** The policy is asked again: what was proposed in the newest cycle is its newest past action. */
-  goOn(): void {
-    if (!this.#taken) return;
+  /** The policy is asked again, with `observation`: what was the newest is a step ago now. */
+  goOn(observation: Float32Array): void {
+    if (this.#taken) this.#push();
+    this.row.set(observation);
+  }
+
+  #push(): void {
     this.#taken = false;
     this.#pushed++;
-    if (this.#count === 0) return;
-    const own = this.#spec.observation.length;
-    this.#row.copyWithin(own + this.#newest.length, own);
-    this.#row.set(this.#newest, own);
+    this.row.copyWithin(this.#own, 0, this.#askedAt - this.#own);
+    if (this.#askedAt === this.width) return;
+    this.row.copyWithin(this.#askedAt + this.#newest.length, this.#askedAt);
+    // What was proposed in the newest cycle.
+    this.row.set(this.#newest, this.#askedAt);
   }
 
   take(proposed: Float32Array): void {
     this.#taken = true;
-    this.#spec.action.forEach(({ low, high }, i) => {
+    this.#action.forEach(({ low, high }, i) => {
       this.#newest[i] = Math.min(high, Math.max(low, proposed[i]));
     });
-  }
-
-  /** The whole observation, overwritten by the next call. */
-  behind(observation: Float32Array): Float32Array {
-    this.#row.set(observation);
-    return this.#row;
   }
 }
 

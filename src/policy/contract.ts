@@ -12,6 +12,12 @@ export interface Contract {
   /** How it was trained, such as `ddpg`. */
   readonly algorithm: string;
   /**
+   * How many past observations the policy observes beside the newest one: they are the channels
+   * behind that of `spec.observation`, as `specWithHistory` adds them, and no device has them:
+   * `HistoryPolicy` feeds them. Absent: none.
+   */
+  readonly observationHistory?: number;
+  /**
    * How many of its own past actions the policy observes: they are the last channels of
    * `spec.observation`, as `specWithHistory` adds them, and no device has them: `HistoryPolicy`
    * feeds them. Absent: none.
@@ -55,17 +61,21 @@ export function parseContract(text: string): Contract {
     throw new SinewError("policy-file", `the contract is not JSON: ${messageOf(thrown)}`);
   }
   const keys = ["format", "task", "spec", "algorithm", "training"];
-  const fields = fieldsOf("contract", parsed, keys, ["actionHistory", "actionRest"]);
-  const { format, task, algorithm, actionHistory, actionRest, training } = fields;
+  const others = ["observationHistory", "actionHistory", "actionRest"];
+  const fields = fieldsOf("contract", parsed, keys, others);
+  const { format, task, algorithm, training } = fields;
+  const { observationHistory, actionHistory, actionRest } = fields;
   if (format !== 1) refuse("contract.format", format, "this Sinew reads format 1");
   const spec = specOf(fields["spec"]);
-  if (actionHistory !== undefined) checkHistory(spec, actionHistory);
+  const seen = actionHistory === undefined ? spec : checkActions(spec, actionHistory);
+  if (observationHistory !== undefined) checkObservations(seen, observationHistory);
   if (actionRest !== undefined) checkRest(spec, actionRest, actionHistory);
   return {
     format: 1,
     task: nameOf("contract.task", task),
     spec,
     algorithm: nameOf("contract.algorithm", algorithm),
+    ...(observationHistory !== undefined && { observationHistory: observationHistory as number }),
     ...(actionHistory !== undefined && { actionHistory: actionHistory as number }),
     ...(actionRest !== undefined && { actionRest: actionRest as number[] }),
     training: trainingOf(training),
@@ -105,17 +115,39 @@ function channelsOf(key: string, value: unknown): Channel[] {
   });
 }
 
-/** That the last channels are those of so many past actions. */
-function checkHistory(spec: Spec, value: unknown): void {
+/** That the last channels are those of so many past actions; the spec without them. */
+function checkActions(spec: Spec, value: unknown): Spec {
   const key = "contract.actionHistory";
-  const count = numberOf(key, value);
   const room = Math.floor((spec.observation.length - 1) / spec.action.length);
-  if (!Number.isInteger(count) || count < 1 || count > room) {
-    refuse(key, value, `give a whole number from 1 to ${room}, or leave it out`);
+  const count = countOf(key, value, room);
+  const seen = specWithoutHistory(spec, count);
+  checkSame(`${key} ${count}`, specWithHistory(seen, count), spec);
+  return seen;
+}
+
+/** That the channels are those of an observation and of so many past ones. */
+function checkObservations(seen: Spec, value: unknown): void {
+  const key = "contract.observationHistory";
+  const { length } = seen.observation;
+  const count = countOf(key, value, length - 1);
+  if (length % (1 + count) !== 0) {
+    refuse(key, value, `${length} channels are not ${1 + count} observations of the same length`);
   }
-  const expected = specWithHistory(specWithoutHistory(spec, count), count);
+  const own = specWithoutHistory(seen, 0, count);
+  checkSame(`${key} ${count}`, specWithHistory(own, 0, count), seen);
+}
+
+function countOf(key: string, value: unknown, most: number): number {
+  const count = numberOf(key, value);
+  if (Number.isInteger(count) && count >= 1 && count <= most) return count;
+  const advice =
+    most < 1 ? "leave it out" : `give a whole number from 1 to ${most}, or leave it out`;
+  return refuse(key, value, advice);
+}
+
+function checkSame(place: string, expected: Spec, spec: Spec): void {
   const difference = differenceOfSpecs(expected, spec);
-  if (difference !== null) throw new SinewError("policy-file", `${key} ${count}: ${difference}`);
+  if (difference !== null) throw new SinewError("policy-file", `${place}: ${difference}`);
 }
 
 /** That each past action has something to hold that its actuator may do. */

@@ -25,6 +25,9 @@ export interface DraftObservation extends DraftChannel {
   readonly setpoint?: boolean | undefined;
   /** It is what the network put out `ago` steps ago for this action, counted from 0. */
   readonly previous?: number | undefined;
+  /** It is what this column, counted from 0, showed `ago` steps ago. */
+  readonly seen?: number | undefined;
+  /** 1 where it is left out. */
   readonly ago?: number | undefined;
   /** It is always this number. */
   readonly constant?: number | undefined;

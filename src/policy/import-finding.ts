@@ -87,8 +87,8 @@ export function listOf(names: readonly string[]): string {
 export function history(terms: readonly string[]): Finding {
   return finding(
     "observation-history",
-    `the policy observes the past of ${listOf(terms)}, which no contract of ours says`,
-    "train it with a history_length of 1; of past times Sinew gives a policy its own actions only",
+    `the policy observes the past of ${listOf(terms)}, in an order that is not read`,
+    "train it with a history_length of 1, or import it without the file, by a spec of all its rows",
   );
 }
 

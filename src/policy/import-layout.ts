@@ -3,12 +3,14 @@ import type { Channel, Spec } from "../core/spec.ts";
 import { type Formula, FormulaBuilder, type PairOp } from "./formula.ts";
 import type { Scaling } from "./formula-scale.ts";
 import type { Draft, DraftObservation } from "./import-draft.ts";
-import { isChannel, pastOf } from "./import-lint.ts";
+import { isChannel, pastOf, seenOf } from "./import-lint.ts";
 import { mappingOf, type OutputMapping } from "./import-output.ts";
 
 /** How a network stands between the observation and the action of a contract. */
 export interface Layout {
   readonly spec: Spec;
+  /** How many past observations it observes. */
+  readonly observationHistory: number;
   /** How many of its own past actions it observes. */
   readonly actionHistory: number;
   /** What they hold before the first, by action. */
@@ -27,35 +29,50 @@ export interface Layout {
 
 /**
  * The layout that a complete draft describes. Channels of the device come first, then setpoints,
- * as robot.yaml takes them, then past actions, as `HistoryPolicy` feeds them.
+ * as robot.yaml takes them, then past observations and past actions, as `HistoryPolicy` feeds them.
  */
 export function layoutOf(draft: Draft): Layout {
-  const rows = draft.observation!;
+  const rows = draft.observation!.map((row, _, all) => {
+    // What is shown later is shown as it was.
+    return row.seen === undefined ? row : { ...row, ...shapeOf(all[row.seen]), ...shapeOf(row) };
+  });
   const action = draft.action!.map(channelOf);
   const own = [
     ...rows.filter((row) => isChannel(row) && row.setpoint !== true),
     ...rows.filter((row) => isChannel(row) && row.setpoint === true),
   ];
-  const actionHistory = pastOf(draft);
+  const [observationHistory, actionHistory] = [seenOf(draft), pastOf(draft)];
   const spec = { observation: own.map(channelOf), action, periodUs: draft.periodUs! };
   const mappings = draft.action!.map((row) => mappingOf(draft.outputIs, row)!);
   const channelAt = (row: DraftObservation): number => {
     if (row.constant !== undefined) return 0;
-    if (row.previous === undefined) return own.indexOf(row);
-    return own.length + ((row.ago ?? 1) - 1) * action.length + row.previous;
+    const { previous, seen, ago = 1 } = row;
+    if (seen !== undefined) return ago * own.length + own.indexOf(rows[seen]);
+    if (previous === undefined) return own.indexOf(row);
+    return own.length * (1 + observationHistory) + (ago - 1) * action.length + previous;
   };
   const columns = rows.map((row) => {
     const mapping = row.previous === undefined ? undefined : mappings[row.previous];
     return { row, channel: channelAt(row), ...scalingOfRow(row, mapping) };
   });
-  const whole = actionHistory === 0 ? spec : specWithHistory(spec, actionHistory);
+  const whole = specWithHistory(spec, actionHistory, observationHistory);
   return {
     spec: whole,
+    observationHistory,
     actionHistory,
     actionRest: mappings.map(({ offset }) => offset),
     front: frontOf(whole, columns, mappings, draft),
     back: backOf(mappings),
     columns,
+  };
+}
+
+/** What the network does to a column's channel, as far as it is said. */
+function shapeOf({ offset, scale, clip }: DraftObservation): DraftObservation {
+  return {
+    ...(offset !== undefined && { offset }),
+    ...(scale !== undefined && { scale }),
+    ...(clip !== undefined && { clip }),
   };
 }
 

@@ -52,8 +52,9 @@ function lintWidths({ draft, observations, actions }: Linted): Finding[] {
     const message = `a row of observation is previous: ${previous}, of ${actions} actions`;
     findings.push(finding("width-differs", message, "count actions from 0"));
   }
+  findings.push(...lintSeen(draft));
   const own = (draft.observation ?? []).filter(isChannel).length;
-  const count = own + pastOf(draft) * actions;
+  const count = own * (1 + seenOf(draft)) + pastOf(draft) * actions;
   if (count > channelsMax) {
     const message = `it observes ${count} channels, and a contract has ${channelsMax} at most`;
     const advice = "train a policy that observes fewer";
@@ -62,9 +63,27 @@ function lintWidths({ draft, observations, actions }: Linted): Finding[] {
   return findings;
 }
 
+/** That a past observation is one of a column that is observed. */
+function lintSeen({ observation = [] }: Draft): Finding[] {
+  const strays = observation.flatMap(({ seen }) => {
+    return seen === undefined || (seen < observation.length && isChannel(observation[seen]))
+      ? []
+      : [seen];
+  });
+  if (strays.length === 0) return [];
+  const message = `a row of observation is seen: ${strays[0]}, which is no channel's column`;
+  return [finding("width-differs", message, "count columns from 0, and name one with a channel")];
+}
+
 /** Whether a column is observed, and not fed from the past or always the same. */
-export function isChannel({ previous, constant }: DraftObservation): boolean {
-  return previous === undefined && constant === undefined;
+export function isChannel({ previous, seen, constant }: DraftObservation): boolean {
+  return previous === undefined && seen === undefined && constant === undefined;
+}
+
+/** How many past observations the policy observes. */
+export function seenOf({ observation = [] }: Draft): number {
+  const agos = observation.map(({ seen, ago }) => (seen === undefined ? 0 : (ago ?? 1)));
+  return Math.max(0, ...agos);
 }
 
 /** How many past actions the policy observes. */

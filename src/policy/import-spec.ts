@@ -34,6 +34,7 @@ const observationSchema = v.strictObject({
   clip: open(v.tuple([limit, limit], "give [low, high]")),
   setpoint: open(v.boolean("give true or false")),
   previous: open(whole),
+  seen: open(whole),
   ago: open(v.pipe(whole, v.minValue(1))),
   constant: open(finite),
 });

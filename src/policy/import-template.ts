@@ -21,6 +21,7 @@ export function formatSpec(draft: Draft): string {
     `  normaliser: ${statistics ?? scalar(normaliser)}`,
     "# The network's columns, in its order: it sees (value - offset), cut to clip, times scale.",
     "# A last action of its own is { previous: 0, ago: 1 }: the first action, one step ago.",
+    "# What a column showed before is { seen: 0, ago: 1 }: the first column, one step ago.",
     "observation:",
     ...(draft.observation ?? []).map((row) => `  - ${flow(observationRow(row))}`),
     "# low and high bound what can ever reach a motor.",
@@ -33,10 +34,12 @@ export function formatSpec(draft: Draft): string {
 type Fields = Readonly<Record<string, unknown>>;
 
 function observationRow(row: DraftObservation): Fields {
-  const { name, unit, low, high, offset, scale, clip, setpoint, previous, ago, constant } = row;
+  const { name, unit, low, high, offset, scale, clip, setpoint } = row;
+  const { previous, seen, ago, constant } = row;
   const shape = given({ offset, scale, clip });
   if (constant !== undefined) return { constant };
   if (previous !== undefined) return { previous, ago, ...shape };
+  if (seen !== undefined) return { seen, ago, ...shape };
   return { name, unit, low, high, ...shape, ...given({ setpoint }) };
 }
 

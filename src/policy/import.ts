@@ -126,7 +126,7 @@ async function write(
   { formula }: Reading,
   record: ImportRecord,
 ): Promise<Uint8Array> {
-  const { spec, actionHistory, actionRest, front, back } = layout;
+  const { spec, observationHistory, actionHistory, actionRest, front, back } = layout;
   const builder = new FormulaBuilder();
   const columns = builder.append(front, builder.input(spec.observation.length));
   const whole = builder.finish(builder.append(back, builder.append(formula, columns)));
@@ -137,6 +137,7 @@ async function write(
     task: draft.task ?? "imported",
     spec,
     algorithm: draft.algorithm ?? "unknown",
+    ...(observationHistory > 0 && { observationHistory }),
     ...(actionHistory > 0 && { actionHistory }),
     ...(actionHistory > 0 && odd && { actionRest }),
     training: { importedFrom: record.kind },

@@ -7,7 +7,7 @@ import { wrapped } from "./wrapped.ts";
  * stand behind each observation, the newest first; `specWithHistory` names the channels. They are
  * the computer's own memory, so no flaw of a sensor touches them. At first they are `restOf`.
  */
-export function appendHistory(env: Env, count: number): Env {
+export function appendActionHistory(env: Env, count: number): Env {
   const own = env.spec.observation.length;
   const channels = env.spec.action;
   const rest = restOf(env.spec);

@@ -1,7 +1,7 @@
 import { SinewError } from "../core/errors.ts";
 import { restOf, specWithHistory } from "../core/history.ts";
 import { checkSpec, type Spec } from "../core/spec.ts";
-import { appendHistory } from "./action-history.ts";
+import { appendActionHistory } from "./action-history.ts";
 import { dropActions, dropObservations } from "./dropout.ts";
 import { type Env, type Mirror, type Reflection, reflect, type Task } from "./env.ts";
 import { skipFrames } from "./frame-skip.ts";
@@ -15,9 +15,12 @@ import {
   stepsOf,
 } from "./hardware.ts";
 import { delayActions, delayObservations, type Steps } from "./latency.ts";
+import { appendObservationHistory } from "./observation-history.ts";
 import { quantiseActions, quantiseObservations } from "./quantisation.ts";
 import { randomiseParameters } from "./randomisation.ts";
 import { disturbObservations } from "./sensor-noise.ts";
+
+const noHistory = { observationHistory: 0, actionHistory: 0 };
 
 /** `Hardware`, read for the channels of one task. */
 interface Flaws {
@@ -29,39 +32,44 @@ interface Flaws {
   readonly dropObservation: number;
   readonly dropAction: number;
   readonly shares: Readonly<Record<string, number>>;
+  readonly observationHistory: number;
   readonly actionHistory: number;
   readonly frameSkip: number;
 }
 
 /**
  * The task on that hardware; the very task where all is ideal. A command is rounded, perhaps lost,
- * late, held for the skipped frames; a reading is disturbed, rounded, late, perhaps lost; the
- * history of actions stands behind it untouched.
+ * late, held for the skipped frames; a reading is disturbed, rounded, late, perhaps lost; behind it
+ * stand the readings before as they were seen, and the history of actions untouched.
  *
  * The mirror is kept where the hardware is the same in the mirror, and covers the history.
- * `relabel` is kept where what is observed and commanded is what is: with `randomise` and
- * `actionHistory` alone. `reward` judges by what was observed and commanded, and not at all with
- * `frameSkip`.
+ * `relabel` is kept where what is observed and commanded is what is: with `randomise` and the two
+ * histories alone; it writes the goal over that of past observations too. `reward` judges by what
+ * was observed and commanded, and not at all with `frameSkip`.
  *
  * Throws `SinewError("usage")` for hardware that cannot be, and that this task cannot have.
  */
 export function withHardware(task: Task, hardware: Hardware): Task {
   const flaws = flawsOf(task, hardware);
   if (isIdeal(flaws)) return task;
-  const { actionHistory, frameSkip } = flaws;
+  const { observationHistory, frameSkip } = flaws;
   const { mirror, relabel, ...rest } = task;
   const own = task.spec.observation.length;
   const spec = specOn(task.spec, flaws);
   const mirrored = mirror === undefined ? undefined : mirrorOn(task.spec, mirror, flaws);
-  const relabels = relabel !== undefined && isIdeal({ ...flaws, shares: {}, actionHistory: 0 });
+  const relabels = relabel !== undefined && isIdeal({ ...flaws, ...noHistory, shares: {} });
   return {
     ...rest,
     spec,
     episodeStepsMax: Math.ceil(task.episodeStepsMax / frameSkip),
     ...(mirrored !== undefined && { mirror: mirrored }),
     ...(relabels && {
-      relabel: (observation: Float32Array, reached: Float32Array): void =>
-        relabel(observation.subarray(0, own), reached.subarray(0, own)),
+      relabel(observation: Float32Array, reached: Float32Array): void {
+        for (let ago = 0; ago <= observationHistory; ago++) {
+          const seen = observation.subarray(ago * own, (ago + 1) * own);
+          relabel(seen, reached.subarray(0, own));
+        }
+      },
     }),
     makeEnv: () => envOn(task.makeEnv(), flaws),
     reward(observation, action, next) {
@@ -69,7 +77,7 @@ export function withHardware(task: Task, hardware: Hardware): Task {
         const why = `frameSkip ${frameSkip} sums rewards of steps that no log holds`;
         throw new SinewError("environment", `${task.name} cannot judge logged steps: ${why}`);
       }
-      if (actionHistory === 0) return task.reward(observation, action, next);
+      if (spec.observation.length === own) return task.reward(observation, action, next);
       return task.reward(observation.subarray(0, own), action, next.subarray(0, own));
     },
   };
@@ -85,7 +93,7 @@ function flawsOf(task: Task, hardware: Hardware): Flaws {
     name: "observationNoise" | "observationStep" | "actionStep",
     channels: Spec["action"],
   ): Float64Array => sizesFor(channels, sizesOf(hardware[name])!, name);
-  const { dropObservation, dropAction, actionHistory, frameSkip } = hardware;
+  const { dropObservation, dropAction, observationHistory, actionHistory, frameSkip } = hardware;
   const shares = sharesOf(hardware.randomise)!;
   if (Object.keys(shares).length > 0) checkParameters(task, shares);
   return {
@@ -97,6 +105,7 @@ function flawsOf(task: Task, hardware: Hardware): Flaws {
     dropObservation,
     dropAction,
     shares,
+    observationHistory,
     actionHistory,
     frameSkip,
   };
@@ -125,6 +134,7 @@ function isIdeal(flaws: Flaws): boolean {
     flaws.dropObservation === 0 &&
     flaws.dropAction === 0 &&
     Object.keys(flaws.shares).length === 0 &&
+    flaws.observationHistory === 0 &&
     flaws.actionHistory === 0 &&
     flaws.frameSkip === 1
   );
@@ -134,13 +144,14 @@ function some(sizes: Float64Array): boolean {
   return sizes.some((size) => size > 0);
 }
 
-function specOn(own: Spec, { actionHistory, frameSkip }: Flaws): Spec {
+function specOn(own: Spec, { observationHistory, actionHistory, frameSkip }: Flaws): Spec {
   const slow = { ...own, periodUs: frameSkip * own.periodUs };
-  const spec = actionHistory === 0 ? slow : specWithHistory(slow, actionHistory);
+  const spec = specWithHistory(slow, actionHistory, observationHistory);
   try {
     checkSpec(spec);
   } catch (thrown) {
-    const said = `actionHistory ${actionHistory} and frameSkip ${frameSkip}`;
+    const past = `observationHistory ${observationHistory}, actionHistory ${actionHistory}`;
+    const said = `${past} and frameSkip ${frameSkip}`;
     const why = `${said} make a contract that cannot be: ${(thrown as Error).message}`;
     throw new SinewError("usage", why, { cause: thrown });
   }
@@ -160,7 +171,8 @@ function envOn(world: Env, flaws: Flaws): Env {
   if (some(observationSteps)) env = quantiseObservations(env, observationSteps);
   if (observationLatency.high > 0) env = delayObservations(env, observationLatency);
   if (flaws.dropObservation > 0) env = dropObservations(env, flaws.dropObservation);
-  if (flaws.actionHistory > 0) env = appendHistory(env, flaws.actionHistory);
+  if (flaws.observationHistory > 0) env = appendObservationHistory(env, flaws.observationHistory);
+  if (flaws.actionHistory > 0) env = appendActionHistory(env, flaws.actionHistory);
   return env;
 }
 
@@ -176,12 +188,15 @@ function mirrorOn(own: Spec, mirror: Mirror, flaws: Flaws): Mirror | undefined {
     isEven(observation, flaws.observationSteps) &&
     isEven(action, flaws.actionSteps);
   if (!even) return undefined;
-  const [from, sign] = [[...observation.from], [...observation.sign]];
-  for (let ago = 0; ago < flaws.actionHistory; ago++) {
-    const first = own.observation.length + ago * own.action.length;
-    from.push(...action.from.map((at) => first + at));
-    sign.push(...action.sign);
-  }
+  const from: number[] = [];
+  const sign: (1 | -1)[] = [];
+  const append = (reflection: Reflection): void => {
+    const first = from.length;
+    from.push(...reflection.from.map((at) => first + at));
+    sign.push(...reflection.sign);
+  };
+  for (let ago = 0; ago <= flaws.observationHistory; ago++) append(observation);
+  for (let ago = 0; ago < flaws.actionHistory; ago++) append(action);
   return { observation: { from, sign }, action };
 }
 

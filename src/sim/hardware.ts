@@ -26,6 +26,8 @@ export interface Hardware {
   readonly dropAction: number;
   /** Shares by which parameters vary, each from 0 to 0.99: `mass=0.2,length=0.1`; or `none`. */
   readonly randomise: string;
+  /** Past observations that the policy observes beside the newest, 0 to 63. */
+  readonly observationHistory: number;
   /** Past actions that the policy observes, 0 to 63. */
   readonly actionHistory: number;
   /** Steps of the task in one of the policy, 1 to 1000. */
@@ -42,6 +44,7 @@ export const ideal: Hardware = {
   dropObservation: 0,
   dropAction: 0,
   randomise: "none",
+  observationHistory: 0,
   actionHistory: 0,
   frameSkip: 1,
 };
@@ -72,6 +75,7 @@ export function faultOfHardware(name: keyof Hardware, value: unknown): string | 
       return sharesOf(value) !== null
         ? null
         : `give shares from 0 to ${shareMax} by parameter, as in mass=0.2,length=0.1, or none`;
+    case "observationHistory":
     case "actionHistory":
       return whole(value, 0, 63) ? null : "give a whole number from 0 to 63";
     case "frameSkip":

@@ -18,6 +18,7 @@ const streams = {
   observationLatency: 108,
   observationDropout: 109,
   actionHistory: 110,
+  observationHistory: 111,
 } as const;
 
 /** Generators of wrappers of the same kind, one around the other, lie so far apart. */

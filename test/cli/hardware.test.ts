@@ -21,7 +21,8 @@ const small = (
 const flaws = (
   "--action-latency 0..2 --observation-latency 1 --observation-noise 0.01 " +
   "--observation-step 0.001 --action-step pole_torque=0.05 --drop-observation 0.1 " +
-  "--drop-action 0.1 --randomise mass=0.2,length=0.1 --action-history 2 --frame-skip 2"
+  "--drop-action 0.1 --randomise mass=0.2,length=0.1 --observation-history 1 " +
+  "--action-history 2 --frame-skip 2"
 ).split(" ");
 const world = flaws.join(" ").replaceAll(/--([a-z-]+) /g, "$1=");
 
@@ -106,7 +107,10 @@ test("report and policy say the world; evaluate goes by it, or by what is given"
     encoding: "utf8",
     stdio: ["ignore", "pipe", "ignore"],
   });
-  assert.equal(JSON.parse(inspected).contract.actionHistory, 2);
+  const { observationHistory, actionHistory } = JSON.parse(inspected).contract;
+  assert.deepEqual([observationHistory, actionHistory], [1, 2]);
+  const table = execFileSync(process.execPath, [main, "inspect", path], { encoding: "utf8" });
+  assert.match(table, /^history +the last 1 observations, then its last 2 actions, newest first$/m);
 });
 
 test("a world that is not the policy's is refused by the channel's name", async () => {
@@ -125,6 +129,7 @@ const bad: readonly [flag: string, value: string, told: RegExp][] = [
   ["--randomise", "weight=0.1", /"weight": pendulum has gravity, length, mass/],
   ["--drop-action", "1.01", /give a number from 0 to 1/],
   ["--action-history", "1.5", /give a whole number from 0 to 63/],
+  ["--observation-history", "-1", /give a whole number from 0 to 63/],
   ["--frame-skip", "0", /give a whole number from 1 to 1000/],
 ];
 

@@ -24,10 +24,11 @@ const decimations: readonly Decimation[] = [
 const start = { home: undefined, speed: 1, softSeconds: 0.1 };
 const noSwap = { blendCycles: 0, watchCycles: 0, limitedMax: 1 };
 
-/** The file of a policy that observes its last two actions, at 20 Hz. */
+/** The file of a policy that observes two past actions and one past observation, at 20 Hz. */
 async function policyFile(seed: number): Promise<Uint8Array> {
-  const parts = randomPolicy(seed, specWithHistory(pendulumSpec, 2), [16], 3);
-  return exportPolicy({ ...parts, contract: { ...parts.contract, actionHistory: 2 } });
+  const parts = randomPolicy(seed, specWithHistory(pendulumSpec, 2, 1), [16], 3);
+  const past = { actionHistory: 2, observationHistory: 1 };
+  return exportPolicy({ ...parts, contract: { ...parts.contract, ...past } });
 }
 
 /** What a run at another rate than the policy's is recorded with. */

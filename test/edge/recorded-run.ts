@@ -41,6 +41,8 @@ function randomDevice(spec: Spec, rng: Rng): Device {
 export interface Recorded {
   readonly start?: StartChoice;
   readonly spec?: Spec;
+  /** What tells and takes the numbers; random ones where it is left out. */
+  readonly device?: Device;
   readonly onMiss?: MissPolicy;
   readonly choices?: LimitChoices;
   readonly runner?: string;
@@ -104,7 +106,7 @@ export async function recordRun(
   const modes = Object.values(Mode);
   const cycle: Cycle = {
     clock: { now: () => (nowUs = nowUs + rng.uniform(10, 300)) },
-    device: randomDevice(spec, rng),
+    device: recorded.device ?? randomDevice(spec, rng),
     policy,
     setpoints: { fill: () => {} },
     approach: new Start(spec, limits, start),

@@ -53,8 +53,9 @@ function failing(policy: Policy): Cycle["policy"] {
 }
 
 async function policyWithPast(): Promise<Uint8Array> {
-  const parts = randomPolicy(3, specWithHistory(spec, 2), [16], 3);
-  return exportPolicy({ ...parts, contract: { ...parts.contract, actionHistory: 2 } });
+  const parts = randomPolicy(3, specWithHistory(spec, 2, 2), [16], 3);
+  const past = { actionHistory: 2, observationHistory: 2 };
+  return exportPolicy({ ...parts, contract: { ...parts.contract, ...past } });
 }
 
 const recorded = { spec, choices, hold, start };

@@ -67,6 +67,21 @@ test("replay: a policy that observes its past actions, in every mode, with fault
   assert.deepEqual([same, differing], [true, 0]);
 });
 
+test("replay: a policy that observes past observations, in every mode, with faults", async () => {
+  const past = { observationHistory: 3, actionHistory: 1 };
+  const parts = randomPolicy(3, specWithHistory(pendulumSpec, 1, 3), [16], 3);
+  const bytes = await exportPolicy({ ...parts, contract: { ...parts.contract, ...past } });
+  const { path } = await recordRun("seen", bytes, 2000, () => {});
+  const { equal, steps } = await replayLog(readLog(path), bytes);
+  assert.deepEqual({ equal, steps }, { equal: true, steps: 2000 });
+  const holed = await recordRun("seen-holed", bytes, 300, ({ seq }) => {
+    return seq % 20 > 12 ? "lost" : undefined;
+  });
+  const { equal: same, differing, unverified } = await replayLog(readLog(holed.path), bytes);
+  assert.ok(unverified > 0 && unverified <= 4 * 15, `${unverified}`);
+  assert.deepEqual([same, differing], [true, 0]);
+});
+
 test("replay: a policy that takes over by and by does so again, and remembers it", async () => {
   const parts = randomPolicy(3, specWithHistory(pendulumSpec, 2), [16], 3);
   const bytes = await exportPolicy({ ...parts, contract: { ...parts.contract, actionHistory: 2 } });
@@ -212,9 +227,10 @@ test("replay: what computed the policy then computes it again", async () => {
 
 test("replay: which policy followed which is done again, with all of their files", async () => {
   const first = await exportPolicy(randomPolicy(3));
-  // It observes its past actions, of which the device knows nothing.
-  const parts = randomPolicy(4, specWithHistory(pendulumSpec, 2));
-  const next = await exportPolicy({ ...parts, contract: { ...parts.contract, actionHistory: 2 } });
+  // It observes its past, of which the device knows nothing.
+  const parts = randomPolicy(4, specWithHistory(pendulumSpec, 2, 3));
+  const past = { actionHistory: 2, observationHistory: 3 };
+  const next = await exportPolicy({ ...parts, contract: { ...parts.contract, ...past } });
   const plain = readPlainPolicy(next);
   const swap = { blendCycles: 30, watchCycles: 50, limitedMax: 1 };
   let lineup: Lineup;

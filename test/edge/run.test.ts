@@ -42,11 +42,11 @@ let runs = 0;
 async function optionsFor(
   robot: Robot,
   spec: Spec = pendulumSpec,
-  actionHistory: number = 0,
+  past: number = 0,
 ): Promise<RunOptions> {
-  const parts = randomPolicy(1, specWithHistory(spec, actionHistory));
-  const contract = { ...parts.contract, ...(actionHistory > 0 && { actionHistory }) };
-  const bytes = await exportPolicy({ ...parts, contract });
+  const parts = randomPolicy(1, specWithHistory(spec, past, past));
+  const history = past > 0 && { actionHistory: past, observationHistory: past };
+  const bytes = await exportPolicy({ ...parts, contract: { ...parts.contract, ...history } });
   const startedAt = `2026-01-01T00:00:00.${String(runs++).padStart(3, "0")}Z`;
   return { policy: { bytes, path: "policy.onnx" }, robot, startedAt };
 }
@@ -204,7 +204,7 @@ test("run: drives a board, logs each step, replays byte for byte", async () => {
   assert.deepEqual(replay, { equal: true, steps, ...sound });
 });
 
-test("run: a policy that observes its past actions drives a board that has none", async () => {
+test("run: a policy that observes its past drives a board that has none", async () => {
   const board = await theBoard();
   const options = await optionsFor(patient(robotOn(board)), pendulumSpec, 2);
   const report = await runPolicy({ ...options, seconds: 0.6, arm: true, reset: true });
@@ -257,8 +257,8 @@ test("run: a policy is looked at, swapped in, kept, and gone back from, on a boa
   const board = await theBoard();
   const swap = { blendSeconds: 0.2, watchSeconds: 0.5, limitedMax: 1 };
   const options = await optionsFor({ ...patient(robotOn(board)), swap });
-  const parts = randomPolicy(2, specWithHistory(pendulumSpec, 1));
-  const other = await exportPolicy({ ...parts, contract: { ...parts.contract, actionHistory: 1 } });
+  const { contract, ...parts } = randomPolicy(2, specWithHistory(pendulumSpec, 0, 2));
+  const other = await exportPolicy({ ...parts, contract: { ...contract, observationHistory: 2 } });
   const path = join(folder, "other.onnx");
   writeFileSync(path, other);
   const wrong = await exportPolicy(randomPolicy(2, unevenSpec));

@@ -1,6 +1,6 @@
 // What one whole cycle allocates: a policy by our own perceptron, or by the runner that is named,
-// with a past action among what it observes, at half of the loop's rate and in the lineup of a run,
-// and everything that a run has but for its link, which has tests of its own.
+// with a past action and a past observation among what it observes, at half of the loop's rate, in
+// the lineup of a run, and everything that a run has but for its link, which has its own tests.
 import assert from "node:assert/strict";
 import { monotonicClock } from "../../src/core/clock.ts";
 import { specWithHistory } from "../../src/core/history.ts";
@@ -24,8 +24,9 @@ import { randomPolicy } from "../policy/random-policy.ts";
 
 const clock = monotonicClock();
 const limits = limitsOf(spec, { action: { pole_torque: { rateMax: 20, accelerationMax: 2000 } } });
-const parts = randomPolicy(1, specWithHistory(spec, 1));
-const bytes = await exportPolicy({ ...parts, contract: { ...parts.contract, actionHistory: 1 } });
+const parts = randomPolicy(1, specWithHistory(spec, 1, 1));
+const past = { actionHistory: 1, observationHistory: 1 };
+const bytes = await exportPolicy({ ...parts, contract: { ...parts.contract, ...past } });
 const runner = process.argv[2];
 const { policy } = await openDriver(bytes, runner);
 const step = makeStep(spec);

@@ -51,6 +51,7 @@ const flawed: TrainSettings = {
   dropAction: 0.1,
   randomise: "mass=0.2,length=0.1",
   frameSkip: 2,
+  observationHistory: 1,
 };
 
 function run(
@@ -94,10 +95,27 @@ test("the policy says what it observes and in which world it was trained and jud
   assert.equal(settings.actionLatency, 1);
 });
 
+const seeing: TrainSettings = { ...late, observationHistory: 2, actionHistory: 1 };
+
+test("a policy that observes past observations says so, and is judged so", async () => {
+  const { policy, best, task: world } = await run(seeing, "seeing");
+  const { contract } = readPolicyFile(policy);
+  assert.deepEqual([contract.observationHistory, contract.actionHistory], [2, 1]);
+  assert.equal(
+    contract.training["world"],
+    "action-latency=1 observation-history=2 action-history=1",
+  );
+  const again = withHardware(task, hardwareOfText(String(contract.training["world"])));
+  assert.deepEqual([again.spec, contract.spec], [world.spec, world.spec]);
+  const judged = await judge(policy, again, judgedStarts(task));
+  assert.deepEqual(judged.returns, best.returns);
+});
+
 test("an ideal world leaves no trace in the policy's contract", async () => {
   const { policy } = await run({ ...late, ...ideal }, "ideal");
   const { contract } = readPolicyFile(policy);
   assert.equal(contract.actionHistory, undefined);
+  assert.equal(contract.observationHistory, undefined);
   assert.equal(contract.training["world"], undefined);
 });
 

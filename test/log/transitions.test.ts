@@ -157,6 +157,36 @@ test("past actions are put together again: proposed ones, newest first, within l
   assert.deepEqual([...segments[0].action], [-2 / 8, -3 / 8, -4 / 8]);
 });
 
+test("past observations are put together again: whole, newest first, before actions", () => {
+  const log = logOf([0, 1, 2, 3, 4, 6, 7, 8, 9, 11, 12], (step) => {
+    step.proposed[0] = step.seq / 16;
+  });
+  const segments = [...segmentsOf(log, 1, 2)];
+  const spans = segments.map(({ seq, count }) => [seq, count]);
+  // Two rows of each know too little of the past, and the last then has none left.
+  assert.deepEqual(spans, [
+    [2, 3],
+    [8, 2],
+  ]);
+  const seenAt = (seq: number): number[] => {
+    const step = makeStep(spec);
+    fillStep(step, seq);
+    return [...step.observation];
+  };
+  const rows = segments.flatMap(({ observation, count }) =>
+    Array.from({ length: count }, (_, row) => [...observation.subarray(row * 10, row * 10 + 10)]),
+  );
+  assert.deepEqual(
+    rows,
+    [2, 3, 4, 8, 9].map((seq) => {
+      return [...[seq, seq - 1, seq - 2].flatMap(seenAt), (seq - 1) / 16];
+    }),
+  );
+  const [alone] = segmentsOf(log, 0, 1);
+  assert.deepEqual([alone.seq, alone.count, alone.observation.length], [1, 4, 24]);
+  assert.deepEqual([...alone.observation.subarray(0, 6)], [...seenAt(1), ...seenAt(0)]);
+});
+
 test("a change of what the host itself put into the observation ends a segment", () => {
   const { name } = spec.observation[1];
   const setpoints = JSON.stringify([
@@ -182,6 +212,10 @@ test("a change of what the host itself put into the observation ends a segment",
   const [{ low, high }] = spec.action;
   const before = Math.min(high, Math.max(low, step.proposed[0]));
   assert.equal(second.observation[3], Math.fround(before));
+  // So is what was seen, the goal before the change with it.
+  const [, seen] = segmentsOf(logOf(seqs, change, { setpoints }), 0, 1);
+  assert.deepEqual([seen.seq, seen.count], [3, 2]);
+  assert.deepEqual([seen.observation[1], seen.observation[4]], [0.75, 0.5]);
 });
 
 /** Cycles of a loop that asks its policy in one of `every`, with gaps, as it would mark them. */
@@ -204,6 +238,7 @@ test("a policy that is asked in one of N cycles gives one transition for each st
     const rng = new Rng(seed);
     const every = 2 + rng.below(6);
     const past = rng.below(3);
+    const moments = rng.below(3);
     const cycles = decimatedCycles(rng, every);
     const steps = new Map<number, Step>();
     const asked = new Map(cycles.map((one) => [one.seq, one.asked]));
@@ -229,12 +264,13 @@ test("a policy that is asked in one of N cycles gives one transition for each st
       return all && asked.get(seq)! && asked.get(seq + every)!;
     };
     const known = (seq: number): boolean => {
-      return range(1, past + 1).every((ago) => whole(seq - ago * every));
+      return range(1, Math.max(past, moments) + 1).every((ago) => whole(seq - ago * every));
     };
     const expected = cycles.map(({ seq }) => seq).filter((seq) => whole(seq) && known(seq));
     const found: number[] = [];
-    const width = spec.observation.length + past * spec.action.length;
-    for (const { seq, count, observation, action } of segmentsOf(log, past)) {
+    const own = spec.observation.length * (1 + moments);
+    const width = own + past * spec.action.length;
+    for (const { seq, count, observation, action } of segmentsOf(log, past, moments)) {
       for (let row = 0; row + 1 < count; row++) {
         const at = seq + row * every;
         found.push(at);
@@ -243,17 +279,21 @@ test("a policy that is asked in one of N cycles gives one transition for each st
         }, 0);
         assert.equal(action[row], Math.fround(mean / every), `seed ${seed}, ${at}`);
         const seen = observation.subarray(row * width, (row + 1) * width);
-        assert.deepEqual(seen.subarray(0, 3), steps.get(at)!.observation);
+        for (let ago = 0; ago <= moments; ago++) {
+          const moment = seen.subarray(3 * ago, 3 * ago + 3);
+          assert.deepEqual(moment, steps.get(at - ago * every)!.observation, `seed ${seed}, ${at}`);
+        }
         const [{ low, high }] = spec.action;
         for (let ago = 1; ago <= past; ago++) {
           // What was proposed last before it was asked again.
           const asked = steps.get(at - (ago - 1) * every - 1)!.proposed[0];
           const bounded = Math.fround(Math.min(high, Math.max(low, asked)));
-          assert.equal(seen[2 + ago], bounded, `seed ${seed}, ${at}, ${ago} ago`);
+          assert.equal(seen[own - 1 + ago], bounded, `seed ${seed}, ${at}, ${ago} ago`);
         }
       }
     }
-    assert.deepEqual(found, expected, `seed ${seed}, every ${every}, past ${past}`);
+    const why = `seed ${seed}, every ${every}, past ${past} and ${moments}`;
+    assert.deepEqual(found, expected, why);
     total += found.length;
   }
   assert.ok(total > 300, `${total}`);

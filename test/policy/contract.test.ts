@@ -154,6 +154,60 @@ test("a history of actions is stated, and must be the last channels", () => {
   );
 });
 
+test("a history of observations is stated, and must be the next channels, whole", () => {
+  const spec = specWithHistory(unevenSpec, 1, 2);
+  const past: Contract = { ...contract, spec, observationHistory: 2, actionHistory: 1 };
+  const own = unevenSpec.observation.map(({ name }) => name);
+  const names = spec.observation.map(({ name }) => name);
+  const ago = (steps: number): string[] => own.map((name) => `${name}_ago_${steps}`);
+  assert.deepEqual(names, [...own, ...ago(1), ...ago(2), "hip_ago_1", "knee_ago_1"]);
+  const text = formatContract(past);
+  assert.deepEqual(parseContract(text), past);
+  const said = (fields: object): string => JSON.stringify({ ...JSON.parse(text), ...fields });
+  const whole =
+    /^contract\.observationHistory is (0|1\.5|18): give a whole number from 1 to 17, or/;
+  for (const value of [0, 1.5, 18]) refused(said({ observationHistory: value }), whole);
+  refused(said({ observationHistory: "2" }), /^contract\.observationHistory is "2": give a number/);
+  refused(
+    said({ observationHistory: 3 }),
+    /^contract\.observationHistory is 3: 18 channels are not 4 observations of the same length/,
+  );
+  refused(
+    said({ observationHistory: 1 }),
+    /^contract\.observationHistory 1: observation\[9\]: expected /,
+  );
+  // Without the past actions, or with more of them, what is left is no history.
+  refused(
+    said({ actionHistory: undefined }),
+    /^contract\.observationHistory is 2: 20 channels are/,
+  );
+  refused(said({ actionHistory: 2 }), /^contract\.actionHistory 2: observation\[16\]: expected/);
+  const swapped = JSON.parse(text).spec;
+  const { observation } = swapped;
+  [observation[7], observation[13]] = [observation[13], observation[7]];
+  refused(
+    said({ spec: swapped }),
+    /^contract\.observationHistory 2: observation\[7\]: expected "[a-z_]+_ago_1", got/,
+  );
+  const [hip, knee] = unevenSpec.action;
+  const single = { ...unevenSpec, observation: [hip] };
+  const alone = { ...contract, spec: specWithHistory({ ...single, action: [knee] }, 1) };
+  const lonely = { ...JSON.parse(formatContract({ ...alone, actionHistory: 1 })) };
+  refused(
+    JSON.stringify({ ...lonely, observationHistory: 1 }),
+    /^contract\.observationHistory is 1: leave it out$/,
+  );
+});
+
+test("a contract with a past has 64 channels at most", () => {
+  const long = { ...contract, spec: specWithHistory(unevenSpec, 0, 10), observationHistory: 10 };
+  assert.throws(() => formatContract(long), /66 channels/);
+  const spec = specWithHistory(unevenSpec, 2, 9);
+  const most: Contract = { ...contract, spec, observationHistory: 9, actionHistory: 2 };
+  assert.equal(spec.observation.length, 64);
+  assert.deepEqual(parseContract(formatContract(most)), most);
+});
+
 test("what past actions begin with is read, and refused where no actuator could do it", () => {
   const past: Contract = { ...contract, spec: specWithHistory(unevenSpec, 1), actionHistory: 1 };
   const begun: Contract = { ...past, actionRest: [0.3, -0.25] };

@@ -8,7 +8,7 @@ import { deployed } from "../../src/policy/history-policy.ts";
 import { type Import, type ImportRequest, importPolicy } from "../../src/policy/import.ts";
 import type { FindingCode } from "../../src/policy/import-finding.ts";
 import { loadPolicy } from "../../src/policy/policy.ts";
-import { type GoldenStep, golden, requestOf, sideFile } from "./import-fixture.ts";
+import { type GoldenStep, golden, requestOf, sideFile, withSpec } from "./import-fixture.ts";
 
 const legged: readonly FindingCode[] = [
   ...(["gains-elsewhere", "observation-unbounded", "previous-action-limited"] as const),
@@ -159,6 +159,53 @@ test("a policy that observes its last action begins with the network's 0", async
     contract!.spec.observation.find(({ name }) => name === "command_velocity_x"),
     { name: "command_velocity_x", unit: "m/s", low: -0.5, high: 1 },
   );
+});
+
+test("a policy that observes past observations is shown them as its columns say", async () => {
+  const request = requestOf("d3rlpy");
+  const columns = [
+    "  - { name: angle, unit: rad, low: -4, high: 4, offset: 0.5, scale: 0.25, clip: [-3, 3] }",
+    "  - { seen: 0, ago: 2 }",
+    "  - { seen: 0, scale: 2 }",
+  ];
+  const seen = withSpec(
+    request,
+    /observation:\n( {2}- .*\n){3}/,
+    `observation:\n${columns.join("\n")}\n`,
+  );
+  const { file, findings } = await importPolicy(seen);
+  assert.deepEqual(
+    findings.filter(({ severity }) => severity === "error"),
+    [],
+  );
+  const plain = await loadPolicy((await importPolicy(request)).file!);
+  const loaded = await loadPolicy(file!);
+  assert.equal(loaded.contract.observationHistory, 2);
+  assert.equal(loaded.contract.actionHistory, undefined);
+  const names = loaded.spec.observation.map(({ name }) => name);
+  assert.deepEqual(names, ["angle", "angle_ago_1", "angle_ago_2"]);
+  const policy = deployed(loaded, loaded.contract);
+  const [action, expected] = [new Float32Array(2), new Float32Array(2)];
+  const told = [0.5, 1, -3.75, 2, 3];
+  const cut = (at: number): number => Math.min(3, Math.max(-3, told[Math.max(0, at)] - 0.5));
+  for (const [t, angle] of told.entries()) {
+    await policy.act(Float32Array.of(angle), action);
+    await plain.act(Float32Array.of(cut(t) / 4, cut(t - 2) / 4, 2 * cut(t - 1)), expected);
+    for (const j of [0, 1]) assert.ok(Math.abs(action[j] - expected[j]) <= 1e-6, `step ${t}`);
+  }
+  await Promise.all([plain.close(), loaded.close()]);
+});
+
+test("a past observation is of a column with a channel, and all fit a contract", async () => {
+  const codes = async (row: string): Promise<FindingCode[]> => {
+    const request = withSpec(requestOf("d3rlpy"), /- \{ name: angle_rate.*/, `- ${row}`);
+    const { findings } = await importPolicy(request);
+    return findings.filter(({ severity }) => severity === "error").map(({ code }) => code);
+  };
+  assert.deepEqual(await codes("{ seen: 1, ago: 31 }"), []);
+  assert.deepEqual(await codes("{ seen: 1, ago: 32 }"), ["too-many-channels"]);
+  assert.deepEqual(await codes("{ seen: 2 }"), ["width-differs"], "of itself");
+  assert.deepEqual(await codes("{ seen: 3 }"), ["width-differs"]);
 });
 
 test("what a contract has no place for is kept beside it, with where it is from", async () => {

@@ -58,7 +58,10 @@ test("probabilities and counts have their limits", () => {
     assert.match(faultOfHardware("dropAction", bad)!, /from 0 to 1$/);
     assert.match(faultOfHardware("dropObservation", bad)!, /from 0 to 1$/);
   }
-  for (const bad of [-1, 1.5, 64, Number.NaN]) assert.ok(faultOfHardware("actionHistory", bad));
+  for (const bad of [-1, 1.5, 64, Number.NaN]) {
+    assert.ok(faultOfHardware("actionHistory", bad));
+    assert.ok(faultOfHardware("observationHistory", bad));
+  }
   for (const bad of [0, 1.5, 1001, Number.NaN]) assert.ok(faultOfHardware("frameSkip", bad));
   for (const name of Object.keys(ideal) as (keyof Hardware)[]) {
     assert.equal(faultOfHardware(name, ideal[name]), null, name);
@@ -71,6 +74,8 @@ const refused: readonly [name: string, some: Partial<Hardware>, told: RegExp, ta
   ["an unknown command", { actionStep: "pole_cos=1" }, /actionStep names "pole_cos"/],
   ["too few sizes", { observationStep: "1,2" }, /gives 2 sizes, and there are 3 channels/],
   ["too long a history", { actionHistory: 62 }, /65 channels: give 1 to 64/],
+  ["too many observations", { observationHistory: 21 }, /^observationHistory 21, .* 66 channels/],
+  ["too much of both", { observationHistory: 20, actionHistory: 2 }, /65 channels: give 1 to 64/],
   ["too slow a policy", { frameSkip: 300 }, /periodUs is 15000000/],
   ["a share of no range", { observationNoise: 0.1 }, /"height" has no range/, "half-cheetah"],
   ["a loss beyond certain", { dropAction: 2 }, /^dropAction is 2: give a number from 0 to 1$/],
@@ -117,6 +122,7 @@ test("hardware survives its text, which is empty where all is ideal", () => {
     dropObservation: 0.25,
     dropAction: 1 / 3,
     randomise: "mass=0.2,length=0.1",
+    observationHistory: 5,
     actionHistory: 2,
     frameSkip: 4,
   };
@@ -148,6 +154,7 @@ test("the mirror image of a step is a step, with all that draws nothing, history
   const some = {
     ...{ actionLatency: 2, observationLatency: 1, observationStep: 0.013, actionStep: 0.07 },
     ...{ actionHistory: 3, frameSkip: 2, randomise: "mass=0.2", dropObservation: 0.2 },
+    observationHistory: 2,
   };
   const task = on(some);
   const [one, two] = [
@@ -155,7 +162,7 @@ test("the mirror image of a step is a step, with all that draws nothing, history
     on(some, { ...pendulumTask, makeEnv: () => new Mirrored() }).makeEnv(),
   ];
   const width = task.spec.observation.length;
-  assert.equal(width, 6);
+  assert.equal(width, 12);
   const [seen, image, shown] = Array.from({ length: 3 }, () => new Float32Array(width));
   const turned = new Float32Array(1);
   const rng = new Rng(8);
@@ -202,6 +209,14 @@ test("goals are kept with what leaves readings and commands alone, and never tou
   const observation = Float32Array.of(1, 2, 3, 4, 5);
   task.relabel!(observation, Float32Array.of(6, 7, 8, 9, 10));
   assert.deepEqual([...observation], [1, 2, 8, 4, 5]);
+  // A goal is that of a whole episode: who observes the past observes it there, too.
+  const seen = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
+  const past = on({ observationHistory: 2, actionHistory: 1 }, reaching);
+  past.relabel!(
+    seen,
+    Float32Array.from({ length: 10 }, (_, at) => 20 + at),
+  );
+  assert.deepEqual([...seen], [1, 2, 22, 4, 5, 22, 7, 8, 22, 10]);
   for (const some of [
     { actionLatency: 1 },
     { observationLatency: "0..1" },
@@ -223,6 +238,8 @@ test("logged steps are judged by the task's own channels, and not across skipped
   const past = [0.5, -0.5];
   const [o, next] = [Float32Array.of(...before, ...past), Float32Array.of(...after, ...past)];
   assert.equal(on({ actionHistory: 2 }).reward(o, action, next), want);
+  const [seen, then] = [before, after].map((one) => Float32Array.of(...one, 0.9, 0.8, 0.7));
+  assert.equal(on({ observationHistory: 1 }).reward(seen, action, then), want);
   assert.equal(on({ actionLatency: 2 }).reward(before, action, after), want);
   assert.throws(() => on({ frameSkip: 2 }).reward(before, action, after), /frameSkip 2 sums/);
 });

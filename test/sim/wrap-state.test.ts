@@ -22,6 +22,7 @@ const flaws: Readonly<Record<string, Partial<Hardware>>> = {
   "lost commands": { dropAction: 0.3 },
   variation: { randomise: "mass=0.3,length=0.2,gravity=0.01" },
   history: { actionHistory: 3 },
+  "history of observations": { observationHistory: 2 },
   "frame skip": { frameSkip: 3 },
 };
 const stack: Hardware = Object.assign({}, ideal, ...Object.values(flaws), {
@@ -100,10 +101,12 @@ test("MuJoCo's worlds too: all flaws around half-cheetah, two worlds in turn", a
     observationStep: "height=0.001",
     actionStep: 0.01,
     randomise: "mass=0.2,friction=0.3",
+    // 64 channels are all that there may be.
+    actionHistory: 2,
     frameSkip: 2,
   };
   const task = withHardware(await openTask("half-cheetah"), hardware);
-  assert.equal(task.spec.observation.length, 17 + 3 * 6);
+  assert.equal(task.spec.observation.length, 3 * 17 + 2 * 6);
   assert.equal(task.episodeStepsMax, 500);
   const [one, two] = [task.makeEnv(), task.makeEnv()];
   reset(task, one, 1);
@@ -119,7 +122,8 @@ test("MuJoCo's worlds too: all flaws around half-cheetah, two worlds in turn", a
 });
 
 test("a world of one's own has all of them too, its mass varied", async () => {
-  const some = { randomise: "mass=0.1", actionLatency: "0..2", dropAction: 0.1, actionHistory: 1 };
+  const history = { actionHistory: 1, observationHistory: 2 };
+  const some = { randomise: "mass=0.1", actionLatency: "0..2", dropAction: 0.1, ...history };
   const plain = await openTask("test/sim/worlds/cart.js");
   const task = withHardware(plain, { ...ideal, ...some });
   assert.deepEqual(
@@ -137,7 +141,7 @@ test("a world of one's own has all of them too, its mass varied", async () => {
 });
 
 test("scene and parameters are those of the world inside; so is what it lacks", () => {
-  const hardware = { ...ideal, actionLatency: 1, actionHistory: 1 };
+  const hardware = { ...ideal, actionLatency: 1, actionHistory: 1, observationHistory: 1 };
   const task = withHardware(pendulumTask, hardware);
   const env = task.makeEnv();
   assert.deepEqual(env.parameters, { gravity: 10, mass: 1, length: 1 });

@@ -1,10 +1,11 @@
 // What each flaw of hardware does, step by step, against what was worked out by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { appendHistory } from "../../src/sim/action-history.ts";
+import { appendActionHistory } from "../../src/sim/action-history.ts";
 import { dropActions, dropObservations } from "../../src/sim/dropout.ts";
 import { skipFrames } from "../../src/sim/frame-skip.ts";
 import { delayActions, delayObservations } from "../../src/sim/latency.ts";
+import { appendObservationHistory } from "../../src/sim/observation-history.ts";
 import { quantiseActions, quantiseObservations } from "../../src/sim/quantisation.ts";
 import { Counter, readings } from "./counter.ts";
 
@@ -130,30 +131,92 @@ test("what gets lost is the whole sample, and the last that came through is held
 });
 
 test("history: the last actions as given, newest first, within limits, rest before", () => {
-  const env = appendHistory(new Counter(), 2);
+  const env = appendActionHistory(new Counter(), 2);
   const names = env.spec.observation.map(({ name }) => name);
   assert.deepEqual(names, ["steps", "applied", "mass", "force_ago_1", "force_ago_2"]);
   assert.deepEqual(env.spec.observation[4], { name: "force_ago_2", unit: "N", low: -10, high: 10 });
   assert.deepEqual(readings(env, [1, 2, 3], 3), [0, 1, 2, 3]);
   assert.deepEqual(readings(env, [1, 2, 3], 4), [0, 0, 1, 2]);
   assert.deepEqual(readings(env, [99, -99], 3), [0, 10, -10]);
-  const lifted = appendHistory(new Counter({ low: 2, high: 9 }), 2);
+  const lifted = appendActionHistory(new Counter({ low: 2, high: 9 }), 2);
   assert.deepEqual(readings(lifted, [5, 6], 4), [2, 2, 5]);
 });
 
 test("history holds what was given, not what was applied, and has no flaw itself", () => {
   const flawed = dropObservations(delayActions(new Counter(), { low: 2, high: 2 }), 1);
-  const env = appendHistory(flawed, 1);
+  const env = appendActionHistory(flawed, 1);
   assert.deepEqual(readings(env, [1, 2, 3], 3), [0, 1, 2, 3]);
   assert.deepEqual(readings(env, [1, 2, 3], steps), [0, 0, 0, 0]);
+});
+
+test("observation history: whole observations, newest first, the first one before", () => {
+  const env = appendObservationHistory(new Counter(), 2);
+  const names = env.spec.observation.map(({ name }) => name);
+  const own = ["steps", "applied", "mass"];
+  const past = [1, 2].flatMap((ago) => own.map((name) => `${name}_ago_${ago}`));
+  assert.deepEqual(names, [...own, ...past]);
+  const { low, high } = env.spec.observation[1];
+  assert.deepEqual(env.spec.observation[7], { name: "applied_ago_2", unit: "N", low, high });
+  const observation = new Float32Array(9).fill(Number.NaN);
+  const seen: number[][] = [];
+  for (const _ of [1, 2]) {
+    env.reset(1, observation);
+    seen.push([...observation]);
+    for (const command of [5, 6, 7]) {
+      env.step(Float32Array.of(command), observation);
+      seen.push([...observation]);
+    }
+  }
+  const episode = [
+    [0, 0, 2, 0, 0, 2, 0, 0, 2],
+    [1, 5, 2, 0, 0, 2, 0, 0, 2],
+    [2, 6, 2, 1, 5, 2, 0, 0, 2],
+    [3, 7, 2, 2, 6, 2, 1, 5, 2],
+  ];
+  assert.deepEqual(seen, [...episode, ...episode]);
+});
+
+test("observation history holds what was seen, flaws of the sensors and all", () => {
+  const late = delayObservations(new Counter(), { low: 2, high: 2 });
+  const env = appendObservationHistory(late, 1);
+  assert.deepEqual(readings(env, [0, 0, 0, 0], steps), [0, 0, 0, 1, 2]);
+  assert.deepEqual(readings(env, [0, 0, 0, 0], 3), [0, 0, 0, 0, 1]);
+});
+
+test("both histories: past observations stand in front of past actions", () => {
+  const env = appendActionHistory(appendObservationHistory(new Counter(), 1), 2);
+  const names = env.spec.observation.slice(3).map(({ name }) => name);
+  const past = ["steps_ago_1", "applied_ago_1", "mass_ago_1", "force_ago_1", "force_ago_2"];
+  assert.deepEqual(names, past);
+  const observation = new Float32Array(8);
+  env.reset(1, observation);
+  for (const command of [5, 6]) env.step(Float32Array.of(command), observation);
+  assert.deepEqual([...observation], [2, 6, 2, 1, 5, 2, 6, 5]);
 });
 
 test("history: a long name is written short", () => {
   const counter = new Counter();
   const force = { ...counter.spec.action[0], name: "the_longest_of_all_nam" };
   const long = Object.assign(counter, { spec: { ...counter.spec, action: [force] } });
-  const { observation } = appendHistory(long, 1).spec;
+  const { observation } = appendActionHistory(long, 1).spec;
   assert.equal(observation[3].name, "action0_ago_1");
+  const name = "the_longest_of_all_two";
+  const named = counter.spec.observation.with(1, { ...counter.spec.observation[1], name });
+  const both = { ...counter.spec, observation: named };
+  const seen = appendObservationHistory(Object.assign(counter, { spec: both }), 1).spec;
+  assert.equal(seen.observation[4].name, "observation1_ago_1");
+});
+
+test("history: what is told and commanded by one name has two in the past", () => {
+  const counter = new Counter();
+  const { observation, action } = counter.spec;
+  const joint = observation.with(1, { ...observation[1], name: "force" });
+  const spec = { ...counter.spec, observation: joint, action };
+  const env = appendObservationHistory(Object.assign(counter, { spec }), 1);
+  const names = appendActionHistory(env, 1).spec.observation.map(({ name }) => name);
+  assert.deepEqual(names.slice(3), [
+    ...["steps_ago_1", "observation1_ago_1", "mass_ago_1", "force_ago_1"],
+  ]);
 });
 
 test("frame skip: the action is held, rewards are summed, the period grows", () => {
