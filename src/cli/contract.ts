@@ -24,8 +24,9 @@ export function contractCommand(): Command {
     .addHelpText(
       "after",
       `
-Channels, their order, units and limits are the policy's; how each actuator stops, and the period
-where the loop turns faster than the policy's rate ("control.rateHz"), are the robot file's.
+Channels, their order, units and limits are the policy's; the names and the order where the device
+has others ("channels"), how each actuator stops, and the period where the loop turns faster than
+the policy's rate ("control.rateHz"), are the robot file's.
 Exit code 1: with --check, the header there is another.
 
 Example:
@@ -36,11 +37,12 @@ Example:
 
 async function act(path: string, options: Options): Promise<void> {
   const { contractHeader } = await import("../wire/contract-header.ts");
-  const { hashContract } = await import("../wire/device-contract.ts");
+  const { contractBehind, hashContract } = await import("../wire/device-contract.ts");
   const { stopRulesOf } = await import("../wire/stop-choice.ts");
   const { readPolicyFile: parsePolicy } = await import("../policy/file.ts");
   const { deviceSpecOf } = await import("../policy/history-policy.ts");
   const { ofRobotFile } = await import("../edge/robot.ts");
+  const { channelsOfRobot } = await import("../edge/robot-channels.ts");
   const { controlSpecOfRobot } = await import("../edge/robot-control.ts");
   const { specOfDevice } = await import("../edge/setpoints.ts");
   const terminal = new Terminal(options);
@@ -49,8 +51,9 @@ async function act(path: string, options: Options): Promise<void> {
   const stated = await ofPolicyFile(file, () => parsePolicy(readPolicyFile(file)));
   const seen = deviceSpecOf(stated.contract);
   const contract = ofRobotFile(robot, () => {
-    const spec = specOfDevice(controlSpecOfRobot(robot, seen), robot.setpoints);
-    return { spec, stops: stopRulesOf(spec, robot.stops ?? {}) };
+    const loop = controlSpecOfRobot(robot, seen);
+    const stops = stopRulesOf(specOfDevice(loop, robot.setpoints), robot.stops ?? {});
+    return contractBehind(channelsOfRobot(robot, loop), stops);
   });
   const header = contractHeader(contract);
   const hash = hashContract(contract).toString(16).padStart(8, "0");

@@ -1,9 +1,11 @@
+import { faultsOfChannels } from "../core/channel-map.ts";
 import { SinewError } from "../core/errors.ts";
 import { nearestOf } from "../core/nearest.ts";
 import type { Spec } from "../core/spec.ts";
 import { checkDevice } from "../link/link.ts";
 import type { Limits } from "../safety/limits.ts";
 import { limitsOfRobot, type Robot } from "./robot.ts";
+import { checkChannels } from "./robot-channels.ts";
 import { controlSpecOfRobot } from "./robot-control.ts";
 import { holdOfRobot } from "./robot-hold.ts";
 import { checkJointsGiven } from "./robot-joints.ts";
@@ -18,8 +20,17 @@ import { Start } from "./start.ts";
 export function checkWithPolicy(robot: Robot, spec: Spec, mistakes: Mistakes): void {
   const check = new Check(spec, mistakes);
   const loop = check.attempt(["control"], () => controlSpecOfRobot(robot, spec));
+  checkNames(robot, spec, mistakes);
   const { between } = robot.control;
   checkAtRate(loop === undefined ? { ...robot, control: { between } } : robot, spec, check);
+}
+
+/** What the device calls its channels, as far as it is known which it has. */
+function checkNames(robot: Robot, spec: Spec, mistakes: Mistakes): void {
+  const { channels, setpoints } = robot;
+  const [fault] = faultsOfSetpoints(spec, setpoints);
+  if (fault === undefined) checkChannels(robot, specOfDevice(spec, setpoints), mistakes);
+  else checkChannels({ ...robot, channels: { action: channels?.action } }, spec, mistakes);
 }
 
 /** All but the rate, which is right. */
@@ -64,7 +75,11 @@ function checkStart(robot: Robot, spec: Spec, limits: Limits, check: Check): voi
   if (good) check.attempt(["start"], () => new Start(spec, limits, start));
 }
 
-function checkLink({ link, stops, setpoints }: Robot, spec: Spec, check: Check): void {
+function checkLink(
+  { link, stops, setpoints, channels = {} }: Robot,
+  spec: Spec,
+  check: Check,
+): void {
   let told = spec;
   let good = true;
   try {
@@ -83,7 +98,9 @@ function checkLink({ link, stops, setpoints }: Robot, spec: Spec, check: Check):
     good =
       check.attempt(["stops", name], () => checkDevice(one, link, alone)) !== undefined && good;
   }
-  if (good) check.attempt(["link", kind], () => checkDevice(told, link, stops));
+  // What is wrong with its names is said already.
+  if (!faultsOfChannels(channels, told).next().done) good = false;
+  if (good) check.attempt(["link", kind], () => checkDevice(told, link, stops, channels));
 }
 
 /** The actions of `spec` and what else `choices` names; nothing where there are no choices. */
