@@ -77,6 +77,15 @@ test("wiggle's words: firmware that moves another joint is told, and what ties a
   ]);
   const [seen] = advice(spec, firmware, { outcome: "other" });
   assert.match(seen, /^robot\.yaml:2: pan_position moves another joint: mend the order/);
+  const map = "channels: { action: { m1: pan_position, m2: lift_position } }";
+  assert.deepEqual(advice(spec, [...tied, map], moved), [
+    `robot.yaml:4: ${line}: mend channels at robot.yaml:6, or give position: lift_position`,
+  ]);
+  const [mapped] = advice(spec, [...firmware, map], { outcome: "other" });
+  assert.match(
+    mapped,
+    /another joint: mend channels at robot\.yaml:3, or mend the order in the firm/,
+  );
   const less = advice(spec, tied, { outcome: "reversed", byPerson: false });
   assert.deepEqual(less, [
     "robot.yaml:4: more of pan_position is less of pan_position: mend the sign in the firmware",
