@@ -150,12 +150,7 @@ export interface Robot extends FallbackWords {
  * YAML, a value out of its range, or a key that does not exist.
  */
 export function parseRobot(source: string, path: string): Robot {
-  return robotIn(readYaml(source, path), path);
-}
-
-/** The robot of `file`, which was read from `path`. Throws as `parseRobot`. */
-export function robotIn(file: YamlFile, path: string): Robot {
-  const { robot, mistakes } = checkRobot(file, path);
+  const { robot, mistakes } = checkRobot(readYaml(source, path), path);
   const [first, ...others] = mistakes.list();
   if (robot !== null && first === undefined) return robot;
   const many = `(and ${others.length} more: npx sinew run ${path} --dry-run tells all)`;

@@ -283,6 +283,46 @@ test("contract has the channels as robot.yaml says that the device has them", as
   );
 });
 
+test("contract, calibrate and wiggle tell every mistake of a robot file, with its place", async () => {
+  await ready;
+  const servos = "[{ id: 1, joint: pan, zeroCounts: unknown, sign: unknown }]";
+  const link = (line: string): string => `robot: Arm\nlink: { ${line} }\ncolour: red\n`;
+  const bus = file("bus.yaml", link(`feetech: { path: /dev/none, servos: ${servos} }`));
+  const board = file("board.yaml", link("serial: { path: /dev/none }"));
+  const both = /^\S+\.yaml:1:8: "robot": give a name.*\n\S+\.yaml:3:1: unknown key "colour".*\n$/;
+  for (const words of [
+    ["contract", board, "--policy", policy],
+    ["calibrate", bus, "--policy", policy],
+    ["wiggle", board, "--policy", policy, "--joint", "pole", "--yes"],
+  ]) {
+    const { code, out, err } = await sinew(...words);
+    assert.deepEqual([code, out], [2, ""], words[0]);
+    assert.match(err, both, words[0]);
+    const { mistakes } = JSON.parse((await sinew(...words, "--json")).out);
+    assert.deepEqual(
+      mistakes.map(({ line }: { line: number }) => line),
+      [1, 3],
+    );
+  }
+  const lines = ["robot: arm", "link: { serial: { path: /dev/none } }"];
+  lines.push(
+    "control: { rateHz: 33 }",
+    "stops: { pole: off }",
+    "channels: { action: { m1: pole } }",
+  );
+  const fit = file("fit.yaml", `${lines.join("\n")}\n`);
+  const places = [3, 4, 5, 5].map((line) => `\\S+fit\\.yaml:${line}:\\d+: .*\\n`).join("");
+  for (const words of [
+    ["contract", fit, "--policy", policy, "--out", join(folder, "none.h")],
+    ["wiggle", fit, "--policy", policy, "--joint", "pole", "--yes"],
+  ]) {
+    const { code, out, err } = await sinew(...words);
+    assert.deepEqual([code, out], [2, ""], words[0]);
+    assert.match(err, new RegExp(`^${places}$`), words[0]);
+  }
+  assert.ok(!readdirSync(folder).includes("none.h"));
+});
+
 test("train, export and evaluate, the whole way through the command line", async () => {
   const run = join(folder, "run");
   const flags = ["--steps", "1200", "--learn-after", "200", "--folder", run, "--json"];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { adviceOf, ownerOf, planLine, type Seen, seenLine } from "../../src/cli/wiggle-words.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { parseUnfinishedRobot } from "../../src/edge/robot-unknown.ts";
+import { checkUnfinishedRobot } from "../../src/edge/robot-unknown.ts";
 import type { WiggleChoice } from "../../src/edge/wiggle.ts";
 import type { Follower, WiggleOutcome } from "../../src/edge/wiggle-verdict.ts";
 import { motorSpec } from "../link/motor-bench.ts";
@@ -19,9 +19,9 @@ const contradicts = "was told one thing and tells another: see to it with its ma
 
 function advice(of: Spec, lines: readonly string[], seen: Partial<Seen>): string[] {
   const text = ["robot: arm", ...lines, ""].join("\n");
-  const file = parseUnfinishedRobot(text, "robot.yaml", { sign: 1 });
+  const { file } = checkUnfinishedRobot(text, "robot.yaml", { sign: 1 });
   const told: Seen = { outcome: "right", other: null, moved: "", byPerson: true, ...seen };
-  return adviceOf(file, of, choice, told);
+  return adviceOf(file!, of, choice, told);
 }
 
 const servos = [
@@ -126,7 +126,7 @@ test("wiggle's words: what moves, and what was seen, in degrees", () => {
 test("wiggle's words: whose an observation is, joints say, or its name", () => {
   const owner = (lines: readonly string[], name: string): string | null => {
     const text = ["robot: arm", ...lines, ""].join("\n");
-    return ownerOf(parseUnfinishedRobot(text, "robot.yaml", {}).robot, spec, name);
+    return ownerOf(checkUnfinishedRobot(text, "robot.yaml", {}).file!.robot, spec, name);
   };
   assert.equal(owner(firmware, "lift_position"), "lift_position");
   assert.equal(owner(firmware, "wrist_position"), null);

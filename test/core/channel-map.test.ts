@@ -4,6 +4,7 @@ import { type ChannelChoice, ChannelMap, faultsOfChannels } from "../../src/core
 import { SinewError } from "../../src/core/errors.ts";
 import { Rng } from "../../src/core/rng.ts";
 import { type Channel, checkSpec, hashSpec, type Spec } from "../../src/core/spec.ts";
+import { bytesOf } from "../allocation.ts";
 import { randomContract } from "../wire/random-contract.ts";
 
 /** The channels in any order, by any names, some of which are the policy's own. */
@@ -130,4 +131,9 @@ test("channel map: names that objects have by themselves are names like any othe
     map.device.observation.map(({ name }) => name),
     ["prototype", "constructor", "valueof"],
   );
+});
+
+test("channel map: it allocates nothing", () => {
+  const bytes = bytesOf(new URL("./channel-map-bytes.js", import.meta.url));
+  assert.ok(bytes < 1, `${bytes} bytes each time`);
 });
