@@ -283,7 +283,7 @@ test("contract has the channels as robot.yaml says that the device has them", as
   );
 });
 
-test("contract, calibrate and wiggle tell every mistake of a robot file, with its place", async () => {
+test("contract, calibrate and wiggle tell every mistake, with its place", async () => {
   await ready;
   const servos = "[{ id: 1, joint: pan, zeroCounts: unknown, sign: unknown }]";
   const link = (line: string): string => `robot: Arm\nlink: { ${line} }\ncolour: red\n`;
