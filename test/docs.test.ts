@@ -156,7 +156,10 @@ test("docs/your-board.md: its robot.yaml has a contract, with the stop that it n
     const words = [main, "run", "robot.yaml", "--policy", "policy.onnx", "--dry-run"];
     const dry = spawnSync(process.execPath, words, { cwd: folder, encoding: "utf8" });
     assert.equal(dry.status, 0, dry.stderr);
-    assert.match(contract(robot.replace(/stops:\n.*\n/, "")), /joint_target.*\[robot-file\]/);
+    assert.match(
+      contract(robot.replace(/stops:\n.*\n/, "")),
+      /^robot\.yaml:1:1: stops: "joint_target" is told in rad/,
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

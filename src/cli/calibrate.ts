@@ -3,7 +3,8 @@ import { monotonicClock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import type { CalibratedJoint } from "../link/servo-calibration.ts";
 import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
-import { chosenPolicy, readUnfinishedRobot } from "./robot-file.ts";
+import { tellMistakes } from "./robot-check.ts";
+import { checkUnfinishedFile, chosenPolicy } from "./robot-file.ts";
 import { servoEntry } from "./servo-entry.ts";
 import { Terminal, table } from "./terminal.ts";
 
@@ -39,7 +40,9 @@ async function act(path: string, options: Options): Promise<void> {
   const { readPolicyFile: parsePolicy } = await import("../policy/file.ts");
   const terminal = new Terminal(options);
   const standIns = { zeroCounts: 0, sign: 1 };
-  const { robot, unknowns } = await readUnfinishedRobot(path, standIns);
+  const { file: known, mistakes } = await checkUnfinishedFile(path, standIns);
+  if (known === null || !mistakes.none) return tellMistakes(path, mistakes.list(), options);
+  const { robot, unknowns } = known;
   const { link, start } = robot;
   if (!("feetech" in link || "dynamixel" in link)) {
     const needs = "link.feetech or link.dynamixel";

@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { messageOf, SinewError } from "../core/errors.ts";
 import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
-import { chosenPolicy, readRobotFile } from "./robot-file.ts";
+import { tellMistakes } from "./robot-check.ts";
+import { checkRobotFile, chosenPolicy } from "./robot-file.ts";
 import { Terminal } from "./terminal.ts";
 
 interface Options {
@@ -24,8 +25,9 @@ export function contractCommand(): Command {
     .addHelpText(
       "after",
       `
-Channels, their order, units and limits are the policy's; how each actuator stops, and the period
-where the loop turns faster than the policy's rate ("control.rateHz"), are the robot file's.
+Channels, their order, units and limits are the policy's; the names and the order where the device
+has others ("channels"), how each actuator stops, and the period where the loop turns faster than
+the policy's rate ("control.rateHz"), are the robot file's.
 Exit code 1: with --check, the header there is another.
 
 Example:
@@ -36,22 +38,28 @@ Example:
 
 async function act(path: string, options: Options): Promise<void> {
   const { contractHeader } = await import("../wire/contract-header.ts");
-  const { hashContract } = await import("../wire/device-contract.ts");
+  const { contractBehind, hashContract } = await import("../wire/device-contract.ts");
   const { stopRulesOf } = await import("../wire/stop-choice.ts");
   const { readPolicyFile: parsePolicy } = await import("../policy/file.ts");
   const { deviceSpecOf } = await import("../policy/history-policy.ts");
-  const { ofRobotFile } = await import("../edge/robot.ts");
+  const { channelsOfRobot } = await import("../edge/robot-channels.ts");
+  const { checkForContract } = await import("../edge/robot-policy.ts");
   const { controlSpecOfRobot } = await import("../edge/robot-control.ts");
   const { specOfDevice } = await import("../edge/setpoints.ts");
   const terminal = new Terminal(options);
-  const robot = await readRobotFile(path);
+  const { robot, mistakes } = await checkRobotFile(path);
+  const isNamed = (options.policy ?? robot?.policy) !== undefined;
+  if (robot === null || !(mistakes.none || isNamed)) {
+    return tellMistakes(path, mistakes.list(), options);
+  }
   const file = chosenPolicy(options.policy, robot, path);
   const stated = await ofPolicyFile(file, () => parsePolicy(readPolicyFile(file)));
   const seen = deviceSpecOf(stated.contract);
-  const contract = ofRobotFile(robot, () => {
-    const spec = specOfDevice(controlSpecOfRobot(robot, seen), robot.setpoints);
-    return { spec, stops: stopRulesOf(spec, robot.stops ?? {}) };
-  });
+  checkForContract(robot, seen, mistakes);
+  if (!mistakes.none) return tellMistakes(path, mistakes.list(), options);
+  const loop = controlSpecOfRobot(robot, seen);
+  const stops = stopRulesOf(specOfDevice(loop, robot.setpoints), robot.stops ?? {});
+  const contract = contractBehind(channelsOfRobot(robot, loop), stops);
   const header = contractHeader(contract);
   const hash = hashContract(contract).toString(16).padStart(8, "0");
   const same = options.check ? readHeader(options.out) === header : null;

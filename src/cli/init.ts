@@ -1,11 +1,13 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import { ChannelMap } from "../core/channel-map.ts";
 import { SinewError } from "../core/errors.ts";
 import { differenceOfSpecs, type Spec } from "../core/spec.ts";
 import { readYaml } from "../core/yaml.ts";
 import { type Mistake, unknown } from "../edge/robot-mistakes.ts";
 import { shortOf } from "../edge/wiggle.ts";
 import type { ScanAnswer, ScanFamily } from "../link/scan.ts";
+import { draftChannels, hasUnknown } from "./channel-draft.ts";
 import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { ask, canAsk, choose } from "./question.ts";
 import {
@@ -14,6 +16,7 @@ import {
   draftText,
   type RobotDraft,
   suppliedOf,
+  toldSpecOf,
 } from "./robot-draft.ts";
 import { answerLines, familyNames, scanned } from "./scan.ts";
 import { Terminal } from "./terminal.ts";
@@ -85,9 +88,11 @@ async function act(options: Options): Promise<void> {
   const found = await foundOn(port, options, terminal);
   const { link } = found;
   checkActions(spec, link);
-  const told = found.firmware?.observation.map(({ name }) => name) ?? toldBy(spec, link);
+  const { firmware } = found;
+  const told = firmware === null ? toldBy(spec, link) : toldByFirmware(spec, firmware);
+  const channels = firmware === null ? null : draftChannels(toldSpecOf({ spec, told }), firmware);
   const draft: RobotDraft = {
-    ...{ policy, spec, port, link, told, baud: found.baud, adapter: found.adapter },
+    ...{ policy, spec, port, link, told, channels, baud: found.baud, adapter: found.adapter },
     robot: await nameOf(options, asks),
     ids: await idsOf(spec, found.ids, link, asks),
     goesHome: asks && (await goesHome(spec)),
@@ -97,7 +102,7 @@ async function act(options: Options): Promise<void> {
   write(out, text);
   terminal.line(`wrote ${out}`);
   for (const { line, message } of mistakes) terminal.line(`${out}:${line}: ${message}`);
-  const difference = differenceOf(draft, found.firmware);
+  const difference = differenceOf(draft, firmware);
   if (difference !== null) terminal.line(difference);
   for (const line of nextLines(draft, out)) terminal.line(line);
 }
@@ -193,11 +198,22 @@ function toldBy({ action, observation }: Spec, link: DraftLink): string[] {
   );
 }
 
+/** What firmware observes, by the policy's names: where its own are others, the first ones. */
+function toldByFirmware({ observation }: Spec, firmware: Spec): string[] {
+  const known = observation.map(({ name }) => name);
+  const own = firmware.observation.map(({ name }) => name);
+  return own.every((name) => known.includes(name)) ? own : known.slice(0, own.length);
+}
+
 /** What makes the firmware that answered another than the policy's; null where nothing does. */
-function differenceOf({ spec, told }: RobotDraft, firmware: Spec | null): string | null {
+function differenceOf(draft: RobotDraft, firmware: Spec | null): string | null {
   if (firmware === null) return null;
-  const observation = spec.observation.filter(({ name }) => told.includes(name));
-  const difference = differenceOfSpecs({ ...spec, observation }, firmware);
+  const { channels } = draft;
+  if (channels !== null && hasUnknown(channels)) {
+    return "this firmware has channels of other names: say under channels which of the policy's";
+  }
+  const { device } = new ChannelMap(toldSpecOf(draft), channels ?? {});
+  const difference = differenceOfSpecs(device, firmware);
   if (difference === null) return null;
   return `this firmware is not for this policy, and no run will take it: ${difference}`;
 }
@@ -271,6 +287,7 @@ function nextLines(draft: RobotDraft, path: string): string[] {
   const { link, spec } = draft;
   const isServo = link === "feetech" || link === "dynamixel";
   const steps = [
+    ...(draft.channels !== null && hasUnknown(draft.channels) ? ["fill in channels"] : []),
     ...(suppliedOf(draft).length > 0 ? ["fill in setpoints"] : []),
     ...(draft.ids.includes(null) && link !== "serial" ? ["fill in the ids"] : []),
     ...(isServo ? [`npx sinew calibrate ${path}`] : []),

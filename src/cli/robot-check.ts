@@ -36,7 +36,16 @@ export async function checkWhole(
   read: PolicyRead = statedIn,
 ): Promise<FitRobot | readonly Mistake[]> {
   const { checkWithPolicy } = await import("../edge/robot-policy.ts");
-  const { robot, mistakes } = await checkRobotFile(path);
+  return checkTogether(await checkRobotFile(path), option, checkWithPolicy, read);
+}
+
+/** The same of a file that was read already, held against the policy by `check`. Throws so, too. */
+export async function checkTogether(
+  { robot, mistakes }: { readonly robot: Robot | null; readonly mistakes: Mistakes },
+  option: string | undefined,
+  check: (robot: Robot, spec: Spec, mistakes: Mistakes) => void,
+  read: PolicyRead = statedIn,
+): Promise<FitRobot | readonly Mistake[]> {
   if (robot !== null) await checkFiles(robot, mistakes);
   const file = option ?? robot?.policy;
   if (robot === null || file === undefined) {
@@ -48,7 +57,7 @@ export async function checkWhole(
   // Of a policy that is not trusted nothing is looked at.
   if (signature === undefined) return mistakes.list();
   const { spec, policyId } = await ofPolicyFile(file, () => read(policy.bytes));
-  checkWithPolicy(robot, spec, mistakes);
+  check(robot, spec, mistakes);
   return mistakes.none ? { robot, policy, spec, policyId, signature } : mistakes.list();
 }
 

@@ -1,7 +1,9 @@
+import type { ChannelChoice } from "../core/channel-map.ts";
 import type { Channel, Spec } from "../core/spec.ts";
 import { unknown } from "../edge/robot-mistakes.ts";
 import { shortOf } from "../edge/wiggle.ts";
 import { placeUnits } from "../safety/joint.ts";
+import { channelLines } from "./channel-draft.ts";
 
 /** The links that a draft can have. */
 export const draftLinks = ["serial", "feetech", "dynamixel", "odrive", "moteus"] as const;
@@ -24,6 +26,8 @@ export interface RobotDraft {
   readonly adapter: "fdcanusb" | "uart" | null;
   /** The observations that the robot tells. */
   readonly told: readonly string[];
+  /** What firmware calls them, where names or order are others; null: as the policy does. */
+  readonly channels: ChannelChoice | null;
   /** Whether the arm goes to 0 rad in each joint before the policy drives. */
   readonly goesHome: boolean;
 }
@@ -42,6 +46,7 @@ export function draftText(draft: RobotDraft): string {
     "link: # how to reach it",
     ...linkLines(draft),
     `policy: ${JSON.stringify(policy)} # from where the command is run`,
+    ...(draft.channels === null ? [] : channelLines(toldSpecOf(draft), draft.channels)),
     "limits: # the policy's own; they can be narrower, and not wider",
     ...spec.action.map(limitLine),
     ...jointLines(draft),
@@ -186,6 +191,11 @@ function setpointLines(draft: RobotDraft): string[] {
     `setpoints: # what the policy observes and the robot does not tell: ${units}`,
     `  - { seconds: 0, ${values} }`,
   ];
+}
+
+/** What the policy has of the device. */
+export function toldSpecOf({ spec, told }: Pick<RobotDraft, "spec" | "told">): Spec {
+  return { ...spec, observation: spec.observation.filter(({ name }) => told.includes(name)) };
 }
 
 /** The observations that the robot does not tell. */

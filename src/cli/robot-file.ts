@@ -2,13 +2,7 @@ import { readFileSync } from "node:fs";
 import { SinewError } from "../core/errors.ts";
 import type { Robot } from "../edge/robot.ts";
 import type { Mistakes } from "../edge/robot-mistakes.ts";
-import type { UnfinishedRobot } from "../edge/robot-unknown.ts";
-
-/** Reads a robot file. Throws `SinewError("robot-file")`, see `parseRobot`. */
-export async function readRobotFile(path: string): Promise<Robot> {
-  const { parseRobot } = await import("../edge/robot.ts");
-  return parseRobot(robotText(path), path);
-}
+import type { CheckedUnfinished } from "../edge/robot-unknown.ts";
 
 /**
  * The robot of the file at `path` and all that is wrong there; null where that is too much to go
@@ -22,13 +16,13 @@ export async function checkRobotFile(
   return checkRobot(readYaml(robotText(path), path), path);
 }
 
-/** Reads a robot file that may have unknown numbers. Throws as `parseUnfinishedRobot`. */
-export async function readUnfinishedRobot(
+/** The same of one that may have unknown numbers, see `checkUnfinishedRobot`. Throws as above. */
+export async function checkUnfinishedFile(
   path: string,
   standIns: Readonly<Record<string, number>>,
-): Promise<UnfinishedRobot> {
-  const { parseUnfinishedRobot } = await import("../edge/robot-unknown.ts");
-  return parseUnfinishedRobot(robotText(path), path, standIns);
+): Promise<CheckedUnfinished> {
+  const { checkUnfinishedRobot } = await import("../edge/robot-unknown.ts");
+  return checkUnfinishedRobot(robotText(path), path, standIns);
 }
 
 /** The text of a robot file. Throws `SinewError("robot-file")` where it cannot be read. */

@@ -153,7 +153,10 @@ function firmwareAdvice(
     return [`${place}: more of ${name} ${what}: mend the sign in the firmware`];
   }
   if (outcome !== "other") return [];
-  if (byPerson) return [`${place}: ${name} moves another joint: mend the order in the firmware`];
-  const mend = isTied ? `give position: ${moved}` : "mend the order in the firmware";
+  // A map can be as wrong as the firmware.
+  const map = robot.channels === undefined ? "" : `mend channels at ${lineOf(["channels"])}, or `;
+  const order = `${map}mend the order in the firmware`;
+  if (byPerson) return [`${place}: ${name} moves another joint: ${order}`];
+  const mend = isTied ? `${map}give position: ${moved}` : order;
   return [`${place}: ${name} moves what ${moved} tells of, not ${observed}: ${mend}`];
 }

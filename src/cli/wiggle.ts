@@ -2,15 +2,15 @@ import { Command } from "commander";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { commandNamed } from "../edge/commands.ts";
+import type { Robot } from "../edge/robot.ts";
 import type { UnfinishedRobot } from "../edge/robot-unknown.ts";
-import type { PolicyBytes } from "../edge/trust.ts";
 import { shortOf, type WiggleChoice } from "../edge/wiggle.ts";
 import type { WiggleVerdict } from "../edge/wiggle-verdict.ts";
 import { reasonsOfStops } from "./drive.ts";
 import { numberWithin } from "./option.ts";
-import { ofPolicyFile, readPolicyFile } from "./policy-file.ts";
 import { canAsk, choose } from "./question.ts";
-import { chosenPolicy, readUnfinishedRobot } from "./robot-file.ts";
+import { checkTogether, isFit, tellMistakes } from "./robot-check.ts";
+import { checkUnfinishedFile } from "./robot-file.ts";
 import { driveCommanded, warningsOf } from "./run.ts";
 import { Terminal } from "./terminal.ts";
 import { adviceOf, otherJoints, ownerOf, planLine, type Seen, seenLine } from "./wiggle-words.ts";
@@ -71,11 +71,13 @@ Example:
 async function act(path: string, options: Options): Promise<void> {
   const { protectionOf } = await import("../link/link.ts");
   const terminal = new Terminal(options);
-  const file = await readUnfinishedRobot(path, { sign: 1 });
-  const { robot } = file;
-  const policyPath = chosenPolicy(options.policy, robot, path);
-  const policy = { bytes: readPolicyFile(policyPath), path: policyPath };
-  const { spec, own, choice } = await planned(file, policy, options);
+  const { checkForWiggle } = await import("../edge/robot-policy.ts");
+  const { file, mistakes } = await checkUnfinishedFile(path, { sign: 1 });
+  const read = { robot: file?.robot ?? null, mistakes };
+  const checked = await checkTogether(read, options.policy, checkForWiggle);
+  if (file === null || !isFit(checked)) return tellMistakes(path, mistakes.list(), options);
+  const { robot, policy, spec } = checked;
+  const { own, choice } = await planned(robot, spec, options);
   for (const line of warningsOf(protectionOf(robot.link))) terminal.line(line);
   terminal.line(planLine(spec, choice));
   if (!options.yes) await permission(terminal);
@@ -103,28 +105,17 @@ async function act(path: string, options: Options): Promise<void> {
   if (!right || !deviceAtRest) process.exitCode = 1;
 }
 
-/** What is to be moved how, of which robot; `own` channels are observed by its device. */
+/** What is to be moved how; `own` channels are observed by the device. */
 async function planned(
-  { robot }: UnfinishedRobot,
-  policy: PolicyBytes,
+  robot: Robot,
+  spec: Spec,
   options: Options,
-): Promise<{ readonly spec: Spec; readonly own: number; readonly choice: WiggleChoice }> {
-  const { readPolicyFile: parsePolicy } = await import("../policy/file.ts");
-  const { deviceSpecOf } = await import("../policy/history-policy.ts");
-  const { limitsOfRobot, ofRobotFile } = await import("../edge/robot.ts");
+): Promise<{ readonly own: number; readonly choice: WiggleChoice }> {
+  const { limitsOfRobot } = await import("../edge/robot.ts");
   const { specOfDevice } = await import("../edge/setpoints.ts");
-  const { signerOf, trustedKeys } = await import("../edge/trust.ts");
   const { planWiggle } = await import("../edge/wiggle.ts");
-  // Nothing is read of what is not trusted.
-  signerOf(
-    policy,
-    ofRobotFile(robot, () => trustedKeys(robot)),
-  );
-  const stated = await ofPolicyFile(policy.path, () => parsePolicy(policy.bytes));
-  const spec = deviceSpecOf(stated.contract);
-  const limits = ofRobotFile(robot, () => limitsOfRobot(robot, spec));
   const own = specOfDevice(spec, robot.setpoints).observation.length;
-  return { spec, own, choice: planWiggle(spec, own, limits, options) };
+  return { own, choice: planWiggle(spec, own, limitsOfRobot(robot, spec), options) };
 }
 
 async function permission(terminal: Terminal): Promise<void> {

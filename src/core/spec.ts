@@ -22,9 +22,20 @@ export interface Spec {
   readonly periodUs: number;
 }
 
+/** The two lists of channels that a spec has. */
+export type ChannelGroup = "observation" | "action";
+
+/** What a message adds to the place of a channel of the expected spec; empty: nothing. */
+export type ChannelAlias = (group: ChannelGroup, at: number) => string;
+
 const nameRule = /^[a-z][a-z0-9_]{0,22}$/;
 const unitRule = /^[!-~]{1,11}$/;
 const channelsMax = 64;
+
+/** Whether a channel may be called so. */
+export function isChannelName(name: string): boolean {
+  return nameRule.test(name);
+}
 
 /** Throws `SinewError("spec")` that names the first thing wrong with `spec`. */
 export function checkSpec(spec: Spec): void {
@@ -47,7 +58,7 @@ function checkChannels(group: string, channels: readonly Channel[]): void {
   }
   const seen = new Set<string>();
   for (const { name, unit, low, high } of channels) {
-    if (!nameRule.test(name)) {
+    if (!isChannelName(name)) {
       throw new SinewError(
         "spec",
         `${group} channel name "${name}" does not match ${nameRule.source}`,
@@ -71,28 +82,34 @@ function checkChannels(group: string, channels: readonly Channel[]): void {
 
 /**
  * What makes `actual` unequal to `expected`, naming the channel, or null where they are equal.
- * Limits are compared as float32, the precision in which firmware holds them.
+ * Limits are compared as float32, the precision in which firmware holds them. What `alias` says of
+ * an expected channel stands behind its place.
  */
-export function differenceOfSpecs(expected: Spec, actual: Spec): string | null {
+export function differenceOfSpecs(
+  expected: Spec,
+  actual: Spec,
+  alias: ChannelAlias = () => "",
+): string | null {
   if (expected.periodUs !== actual.periodUs) {
     return `period: expected ${expected.periodUs} us, got ${actual.periodUs} us`;
   }
   return (
-    differenceOfChannels("observation", expected.observation, actual.observation) ??
-    differenceOfChannels("action", expected.action, actual.action)
+    differenceOfChannels("observation", expected.observation, actual.observation, alias) ??
+    differenceOfChannels("action", expected.action, actual.action, alias)
   );
 }
 
 function differenceOfChannels(
-  group: string,
+  group: ChannelGroup,
   expected: readonly Channel[],
   actual: readonly Channel[],
+  alias: ChannelAlias,
 ): string | null {
   const count = Math.max(expected.length, actual.length);
   for (let at = 0; at < count; at++) {
     const want = expected[at];
     const have = actual[at];
-    const place = `${group}[${at}]`;
+    const place = `${group}[${at}]${alias(group, at)}`;
     if (want === undefined) return `${place}: unexpected channel "${have!.name}"`;
     if (have === undefined) return `${place}: channel "${want.name}" is missing`;
     if (want.name !== have.name) return `${place}: expected "${want.name}", got "${have.name}"`;

@@ -101,6 +101,8 @@ function keyOffsetOf(
   const parent = document.getIn(keys.slice(0, -1), true);
   const map = keys.length === 1 ? document.contents : parent;
   if (!isMap(map)) return undefined;
-  const pair = map.items.find(({ key }) => isScalar(key) && key.value === keys.at(-1));
+  // A key that is written as a number is a text in the value.
+  const name = String(keys.at(-1));
+  const pair = map.items.find(({ key }) => isScalar(key) && String(key.value) === name);
   return isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
 }

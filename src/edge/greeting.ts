@@ -1,5 +1,6 @@
 // A thread that greets a device behind firmware of ours, as checkup.ts asks, and does nothing else.
 import { parentPort, workerData } from "node:worker_threads";
+import type { ChannelChoice } from "../core/channel-map.ts";
 import { monotonicClock } from "../core/clock.ts";
 import type { Spec } from "../core/spec.ts";
 import { type BridgeCheckup, checkBridge } from "../link/bridge-checkup.ts";
@@ -13,12 +14,14 @@ export interface GreetingWork {
   readonly door: Door;
   /** How each actuator is to stop; undefined: as the device itself says. */
   readonly stops: Readonly<Record<string, StopChoice>> | undefined;
+  /** What the device calls its channels; undefined: as the spec does. */
+  readonly channels: ChannelChoice | undefined;
 }
 
-function greet({ spec, door, stops }: GreetingWork): BridgeCheckup {
+function greet({ spec, door, stops, channels }: GreetingWork): BridgeCheckup {
   const port = openPort(door);
   try {
-    return checkBridge(spec, port, monotonicClock(), stops);
+    return checkBridge(spec, port, monotonicClock(), stops, channels);
   } finally {
     port.close();
   }

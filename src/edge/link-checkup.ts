@@ -143,7 +143,8 @@ async function greet({ robot, policy }: RunOptions): Promise<BridgeCheckup> {
   const spec = specOfDevice(controlSpecOfRobot(robot, own), robot.setpoints);
   const link = await openLink(robot.link);
   try {
-    const workerData: GreetingWork = { spec, door: link.door, stops: robot.stops };
+    const { stops, channels } = robot;
+    const workerData: GreetingWork = { spec, door: link.door, stops, channels };
     const worker = new Worker(new URL("./greeting.js", import.meta.url), { workerData });
     return await new Promise((resolve, reject) => {
       worker.once("message", resolve);

@@ -1,9 +1,11 @@
+import { faultsOfChannels } from "../core/channel-map.ts";
 import { SinewError } from "../core/errors.ts";
 import { nearestOf } from "../core/nearest.ts";
 import type { Spec } from "../core/spec.ts";
 import { checkDevice } from "../link/link.ts";
 import type { Limits } from "../safety/limits.ts";
 import { limitsOfRobot, type Robot } from "./robot.ts";
+import { checkChannels } from "./robot-channels.ts";
 import { controlSpecOfRobot } from "./robot-control.ts";
 import { holdOfRobot } from "./robot-hold.ts";
 import { checkJointsGiven } from "./robot-joints.ts";
@@ -17,22 +19,62 @@ import { Start } from "./start.ts";
  */
 export function checkWithPolicy(robot: Robot, spec: Spec, mistakes: Mistakes): void {
   const check = new Check(spec, mistakes);
+  check.attempt(["joints"], () => checkJointsGiven(robot.joints, spec));
+  checkDriven(robot, spec, mistakes, check);
+}
+
+/**
+ * The same for one that is wiggled: it does without `joints`, and does not start as `start` says.
+ */
+export function checkForWiggle(robot: Robot, spec: Spec, mistakes: Mistakes): void {
+  checkDriven({ ...robot, start: undefined }, spec, mistakes, new Check(spec, mistakes));
+}
+
+/** The same of what makes the contract of its firmware, which says how each actuator stops. */
+export function checkForContract(robot: Robot, spec: Spec, mistakes: Mistakes): void {
+  const check = new Check(spec, mistakes);
+  const rated = atGoodRate(robot, spec, check);
+  checkSetpoints(robot, spec, check);
+  checkNames(robot, spec, mistakes);
+  checkStops({ ...rated, stops: robot.stops ?? {} }, controlSpecOfRobot(rated, spec), check);
+}
+
+function checkDriven(robot: Robot, spec: Spec, mistakes: Mistakes, check: Check): void {
+  const rated = atGoodRate(robot, spec, check);
+  checkNames(robot, spec, mistakes);
+  checkAtRate(rated, spec, check);
+}
+
+/** `robot`, or where its rate is wrong, which is added, the same at the policy's. */
+function atGoodRate(robot: Robot, spec: Spec, check: Check): Robot {
   const loop = check.attempt(["control"], () => controlSpecOfRobot(robot, spec));
   const { between } = robot.control;
-  checkAtRate(loop === undefined ? { ...robot, control: { between } } : robot, spec, check);
+  return loop === undefined ? { ...robot, control: { between } } : robot;
+}
+
+/** True where they are right. */
+function checkSetpoints({ setpoints }: Robot, spec: Spec, check: Check): boolean {
+  const faults = [...faultsOfSetpoints(spec, setpoints)];
+  for (const { at, line } of faults) check.add(["setpoints", at], `setpoints: ${line}`);
+  return faults.length === 0;
+}
+
+/** What the device calls its channels, as far as it is known which it has. */
+function checkNames(robot: Robot, spec: Spec, mistakes: Mistakes): void {
+  const told = toldTo(robot, spec);
+  if (told !== null) checkChannels(robot, told, mistakes);
+  else checkChannels({ ...robot, channels: { action: robot.channels?.action } }, spec, mistakes);
 }
 
 /** All but the rate, which is right. */
 function checkAtRate(robot: Robot, spec: Spec, check: Check): void {
-  const faults = [...faultsOfSetpoints(spec, robot.setpoints)];
-  for (const { at, line } of faults) check.add(["setpoints", at], `setpoints: ${line}`);
+  const knowsDevice = checkSetpoints(robot, spec, check);
   // Who does not know what the device tells cannot say what is seen of a joint.
-  const known = faults.length === 0 ? robot : { ...robot, setpoints: [], joints: undefined };
-  check.attempt(["joints"], () => checkJointsGiven(robot.joints, spec));
+  const known = knowsDevice ? robot : { ...robot, setpoints: [], joints: undefined };
   const limits = checkLimits(known, spec, check);
   const loop = controlSpecOfRobot(robot, spec);
   if (limits !== undefined) checkStart(robot, loop, limits, check);
-  if (limits !== undefined && faults.length === 0) {
+  if (limits !== undefined && knowsDevice) {
     check.attempt(["fallback"], () => holdOfRobot(robot, loop, limits));
   }
   checkLink(robot, loop, check);
@@ -64,16 +106,26 @@ function checkStart(robot: Robot, spec: Spec, limits: Limits, check: Check): voi
   if (good) check.attempt(["start"], () => new Start(spec, limits, start));
 }
 
-function checkLink({ link, stops, setpoints }: Robot, spec: Spec, check: Check): void {
-  let told = spec;
-  let good = true;
-  try {
-    told = specOfDevice(spec, setpoints);
-  } catch {
-    // That is said already, and what the device tells is not known.
-    good = false;
-  }
+function checkLink(robot: Robot, spec: Spec, check: Check): void {
+  const { link, stops, channels = {} } = robot;
+  const stopsRight = checkStops(robot, spec, check);
+  const told = toldTo(robot, spec);
+  // What is wrong with its names is said already.
+  if (!stopsRight || told === null || !faultsOfChannels(channels, told).next().done) return;
   const [kind] = Object.keys(link);
+  check.attempt(["link", kind], () => checkDevice(told, link, stops, channels));
+}
+
+/** What the device has of `spec`; null where its setpoints are wrong, so that nobody knows. */
+function toldTo({ setpoints }: Robot, spec: Spec): Spec | null {
+  return faultsOfSetpoints(spec, setpoints).next().done ? specOfDevice(spec, setpoints) : null;
+}
+
+/** True where they are right. */
+function checkStops(robot: Robot, spec: Spec, check: Check): boolean {
+  const { link, stops } = robot;
+  const told = toldTo(robot, spec) ?? spec;
+  let good = true;
   for (const name of namesIn(told, stops)) {
     const action = told.action.filter((channel) => channel.name === name);
     const one = action.length === 0 ? told : { ...told, action };
@@ -83,7 +135,7 @@ function checkLink({ link, stops, setpoints }: Robot, spec: Spec, check: Check):
     good =
       check.attempt(["stops", name], () => checkDevice(one, link, alone)) !== undefined && good;
   }
-  if (good) check.attempt(["link", kind], () => checkDevice(told, link, stops));
+  return good;
 }
 
 /** The actions of `spec` and what else `choices` names; nothing where there are no choices. */

@@ -1,6 +1,6 @@
 import { readYaml } from "../core/yaml.ts";
-import { type Robot, robotIn } from "./robot.ts";
-import { unknown } from "./robot-mistakes.ts";
+import { checkRobot, type Robot } from "./robot.ts";
+import { type Mistakes, unknown } from "./robot-mistakes.ts";
 
 /** A robot file that is not yet whole. */
 export interface UnfinishedRobot {
@@ -12,15 +12,22 @@ export interface UnfinishedRobot {
   lineOf(keys: readonly (string | number)[]): string;
 }
 
+/** What there is of such a file. */
+export interface CheckedUnfinished {
+  /** null where too much is wrong to go on. */
+  readonly file: UnfinishedRobot | null;
+  readonly mistakes: Mistakes;
+}
+
 /**
- * Reads a robot file in which numbers of the names in `standIns` may be `unknown`: for what finds
- * them out. Throws `SinewError("robot-file")` as `parseRobot`, for all else that is unknown, too.
+ * The robot of a file in which numbers of the names in `standIns` may be `unknown`, for what finds
+ * them out, and what is wrong there, as `checkRobot`: all else that is unknown, too.
  */
-export function parseUnfinishedRobot(
+export function checkUnfinishedRobot(
   source: string,
   path: string,
   standIns: Readonly<Record<string, number>>,
-): UnfinishedRobot {
+): CheckedUnfinished {
   const file = readYaml(source, path);
   const unknowns: (string | number)[][] = [];
   const filled = (value: unknown, keys: readonly (string | number)[]): unknown => {
@@ -36,6 +43,8 @@ export function parseUnfinishedRobot(
     unknowns.push([...keys]);
     return standIns[name];
   };
-  const robot = robotIn({ ...file, value: filled(file.value, []) }, path);
-  return { robot, unknowns, lineOf: (keys) => `${path}:${file.positionOf(keys).line}` };
+  const { robot, mistakes } = checkRobot({ ...file, value: filled(file.value, []) }, path);
+  if (robot === null) return { file: null, mistakes };
+  const lineOf: UnfinishedRobot["lineOf"] = (keys) => `${path}:${file.positionOf(keys).line}`;
+  return { file: { robot, unknowns, lineOf }, mistakes };
 }

@@ -1,22 +1,22 @@
 import * as v from "valibot";
+import type { ChannelChoice } from "../core/channel-map.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { readYaml, type YamlFile } from "../core/yaml.ts";
 import type { StopChoice } from "../link/device.ts";
-import { servoIdMax as dynamixelIdMax } from "../link/dynamixel-packet.ts";
-import { servoIdMax as feetechIdMax } from "../link/feetech-packet.ts";
 import type { LinkChoice } from "../link/link.ts";
-import type { DynamixelLine, ServoLine } from "../link/servo-joints.ts";
 import type { JointChoice } from "../safety/joint.ts";
 import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
 import type { SwapChoice } from "./lineup.ts";
 import type { RealTimeChoice } from "./real-time.ts";
+import { channelsSchema, checkChannels } from "./robot-channels.ts";
 import { type ControlChoice, controlSchema, controlSpecOfRobot } from "./robot-control.ts";
 import { type FallbackWords, fallbackEntries, fallbackOf } from "./robot-hold.ts";
 import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
 import { mqttSchema } from "./robot-mqtt.ts";
+import { checkServos, dynamixelSchema, feetechSchema } from "./robot-servos.ts";
 import { type Setpoint, specOfDevice } from "./setpoints.ts";
 import type { StartChoice } from "./start.ts";
 import type { MissPolicy } from "./tick.ts";
@@ -24,13 +24,6 @@ import type { MissPolicy } from "./tick.ts";
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
 const milliseconds = v.pipe(number, v.minValue(1), v.maxValue(1000));
-
-/** No STS3215 goes faster than 3400 counts/s, in rad/s. */
-const feetechSpeedMost = 5.2;
-/** An XL330-M288 leaves the factory with a Velocity_Limit of 445 times 0.229 rev/min, in rad/s. */
-const dynamixelSpeedMost = 10.6;
-/** As many as one packet of Feetech's can set. */
-const servosMost = 32;
 
 const limitSchema = v.strictObject({
   low: v.optional(number),
@@ -44,46 +37,6 @@ const serialSchema = v.strictObject({
   path: text,
   baud: v.optional(v.pipe(number, v.integer("give a whole number"), v.minValue(300)), 1_000_000),
   plain: v.optional(flag),
-});
-
-const whole = v.pipe(number, v.integer("give a whole number"));
-const jointSchema = v.strictObject({
-  joint: v.pipe(text, v.regex(/^[a-z][a-z0-9_]{0,13}$/, "give a name like elbow: a-z 0-9 _")),
-  sign: v.optional(v.picklist([1, -1], "give 1 or -1"), 1),
-  zeroCounts: v.pipe(whole, v.minValue(0), v.maxValue(4095)),
-});
-
-/** A line with servos on it, of a family with its own ids and speeds. */
-function lineEntries(idMax: number, speedMost: number) {
-  const servoSchema = v.strictObject({
-    id: v.pipe(whole, v.minValue(0), v.maxValue(idMax)),
-    ...jointSchema.entries,
-    maxSpeed: v.optional(v.pipe(number, v.gtValue(0), v.maxValue(speedMost)), 1),
-  });
-  return {
-    ...serialSchema.entries,
-    servos: v.pipe(
-      v.array(servoSchema, "give a list of servos"),
-      v.minLength(1, "give at least one servo"),
-      v.maxLength(servosMost, `give at most ${servosMost} servos`),
-    ),
-  };
-}
-
-const feetechSchema = v.strictObject(lineEntries(feetechIdMax, feetechSpeedMost));
-
-const dynamixelSchema = v.strictObject({
-  ...lineEntries(dynamixelIdMax, dynamixelSpeedMost),
-  watchdogMs: v.optional(
-    v.pipe(
-      whole,
-      v.minValue(20),
-      // Arming awaits one silence of it.
-      v.maxValue(500),
-      v.multipleOf(20, "give a multiple of 20: servos count in 20 ms"),
-    ),
-    100,
-  ),
 });
 
 const stopSchema = v.union(
@@ -132,6 +85,7 @@ const robotSchema = v.strictObject({
       v.minLength(1, "give at least one public key; without trust every policy is run"),
     ),
   ),
+  channels: v.optional(channelsSchema),
   control: v.optional(controlSchema, {}),
   limits: v.optional(v.record(v.string(), limitSchema), {}),
   joints: v.optional(jointsSchema),
@@ -160,6 +114,8 @@ export interface Robot extends FallbackWords {
   readonly policy: string | undefined;
   /** Public keys or their files, one of which must have signed a policy; undefined: none. */
   readonly trust: readonly string[] | undefined;
+  /** The channels of the device, where they are not the policy's; undefined: they are. */
+  readonly channels: ChannelChoice | undefined;
   /** How often the loop turns, and what it does between two answers of the policy. */
   readonly control: ControlChoice;
   readonly limits: Readonly<Record<string, Partial<ActionLimit>>>;
@@ -194,12 +150,7 @@ export interface Robot extends FallbackWords {
  * YAML, a value out of its range, or a key that does not exist.
  */
 export function parseRobot(source: string, path: string): Robot {
-  return robotIn(readYaml(source, path), path);
-}
-
-/** The robot of `file`, which was read from `path`. Throws as `parseRobot`. */
-export function robotIn(file: YamlFile, path: string): Robot {
-  const { robot, mistakes } = checkRobot(file, path);
+  const { robot, mistakes } = checkRobot(readYaml(source, path), path);
   const [first, ...others] = mistakes.list();
   if (robot !== null && first === undefined) return robot;
   const many = `(and ${others.length} more: npx sinew run ${path} --dry-run tells all)`;
@@ -221,7 +172,9 @@ export function checkRobot(
     return { robot: null, mistakes };
   }
   const fail = (keys: readonly (string | number)[], line: string): void => mistakes.add(keys, line);
-  return { robot: robotOf(output, path, fail), mistakes };
+  const robot = robotOf(output, path, fail);
+  checkChannels(robot, null, mistakes);
+  return { robot, mistakes };
 }
 
 /** The robot of a file that keeps the schema; `fail` is told what no schema can see. */
@@ -231,14 +184,15 @@ function robotOf(
   fail: (keys: readonly (string | number)[], line: string) => void,
 ): Robot {
   const { robot, link, policy, trust, limits, joints, stops, setpoints, log } = output;
-  const { commandTtlMs, control, observationAgeMs, onMiss, realTime, swap } = output;
-  const line = link.feetech ?? link.dynamixel;
-  if (line !== undefined && stops !== undefined) {
+  const { channels, commandTtlMs, control, observationAgeMs, onMiss, realTime, swap } = output;
+  const hasServos = link.feetech !== undefined || link.dynamixel !== undefined;
+  if (hasServos && stops !== undefined) {
     fail(["stops"], "stops: servos hold their place on a stop: leave it out");
   }
   const choices = limits as Robot["limits"];
   const untied = untiedOf(choices, joints ?? {});
-  if (line !== undefined) checkServos(link, line, untied, fail);
+  if (link.feetech !== undefined) checkServos("feetech", link.feetech, untied, fail);
+  if (link.dynamixel !== undefined) checkServos("dynamixel", link.dynamixel, untied, fail);
   if (link.odrive !== undefined) {
     checkMotors(["link", "odrive", "axes"], "axis", link.odrive, untied, fail);
   }
@@ -250,14 +204,14 @@ function robotOf(
   const times = { commandTtlMs, observationAgeMs, onMiss, realTime, swap };
   return {
     ...{ path, robot, link: choice, policy, trust, control, limits: choices, joints, stops },
-    ...{ setpoints, start, ...times, ...fallbackOf(output, fail), log },
+    ...{ channels, setpoints, start, ...times, ...fallbackOf(output, fail), log },
   };
 }
 
 function choiceOf(link: v.InferOutput<typeof linkSchema>, robot: string): LinkChoice {
   const { serial, mqtt, feetech, dynamixel, odrive, moteus } = link;
-  if (feetech !== undefined) return { feetech: feetech as ServoLine };
-  if (dynamixel !== undefined) return { dynamixel: dynamixel as DynamixelLine };
+  if (feetech !== undefined) return { feetech };
+  if (dynamixel !== undefined) return { dynamixel };
   if (odrive !== undefined) return { odrive };
   if (moteus !== undefined) return { moteus };
   return mqtt === undefined ? { serial: serial! } : { mqtt: { ...mqtt, robot } };
@@ -302,31 +256,6 @@ function untiedOf(
 /** Whether that action's joint has ends, and so an observation that tells its place. */
 function isTied(joints: Readonly<Record<string, JointChoice>>, action: string): boolean {
   return joints[action] !== undefined && !joints[action].unlimited;
-}
-
-/** What no schema of one servo can see. */
-function checkServos(
-  link: v.InferOutput<typeof linkSchema>,
-  { servos }: Pick<v.InferOutput<typeof feetechSchema>, "servos">,
-  limits: Robot["limits"],
-  fail: (keys: readonly (string | number)[], line: string) => void,
-): void {
-  const [family] = Object.keys(link);
-  for (const key of ["id", "joint"] as const) {
-    servos.forEach((servo, at) => {
-      const first = servos.findIndex((other) => other[key] === servo[key]);
-      const keys = ["link", family, "servos", at, key];
-      if (first < at) fail(keys, `"${keys.join(".")}": ${servo[key]} is given twice`);
-    });
-  }
-  for (const [name, limit] of Object.entries(limits)) {
-    for (const key of ["rateMax", "accelerationMax"] as const) {
-      if (limit[key] === undefined) continue;
-      // The gate counts it from 0 after arming, and a servo rests where it is.
-      const keys = ["limits", name, key];
-      fail(keys, `"${keys.join(".")}": servos have no ${key}: give maxSpeed to its servo`);
-    }
-  }
 }
 
 /**

@@ -23,7 +23,7 @@ export function metadataOfRun(
   { policyId, signer, limits, ttlUs, swap, hold, decimation }: RunTerms,
   { runner, realTime }: Ready,
 ): Readonly<Record<string, string>> {
-  const { start, setpoints } = robot;
+  const { channels, start, setpoints } = robot;
   return {
     policyId,
     runner,
@@ -38,6 +38,7 @@ export function metadataOfRun(
     fallback: JSON.stringify(hold.fallback),
     ...(decimation.every > 1 && { [decimationKey]: JSON.stringify(decimation) }),
     realTime: realTime.line,
+    ...(channels !== undefined && { channels: JSON.stringify(channels) }),
     ...(start !== undefined && { start: JSON.stringify(start) }),
     ...(setpoints.length > 0 && { setpoints: JSON.stringify(setpoints) }),
     ...(wiggle !== undefined && { wiggle: JSON.stringify(wiggle) }),

@@ -9,7 +9,7 @@ import { checkLink, type Link, openLink, type Protection, protectionOf } from ".
 import type { LogEvent, PolicyEvent } from "../log/event.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { type LogCounts, RingSpectator } from "../log/ring.ts";
-import { type PolicyFile, readPolicyFile } from "../policy/file.ts";
+import { readPolicyFileAt } from "../policy/file.ts";
 import { deviceSpecOf } from "../policy/history-policy.ts";
 import type { Signed } from "../policy/signature.ts";
 import type { Limits } from "../safety/limits.ts";
@@ -22,6 +22,7 @@ import { armWithinUs } from "./loop.ts";
 import { Members, signedBy } from "./members.ts";
 import type { RealTime } from "./real-time.ts";
 import { commandTtlUs, limitsOfRobot, ofRobotFile, type Robot, swapOfRobot } from "./robot.ts";
+import { channelsOfRobot } from "./robot-channels.ts";
 import { decimationOfRobot } from "./robot-control.ts";
 import { holdOfRobot, holdTermsOf } from "./robot-hold.ts";
 import { checkJointsGiven } from "./robot-joints.ts";
@@ -328,12 +329,12 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const bytes = Uint8Array.from(options.policy.bytes);
   const keys = ofRobotFile(robot, () => trustedKeys(robot));
   const signer = signerOf({ bytes, path }, keys);
-  const { id: policyId, contract } = statedBy(path, bytes);
+  const { id: policyId, contract } = readPolicyFileAt(path, bytes);
   const own = deviceSpecOf(contract);
   const decimation = ofRobotFile(robot, () => decimationOfRobot(robot, own));
   const spec = controlSpecOf(own, decimation);
   const ttlUs = commandTtlUs(robot, own);
-  const { setpoints, start, stops, onMiss } = robot;
+  const { channels, setpoints, start, stops, onMiss } = robot;
   // What they refuse is told before anything is opened.
   const { limits, cannotHold } = ofRobotFile(robot, () => {
     const whole = limitsOfRobot(robot, own);
@@ -342,6 +343,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     const limits = wiggle === undefined ? whole : limitsOfWiggle(spec, whole, wiggle);
     new Setpoints(spec, setpoints);
     new Start(spec, limits, start);
+    channelsOfRobot(robot, spec);
     return { limits, cannotHold: holdOfRobot(robot, spec, limits).cannot };
   });
   const hold = holdTermsOf(robot, spec);
@@ -353,7 +355,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const { door, name } = link;
   const thread = new ControlThread({
     ...{ policy: bytes, signer: signedBy(signer), wiggle, door, name, limits, setpoints, hold },
-    ...{ start, stops, ttlUs, onMiss, realTime: robot.realTime, swap, decimation },
+    ...{ channels, start, stops, ttlUs, onMiss, realTime: robot.realTime, swap, decimation },
     status: memory,
   });
   try {
@@ -381,14 +383,6 @@ export async function startRun(options: RunOptions): Promise<Run> {
     await thread.kill();
     await link.close();
     throw withNotices(aboutPolicy(error, path), link.notices);
-  }
-}
-
-function statedBy(path: string, bytes: Uint8Array): PolicyFile {
-  try {
-    return readPolicyFile(bytes);
-  } catch (error) {
-    throw aboutPolicy(error, path);
   }
 }
 

@@ -5,6 +5,7 @@ import {
   receiveMessageOnPort,
   workerData,
 } from "node:worker_threads";
+import type { ChannelChoice } from "../core/channel-map.ts";
 import { monotonicClock } from "../core/clock.ts";
 import { controlSpecOf, type Decimation } from "../core/decimation.ts";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
@@ -43,6 +44,8 @@ export interface LoopWork {
   /** The link's name, for messages. */
   readonly name: string;
   readonly limits: Limits;
+  /** What the device calls its channels; undefined: as the policy does. */
+  readonly channels: ChannelChoice | undefined;
   readonly setpoints: readonly Setpoint[];
   readonly start: StartChoice | undefined;
   /** How each actuator is to stop; undefined: as the device itself says. */
@@ -84,7 +87,7 @@ const handshakeUs = 3e6;
 
 async function work(given: LoopWork): Promise<void> {
   const { policy, door, name, limits, setpoints, start, stops, ttlUs, onMiss, status } = given;
-  const { decimation, swap } = given;
+  const { channels, decimation, swap } = given;
   const port = parentPort!;
   const say = (word: LoopWord): void => port.postMessage(word);
   const doors = new Promise<Doors>((resolve) => {
@@ -97,7 +100,7 @@ async function work(given: LoopWork): Promise<void> {
   const clock = monotonicClock();
   const spec = controlSpecOf(driver.policy.spec, decimation);
   const realTime = await realTimeFor(given);
-  const device = openDevice(specOfDevice(spec, setpoints), door, clock, stops);
+  const device = openDevice(specOfDevice(spec, setpoints), door, clock, stops, channels);
   try {
     if (!shakeHands(device, clock, handshakeUs)) throw refusalOf(device, name, door);
     say({ word: "ready", runner: driver.runner, realTime });

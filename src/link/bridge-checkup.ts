@@ -1,3 +1,4 @@
+import { type ChannelChoice, ChannelMap } from "../core/channel-map.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Spec } from "../core/spec.ts";
 import { DeviceMode, StopLine } from "../wire/messages.ts";
@@ -29,18 +30,20 @@ const napUs = 50;
 
 /**
  * Greets the device behind `port`, times its answers, and has it try its watchdog as a run does
- * before its first arm: it drives nothing in that. Where `stops` are given, its own must be these.
- * Blocks this thread for some 1.5 s, and 5 at most. Throws `SinewError("robot-file")`, see
- * `stopRulesOf`.
+ * before its first arm: it drives nothing in that. Its channels are those of `spec`, called and in
+ * order as `channels` say. Where `stops` are given, its own must be these. Blocks this thread for
+ * some 1.5 s, and 5 at most. Throws `SinewError("robot-file")`, see `stopRulesOf` and `ChannelMap`.
  */
 export function checkBridge(
   spec: Spec,
   port: Port,
   clock: Pick<Clock, "now">,
   stops: Readonly<Record<string, StopChoice>> | undefined,
+  channels: ChannelChoice = {},
 ): BridgeCheckup {
   const rules = stops === undefined ? null : stopRulesOf(spec, stops);
-  return new Checkup(spec, port, new Session(spec, rules), clock).run();
+  const session = new Session(spec, rules, new ChannelMap(spec, channels));
+  return new Checkup(spec, port, session, clock).run();
 }
 
 class Checkup {

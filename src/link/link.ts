@@ -1,3 +1,4 @@
+import { type ChannelChoice, ChannelMap } from "../core/channel-map.ts";
 import type { Clock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
@@ -183,22 +184,26 @@ const answerSpareUs = 500;
 const silentPeriodsMin = 2;
 
 /**
- * The device behind a door, from the control thread. Where `stops` are given, a bridge's own must
- * be these. Throws `SinewError("contract-mismatch")` where servos or motor drives do not fit `spec`
- * or the line is too slow for its period, and `SinewError("robot-file")`, see `stopRulesOf`.
+ * The device behind a door, from the control thread: it has the channels of `spec`, and firmware of
+ * ours calls them, and has them in the order, as `channels` say. Where `stops` are given, a
+ * bridge's own must be these. Throws `SinewError("contract-mismatch")` where servos or motor drives
+ * do not fit `spec` or the line is too slow for its period, and `SinewError("robot-file")`, see
+ * `stopRulesOf` and `ChannelMap`.
  */
 export function openDevice(
   spec: Spec,
   door: Door,
   clock: Pick<Clock, "now">,
   stops: Readonly<Record<string, StopChoice>> | undefined,
+  channels: ChannelChoice = {},
   open: () => Port = () => openPort(door),
 ): RobotDevice {
   if ("odrive" in door) return openOdrive(spec, door.odrive, open, clock, stops);
   if ("moteus" in door) return openMoteus(spec, door.moteus, open, clock, stops);
   if (!("feetech" in door || "dynamixel" in door)) {
     const rules = stops === undefined ? null : stopRulesOf(spec, stops);
-    return new BridgeDevice(spec, open(), new Session(spec, rules));
+    const names = new ChannelMap(spec, channels);
+    return new BridgeDevice(spec, open(), new Session(spec, rules, names));
   }
   const { family, line, watchdogUs } = servosBehind(door);
   const { servos, baud } = line;
@@ -227,9 +232,10 @@ export function checkDevice(
   spec: Spec,
   choice: LinkChoice,
   stops: Readonly<Record<string, StopChoice>> | undefined,
+  channels: ChannelChoice = {},
 ): RobotDevice {
   const door = "serial" in choice || "mqtt" in choice ? { serialPath: "" } : choice;
-  return openDevice(spec, door, { now: () => 0 }, stops, () => memoryPorts()[0]);
+  return openDevice(spec, door, { now: () => 0 }, stops, channels, () => memoryPorts()[0]);
 }
 
 /** The most that a servo is asked to tell at once. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { SinewError } from "../core/errors.ts";
+import { aboutPolicy, SinewError } from "../core/errors.ts";
 import { decodeModel, type Model, type ValueInfo } from "../onnx/model.ts";
 import { type Contract, contractKey, parseContract } from "./contract.ts";
 import { inputName, outputName } from "./policy-graph.ts";
@@ -36,6 +36,15 @@ export function readPolicyFile(bytes: Uint8Array): PolicyFile {
   const proof = parseProof(bytes, text, contract.spec);
   checkGraph(model, contract);
   return { id: idOf(bytes), model, contract, proof };
+}
+
+/** The same of what was read from `path`, which it names. Throws as `readPolicyFile`. */
+export function readPolicyFileAt(path: string, bytes: Uint8Array): PolicyFile {
+  try {
+    return readPolicyFile(bytes);
+  } catch (error) {
+    throw aboutPolicy(error, path);
+  }
 }
 
 function contractOf(model: Model): Contract {

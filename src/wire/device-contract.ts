@@ -1,5 +1,6 @@
+import type { ChannelMap } from "../core/channel-map.ts";
 import { crc32c } from "../core/crc.ts";
-import { canonicalBytes, differenceOfSpecs, type Spec } from "../core/spec.ts";
+import { type ChannelAlias, canonicalBytes, differenceOfSpecs, type Spec } from "../core/spec.ts";
 import { StopCategory } from "./messages.ts";
 
 /** `position` of an action that does not hold its place. */
@@ -37,20 +38,48 @@ export function hashContract({ spec, stops }: DeviceContract): number {
   return crc32c(Uint8Array.of(...canonicalBytes(spec), ...bytes));
 }
 
+/** What a device's contract must equal; without `stops` the device's own hold. */
+export interface ExpectedContract {
+  readonly spec: Spec;
+  readonly stops: readonly StopRule[] | null;
+  /** What its channels are called besides. */
+  readonly alias?: ChannelAlias;
+}
+
+/** What a device behind `channels` must state, where `stops` are of the policy's actions. */
+export function contractBehind(channels: ChannelMap, stops: readonly StopRule[]): DeviceContract {
+  const rules = channels.ofActions(stops).map(({ category, position }) => {
+    const isPlace = position !== noPosition;
+    return { category, position: isPlace ? channels.observationAt(position) : noPosition };
+  });
+  return { spec: channels.device, stops: rules };
+}
+
+/** The same, as a handshake expects it; null for the device's own stops. */
+export function expectedBehind(
+  channels: ChannelMap,
+  stops: readonly StopRule[] | null,
+): ExpectedContract {
+  const contract =
+    stops === null ? { spec: channels.device, stops } : contractBehind(channels, stops);
+  return { ...contract, alias: (group, at) => channels.alias(group, at) };
+}
+
 /**
  * What makes the contract of a device unequal to what is expected of it, naming the channel, or
- * null. Where no `stops` are expected, the device's own hold.
+ * null.
  */
 export function differenceOfContracts(
-  expected: { readonly spec: Spec; readonly stops: readonly StopRule[] | null },
+  expected: ExpectedContract,
   actual: DeviceContract,
 ): string | null {
-  const difference = differenceOfSpecs(expected.spec, actual.spec);
+  const { alias = () => "" } = expected;
+  const difference = differenceOfSpecs(expected.spec, actual.spec, alias);
   if (difference !== null || expected.stops === null) return difference;
   for (const [at, want] of expected.stops.entries()) {
     const have = actual.stops[at];
     if (want.category === have.category && want.position === have.position) continue;
-    const place = `action[${at}] "${expected.spec.action[at].name}"`;
+    const place = `action[${at}]${alias("action", at)} "${expected.spec.action[at].name}"`;
     const [wanted, got] = [nameOf(want, expected.spec), nameOf(have, actual.spec)];
     return `${place}: expected to stop by ${wanted}, got ${got}`;
   }

@@ -1,20 +1,13 @@
-import type { Spec } from "../core/spec.ts";
 import { ContractQuery, textAt } from "./contract-query.ts";
 import {
   type DeviceContract,
   differenceOfContracts,
+  type ExpectedContract,
   hashContract,
-  type StopRule,
 } from "./device-contract.ts";
 import { DictionaryQuery, differenceOfDictionaries } from "./dictionary-query.ts";
 import { Layout, MessageType, protocolHash } from "./messages.ts";
 import type { Requests } from "./requests.ts";
-
-/** What a device's contract must equal; without `stops` the device's own hold. */
-export interface ExpectedContract {
-  readonly spec: Spec;
-  readonly stops: readonly StopRule[] | null;
-}
 
 const repeatUs = 20_000;
 const queriesAtOnce = 8;

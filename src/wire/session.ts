@@ -1,6 +1,7 @@
+import { ChannelMap } from "../core/channel-map.ts";
 import type { Spec } from "../core/spec.ts";
 import { DeviceClock } from "./device-clock.ts";
-import type { DeviceContract, StopRule } from "./device-contract.ts";
+import { type DeviceContract, expectedBehind, type StopRule } from "./device-contract.ts";
 import { DeviceState } from "./device-state.ts";
 import { type DeviceStats, makeDeviceStats, takeDeviceStats } from "./device-stats.ts";
 import { FrameDecoder, wireBytesMax } from "./frame.ts";
@@ -27,6 +28,7 @@ const never: number = Number.NEGATIVE_INFINITY;
  * The host's end of the bridge protocol. It does no I/O and reads no clock: bytes and times
  * (microseconds of the host's monotonic clock) are passed in. Allocates nothing once `ready`.
  * Each `out` must hold `outBytesMin`; the encoders return how many bytes to send, 0 for none.
+ * Values come and go in the policy's order, whatever the device's is.
  */
 export class Session {
   /** Room that `poll` and the encoders need. */
@@ -34,6 +36,7 @@ export class Session {
 
   readonly counts: SessionCounts = makeSessionCounts();
   readonly #handshake: Handshake;
+  readonly #channels: ChannelMap;
   readonly #low: Float32Array;
   readonly #high: Float32Array;
   readonly #clock = new DeviceClock();
@@ -54,11 +57,16 @@ export class Session {
   #roundTripUs: number = Number.NaN;
 
   /**
-   * `spec` and `stops` are what the device's contract must equal; without `stops` the device's own
-   * hold.
+   * `spec` and `stops` are what the device's contract must equal, by way of `channels`, which are
+   * those of `spec`; without `stops` the device's own hold.
    */
-  constructor(spec: Spec, stops: readonly StopRule[] | null = null) {
-    this.#handshake = new Handshake({ spec, stops });
+  constructor(
+    spec: Spec,
+    stops: readonly StopRule[] | null = null,
+    channels: ChannelMap = new ChannelMap(spec),
+  ) {
+    this.#handshake = new Handshake(expectedBehind(channels, stops));
+    this.#channels = channels;
     this.#low = Float32Array.from(spec.action, ({ low }) => low);
     this.#high = Float32Array.from(spec.action, ({ high }) => high);
     this.#state = new DeviceState(spec.observation.length, spec.action.length);
@@ -75,7 +83,7 @@ export class Session {
     return this.#handshake.refusal;
   }
 
-  /** The device's own contract; null until it has told the whole. */
+  /** The device's own contract, in its own names and order; null until it has told the whole. */
   get deviceContract(): DeviceContract | null {
     return this.#handshake.device;
   }
@@ -126,7 +134,7 @@ export class Session {
 
   /** What the device says that its actuators are told now. */
   get deviceApplied(): Float32Array {
-    return this.#state.applied;
+    return this.#channels.applied(this.#state.applied);
   }
 
   /** The `Result` of the newest ARM; -1 until it is answered. */
@@ -179,7 +187,7 @@ export class Session {
   }
 
   readObservation(into: Float32Array): void {
-    into.set(this.#state.observation);
+    this.#channels.observe(this.#state.observation, into);
   }
 
   /** Takes `bytes[0, length)`, which arrived at `nowUs`. */
@@ -225,7 +233,7 @@ export class Session {
     }
     const expiresUs = this.#clock.toDevice(validUntilUs - this.#clock.errorAt(validUntilUs));
     this.counts.commands++;
-    const length = this.#requests.command(action, expiresUs, out);
+    const length = this.#requests.command(this.#channels.act(action), expiresUs, out);
     this.#commandSequence = this.#requests.sequence;
     this.#commandExpiresUs = expiresUs;
     this.#sentUs[this.#commandSequence % sentKept] = sentUs;

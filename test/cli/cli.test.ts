@@ -250,6 +250,79 @@ test("contract writes the header, and says whether one is this one", async () =>
   assert.equal(JSON.parse(faster.out).hash, expected.toString(16).padStart(8, "0"));
 });
 
+test("contract has the channels as robot.yaml says that the device has them", async () => {
+  await ready;
+  const robot = join(folder, "named.yaml");
+  const out = join(folder, "named.h");
+  const names = "observation: { gyro: pole_velocity, x: pole_cos, y: pole_sin }";
+  const lines = ["robot: arm", "link: { serial: { path: /dev/x } }", `policy: ${policy}`];
+  const mapped = (action: string): string[] => [...lines, `channels: { ${names}, ${action} }`, ""];
+  writeFileSync(robot, mapped("action: { m1: pole_torque }").join("\n"));
+  const { code, err, out: told } = await sinew("contract", robot, "--out", out, "--json");
+  assert.equal(code, 0, err);
+  const [cosine, sine, velocity] = pendulumSpec.observation;
+  const [torque] = pendulumSpec.action;
+  const observation = [
+    { ...velocity, name: "gyro" },
+    { ...cosine, name: "x" },
+    { ...sine, name: "y" },
+  ];
+  const device = { ...pendulumSpec, observation, action: [{ ...torque, name: "m1" }] };
+  const hash = hashContract(rampingToZero(device)).toString(16).padStart(8, "0");
+  assert.equal(JSON.parse(told).hash, hash);
+  const header = readFileSync(out, "utf8");
+  const rows = ["OBSERVATION_GYRO 0u", "OBSERVATION_X 1u", "OBSERVATION_Y 2u", "ACTION_M1 0u"];
+  for (const row of rows) assert.match(header, new RegExp(`^#define SINEW_${row}$`, "m"));
+  assert.match(header, /\{"gyro", "rad\/s", -8\.0f, 8\.0f, .*\},\n {4}\{"x", "1", -1\.0f, 1\.0f/);
+  writeFileSync(robot, mapped("action: { m1: pole_torqe }").join("\n"));
+  const wrong = await sinew("contract", robot, "--out", out);
+  assert.equal(wrong.code, 2);
+  assert.match(
+    wrong.err,
+    /named\.yaml.*channels\.action: "pole_torqe" is not of .*is it pole_torque/,
+  );
+});
+
+test("contract, calibrate and wiggle tell every mistake, with its place", async () => {
+  await ready;
+  const servos = "[{ id: 1, joint: pan, zeroCounts: unknown, sign: unknown }]";
+  const link = (line: string): string => `robot: Arm\nlink: { ${line} }\ncolour: red\n`;
+  const bus = file("bus.yaml", link(`feetech: { path: /dev/none, servos: ${servos} }`));
+  const board = file("board.yaml", link("serial: { path: /dev/none }"));
+  const both = /^\S+\.yaml:1:8: "robot": give a name.*\n\S+\.yaml:3:1: unknown key "colour".*\n$/;
+  for (const words of [
+    ["contract", board, "--policy", policy],
+    ["calibrate", bus, "--policy", policy],
+    ["wiggle", board, "--policy", policy, "--joint", "pole", "--yes"],
+  ]) {
+    const { code, out, err } = await sinew(...words);
+    assert.deepEqual([code, out], [2, ""], words[0]);
+    assert.match(err, both, words[0]);
+    const { mistakes } = JSON.parse((await sinew(...words, "--json")).out);
+    assert.deepEqual(
+      mistakes.map(({ line }: { line: number }) => line),
+      [1, 3],
+    );
+  }
+  const lines = ["robot: arm", "link: { serial: { path: /dev/none } }"];
+  lines.push(
+    "control: { rateHz: 33 }",
+    "stops: { pole: off }",
+    "channels: { action: { m1: pole } }",
+  );
+  const fit = file("fit.yaml", `${lines.join("\n")}\n`);
+  const places = [3, 4, 5, 5].map((line) => `\\S+fit\\.yaml:${line}:\\d+: .*\\n`).join("");
+  for (const words of [
+    ["contract", fit, "--policy", policy, "--out", join(folder, "none.h")],
+    ["wiggle", fit, "--policy", policy, "--joint", "pole", "--yes"],
+  ]) {
+    const { code, out, err } = await sinew(...words);
+    assert.deepEqual([code, out], [2, ""], words[0]);
+    assert.match(err, new RegExp(`^${places}$`), words[0]);
+  }
+  assert.ok(!readdirSync(folder).includes("none.h"));
+});
+
 test("train, export and evaluate, the whole way through the command line", async () => {
   const run = join(folder, "run");
   const flags = ["--steps", "1200", "--learn-after", "200", "--folder", run, "--json"];

@@ -14,6 +14,7 @@ import { scanPort } from "../../src/link/scan.ts";
 import { readLog } from "../../src/log/reader.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import type { Limits } from "../../src/safety/limits.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { ownFolder, until } from "../edge/board-run.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
 
@@ -345,6 +346,31 @@ test("first hour: with firmware of ours init leaves nothing unknown", async (t) 
   assert.equal(pole.code, 0, pole.err);
   assert.doesNotMatch(pole.out, /unknown/);
   assert.equal((await sinew("run", "pole.yaml", "--dry-run")).code, 0);
+  const [cosine, sine, velocity] = pendulumSpec.observation;
+  const order = { ...pendulumSpec, observation: [velocity, cosine, sine] };
+  writeFileSync(join(folder, "order.onnx"), await exportPolicy(randomPolicy(1, order)));
+  const ordered = await sinew(...from("order.onnx", "order.yaml"));
+  assert.doesNotMatch(ordered.out, /unknown|this firmware/);
+  const rows = ["pole_cos", "pole_sin", "pole_velocity"].map((name) => `    ${name}: ${name}\n`);
+  const block = `  observation:\n${rows.join("")}limits:`;
+  assert.ok(readFileSync(join(folder, "order.yaml"), "utf8").includes(block));
+  const greeted = await sinew("run", "order.yaml", "--seconds", "1");
+  assert.equal(greeted.code, 0, greeted.err);
+  const others = { ...order, observation: [{ ...velocity, name: "gyro" }, cosine, sine] };
+  writeFileSync(join(folder, "named.onnx"), await exportPolicy(randomPolicy(1, others)));
+  const named = await sinew(...from("named.onnx", "named.yaml"));
+  assert.match(
+    named.out,
+    /channels\.observation: "pole_velocity" is unknown: give the policy's name/,
+  );
+  assert.match(named.out, /this firmware has channels of other names: say under channels which/);
+  assert.match(named.out, /^next +fill in channels$/m);
+  const file = readFileSync(join(folder, "named.yaml"), "utf8").replace(
+    /velocity: unknown/,
+    "velocity: gyro",
+  );
+  writeFileSync(join(folder, "named.yaml"), file);
+  assert.equal((await sinew("run", "named.yaml", "--dry-run")).code, 0);
   const arm = await sinew(...from("policy.onnx", "other.yaml"));
   assert.match(arm.out, /this firmware is not for this policy, and no run will take it: period/);
   const blind = await sinew("wiggle", "pole.yaml", "--joint", "pole", "--yes");

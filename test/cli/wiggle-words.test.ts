@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { adviceOf, ownerOf, planLine, type Seen, seenLine } from "../../src/cli/wiggle-words.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { parseUnfinishedRobot } from "../../src/edge/robot-unknown.ts";
+import { checkUnfinishedRobot } from "../../src/edge/robot-unknown.ts";
 import type { WiggleChoice } from "../../src/edge/wiggle.ts";
 import type { Follower, WiggleOutcome } from "../../src/edge/wiggle-verdict.ts";
 import { motorSpec } from "../link/motor-bench.ts";
@@ -19,9 +19,9 @@ const contradicts = "was told one thing and tells another: see to it with its ma
 
 function advice(of: Spec, lines: readonly string[], seen: Partial<Seen>): string[] {
   const text = ["robot: arm", ...lines, ""].join("\n");
-  const file = parseUnfinishedRobot(text, "robot.yaml", { sign: 1 });
+  const { file } = checkUnfinishedRobot(text, "robot.yaml", { sign: 1 });
   const told: Seen = { outcome: "right", other: null, moved: "", byPerson: true, ...seen };
-  return adviceOf(file, of, choice, told);
+  return adviceOf(file!, of, choice, told);
 }
 
 const servos = [
@@ -77,6 +77,15 @@ test("wiggle's words: firmware that moves another joint is told, and what ties a
   ]);
   const [seen] = advice(spec, firmware, { outcome: "other" });
   assert.match(seen, /^robot\.yaml:2: pan_position moves another joint: mend the order/);
+  const map = "channels: { action: { m1: pan_position, m2: lift_position } }";
+  assert.deepEqual(advice(spec, [...tied, map], moved), [
+    `robot.yaml:4: ${line}: mend channels at robot.yaml:6, or give position: lift_position`,
+  ]);
+  const [mapped] = advice(spec, [...firmware, map], { outcome: "other" });
+  assert.match(
+    mapped,
+    /another joint: mend channels at robot\.yaml:3, or mend the order in the firm/,
+  );
   const less = advice(spec, tied, { outcome: "reversed", byPerson: false });
   assert.deepEqual(less, [
     "robot.yaml:4: more of pan_position is less of pan_position: mend the sign in the firmware",
@@ -117,7 +126,7 @@ test("wiggle's words: what moves, and what was seen, in degrees", () => {
 test("wiggle's words: whose an observation is, joints say, or its name", () => {
   const owner = (lines: readonly string[], name: string): string | null => {
     const text = ["robot: arm", ...lines, ""].join("\n");
-    return ownerOf(parseUnfinishedRobot(text, "robot.yaml", {}).robot, spec, name);
+    return ownerOf(checkUnfinishedRobot(text, "robot.yaml", {}).file!.robot, spec, name);
   };
   assert.equal(owner(firmware, "lift_position"), "lift_position");
   assert.equal(owner(firmware, "wrist_position"), null);

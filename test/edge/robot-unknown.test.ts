@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
 import { parseRobot } from "../../src/edge/robot.ts";
-import { parseUnfinishedRobot } from "../../src/edge/robot-unknown.ts";
+import { checkUnfinishedRobot } from "../../src/edge/robot-unknown.ts";
 
 const lines = [
   "robot: arm",
@@ -36,7 +36,9 @@ test("unknown: a run refuses it, with its place", () => {
 
 test("unknown: what finds it out gets a stand-in for that, and for nothing else", () => {
   const standIns = { zeroCounts: 0, sign: 1 };
-  const { robot, unknowns, lineOf } = parseUnfinishedRobot(whole, "robot.yaml", standIns);
+  const { file, mistakes } = checkUnfinishedRobot(whole, "robot.yaml", standIns);
+  assert.ok(mistakes.none && file !== null);
+  const { robot, unknowns, lineOf } = file;
   assert.ok("feetech" in robot.link);
   const [pan, lift] = robot.link.feetech.servos;
   assert.deepEqual([pan.zeroCounts, pan.sign, lift.zeroCounts, lift.sign], [0, 1, 7, -1]);
@@ -46,8 +48,14 @@ test("unknown: what finds it out gets a stand-in for that, and for nothing else"
   assert.equal(lineOf(keys(1, "sign")), "robot.yaml:8");
   // What the file leaves out is where it would be.
   assert.equal(lineOf(keys(1, "maxSpeed")), "robot.yaml:7");
-  const signs = (): unknown => parseUnfinishedRobot(whole, "robot.yaml", { sign: 1 });
-  refuses(signs, /zeroCounts" is unknown/);
-  const id = whole.replace("id: 1", "id: unknown");
-  refuses(() => parseUnfinishedRobot(id, "robot.yaml", standIns), /servos\.0\.id" is unknown/);
+  const told = (text: string, known: Readonly<Record<string, number>>): string[] => {
+    const found = checkUnfinishedRobot(text, "robot.yaml", known).mistakes.list();
+    return found.map(({ line, column, message }) => `${line}:${column} ${message}`);
+  };
+  assert.match(told(whole, { sign: 1 }).join("\n"), /^6:\d+ .*zeroCounts" is unknown.*$/);
+  const others = whole.replace("id: 1", "id: unknown").replace("robot: arm", "robot: Arm");
+  const [name, id, ...more] = told(others, standIns);
+  assert.match(name, /^1:8 "robot": give a name/);
+  assert.match(id, /^6:\d+ "link\.feetech\.servos\.0\.id" is unknown/);
+  assert.deepEqual(more, []);
 });

@@ -1,6 +1,7 @@
 // What every device of the loop must do, whatever is behind it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ChannelMap } from "../../src/core/channel-map.ts";
 import { Rng } from "../../src/core/rng.ts";
 import { BridgeDevice, type RobotDevice, StopReason } from "../../src/link/device.ts";
 import { type Faults, FaultyPort, type PieceEnd } from "../../src/link/faulty.ts";
@@ -25,12 +26,19 @@ interface Rig {
   unplug(): void;
 }
 
-function bridgeRig(through: Through): Rig {
+/** What a device calls the pendulum's channels, in an order of its own. */
+const otherwise = new ChannelMap(pendulumSpec, {
+  observation: { gyro: "pole_velocity", x: "pole_cos", y: "pole_sin" },
+  action: { m1: "pole_torque" },
+});
+
+function bridgeRig(through: Through, channels: ChannelMap = new ChannelMap(pendulumSpec)): Rig {
   const [near, far] = memoryPorts();
   let nowUs = 5_000_000;
   const port = through(near, { now: () => nowUs });
-  const device = new BridgeDevice(pendulumSpec, port, new Session(pendulumSpec), true);
-  const desk = new DeskDevice(pendulumSpec, far);
+  const session = new Session(pendulumSpec, null, channels);
+  const device = new BridgeDevice(pendulumSpec, port, session, true);
+  const desk = new DeskDevice(channels.device, far);
   const observation = new Float32Array(3);
   return {
     device,
@@ -82,7 +90,8 @@ function motorRig(bench: MotorBench): Rig {
 const kinds = ["position", "torque"] as const;
 /** Each kind of device by what is between it and its far end, and where its pieces end. */
 const makers: readonly (readonly [string, PieceEnd, (through: Through) => Rig])[] = [
-  ["bridge", 0, bridgeRig],
+  ["bridge", 0, (through) => bridgeRig(through)],
+  ["bridge with other names", 0, (through) => bridgeRig(through, otherwise)],
   ["feetech", null, (through) => servoRig(deskFeetech, through)],
   ["dynamixel", null, (through) => servoRig(deskDynamixel, through)],
   ["odrive", newline, (through) => motorRig(new OdriveBench({ kinds, through }))],

@@ -1,3 +1,4 @@
+import { ChannelMap } from "../../src/core/channel-map.ts";
 import { crc32c } from "../../src/core/crc.ts";
 import type { Channel, Spec } from "../../src/core/spec.ts";
 import { hashContract, rampToZero, type StopRule } from "../../src/wire/device-contract.ts";
@@ -245,8 +246,13 @@ export class Line {
   readonly #out = new Uint8Array(Session.outBytesMin);
   #parcels: Parcel[] = [];
 
-  constructor(spec: Spec, device: ScriptedDevice, stops: readonly StopRule[] | null = null) {
-    this.session = new Session(spec, stops);
+  constructor(
+    spec: Spec,
+    device: ScriptedDevice,
+    stops: readonly StopRule[] | null = null,
+    channels: ChannelMap = new ChannelMap(spec),
+  ) {
+    this.session = new Session(spec, stops, channels);
     this.device = device;
     this.nowUs = 1e9;
     this.phases.push(this.session.phase);
