@@ -3,10 +3,7 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { readYaml, type YamlFile } from "../core/yaml.ts";
 import type { StopChoice } from "../link/device.ts";
-import { servoIdMax as dynamixelIdMax } from "../link/dynamixel-packet.ts";
-import { servoIdMax as feetechIdMax } from "../link/feetech-packet.ts";
 import type { LinkChoice } from "../link/link.ts";
-import type { DynamixelLine, ServoLine } from "../link/servo-joints.ts";
 import type { JointChoice } from "../safety/joint.ts";
 import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
 import type { SwapChoice } from "./lineup.ts";
@@ -17,6 +14,7 @@ import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
 import { mqttSchema } from "./robot-mqtt.ts";
+import { checkServos, dynamixelSchema, feetechLineOf, feetechSchema } from "./robot-servos.ts";
 import { type Setpoint, specOfDevice } from "./setpoints.ts";
 import type { StartChoice } from "./start.ts";
 import type { MissPolicy } from "./tick.ts";
@@ -24,13 +22,6 @@ import type { MissPolicy } from "./tick.ts";
 const number = v.pipe(v.number("give a number"), v.finite("give a finite number"));
 const text = v.pipe(v.string("give a text"), v.nonEmpty("give a text that is not empty"));
 const milliseconds = v.pipe(number, v.minValue(1), v.maxValue(1000));
-
-/** No STS3215 goes faster than 3400 counts/s, in rad/s. */
-const feetechSpeedMost = 5.2;
-/** An XL330-M288 leaves the factory with a Velocity_Limit of 445 times 0.229 rev/min, in rad/s. */
-const dynamixelSpeedMost = 10.6;
-/** As many as one packet of Feetech's can set. */
-const servosMost = 32;
 
 const limitSchema = v.strictObject({
   low: v.optional(number),
@@ -44,46 +35,6 @@ const serialSchema = v.strictObject({
   path: text,
   baud: v.optional(v.pipe(number, v.integer("give a whole number"), v.minValue(300)), 1_000_000),
   plain: v.optional(flag),
-});
-
-const whole = v.pipe(number, v.integer("give a whole number"));
-const jointSchema = v.strictObject({
-  joint: v.pipe(text, v.regex(/^[a-z][a-z0-9_]{0,13}$/, "give a name like elbow: a-z 0-9 _")),
-  sign: v.optional(v.picklist([1, -1], "give 1 or -1"), 1),
-  zeroCounts: v.pipe(whole, v.minValue(0), v.maxValue(4095)),
-});
-
-/** A line with servos on it, of a family with its own ids and speeds. */
-function lineEntries(idMax: number, speedMost: number) {
-  const servoSchema = v.strictObject({
-    id: v.pipe(whole, v.minValue(0), v.maxValue(idMax)),
-    ...jointSchema.entries,
-    maxSpeed: v.optional(v.pipe(number, v.gtValue(0), v.maxValue(speedMost)), 1),
-  });
-  return {
-    ...serialSchema.entries,
-    servos: v.pipe(
-      v.array(servoSchema, "give a list of servos"),
-      v.minLength(1, "give at least one servo"),
-      v.maxLength(servosMost, `give at most ${servosMost} servos`),
-    ),
-  };
-}
-
-const feetechSchema = v.strictObject(lineEntries(feetechIdMax, feetechSpeedMost));
-
-const dynamixelSchema = v.strictObject({
-  ...lineEntries(dynamixelIdMax, dynamixelSpeedMost),
-  watchdogMs: v.optional(
-    v.pipe(
-      whole,
-      v.minValue(20),
-      // Arming awaits one silence of it.
-      v.maxValue(500),
-      v.multipleOf(20, "give a multiple of 20: servos count in 20 ms"),
-    ),
-    100,
-  ),
 });
 
 const stopSchema = v.union(
@@ -238,7 +189,7 @@ function robotOf(
   }
   const choices = limits as Robot["limits"];
   const untied = untiedOf(choices, joints ?? {});
-  if (line !== undefined) checkServos(link, line, untied, fail);
+  if (line !== undefined) checkServos(link, untied, fail);
   if (link.odrive !== undefined) {
     checkMotors(["link", "odrive", "axes"], "axis", link.odrive, untied, fail);
   }
@@ -256,8 +207,8 @@ function robotOf(
 
 function choiceOf(link: v.InferOutput<typeof linkSchema>, robot: string): LinkChoice {
   const { serial, mqtt, feetech, dynamixel, odrive, moteus } = link;
-  if (feetech !== undefined) return { feetech: feetech as ServoLine };
-  if (dynamixel !== undefined) return { dynamixel: dynamixel as DynamixelLine };
+  if (feetech !== undefined) return { feetech: feetechLineOf(feetech) };
+  if (dynamixel !== undefined) return { dynamixel };
   if (odrive !== undefined) return { odrive };
   if (moteus !== undefined) return { moteus };
   return mqtt === undefined ? { serial: serial! } : { mqtt: { ...mqtt, robot } };
@@ -302,31 +253,6 @@ function untiedOf(
 /** Whether that action's joint has ends, and so an observation that tells its place. */
 function isTied(joints: Readonly<Record<string, JointChoice>>, action: string): boolean {
   return joints[action] !== undefined && !joints[action].unlimited;
-}
-
-/** What no schema of one servo can see. */
-function checkServos(
-  link: v.InferOutput<typeof linkSchema>,
-  { servos }: Pick<v.InferOutput<typeof feetechSchema>, "servos">,
-  limits: Robot["limits"],
-  fail: (keys: readonly (string | number)[], line: string) => void,
-): void {
-  const [family] = Object.keys(link);
-  for (const key of ["id", "joint"] as const) {
-    servos.forEach((servo, at) => {
-      const first = servos.findIndex((other) => other[key] === servo[key]);
-      const keys = ["link", family, "servos", at, key];
-      if (first < at) fail(keys, `"${keys.join(".")}": ${servo[key]} is given twice`);
-    });
-  }
-  for (const [name, limit] of Object.entries(limits)) {
-    for (const key of ["rateMax", "accelerationMax"] as const) {
-      if (limit[key] === undefined) continue;
-      // The gate counts it from 0 after arming, and a servo rests where it is.
-      const keys = ["limits", name, key];
-      fail(keys, `"${keys.join(".")}": servos have no ${key}: give maxSpeed to its servo`);
-    }
-  }
 }
 
 /**

@@ -8,7 +8,7 @@ import { memoryPorts } from "../../src/link/memory.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { Session } from "../../src/wire/session.ts";
 import { DeskDevice } from "./desk-device.ts";
-import { type DeskFamily, deskDynamixel, deskFeetech } from "./desk-servo.ts";
+import { type DeskFamily, deskDynamixel, deskFeetech, deskScs } from "./desk-servo.ts";
 import { MoteusBench, type MotorBench, OdriveBench } from "./motor-bench.ts";
 import { armSpec, ServoBench, straight, type Through } from "./servo-bench.ts";
 
@@ -84,6 +84,7 @@ const kinds = ["position", "torque"] as const;
 const makers: readonly (readonly [string, PieceEnd, (through: Through) => Rig])[] = [
   ["bridge", 0, bridgeRig],
   ["feetech", null, (through) => servoRig(deskFeetech, through)],
+  ["scs", null, (through) => servoRig(deskScs, through)],
   ["dynamixel", null, (through) => servoRig(deskDynamixel, through)],
   ["odrive", newline, (through) => motorRig(new OdriveBench({ kinds, through }))],
   ["moteus", newline, (through) => motorRig(new MoteusBench({ kinds, through }))],

@@ -16,7 +16,7 @@ import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { lockSerialLine, openSerialPort } from "../../src/link/serial.ts";
 import { ServoBus } from "../../src/link/servo-bus.ts";
 import type { ServoFamily } from "../../src/link/servo-family.ts";
-import { radPerCount } from "../../src/link/servo-joints.ts";
+import { wholeTurn } from "../../src/link/servo-scale.ts";
 import type { LogFile } from "../../src/log/reader.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
@@ -26,7 +26,9 @@ export const clock: Clock = monotonicClock();
 export const spec: Spec = { ...armSpec(), periodUs: 40_000 };
 const maxSpeed = 2;
 /** What the goal of a servo may move by in a cycle. */
-export const stepCounts: number = Math.floor((maxSpeed * spec.periodUs) / 1e6 / radPerCount);
+export const stepCounts: number = Math.floor(
+  (maxSpeed * spec.periodUs) / 1e6 / wholeTurn.radPerCount,
+);
 const ids = Uint8Array.from(names, (_, at) => at + 1);
 
 /** What six servos say of themselves. */
