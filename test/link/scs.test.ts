@@ -216,7 +216,7 @@ test("scs: all questions of a cycle have half of its period, whoever is silent",
     bench.greet();
     bench.cycle();
     for (const servo of bench.bus.servos) servo.plugged = rng.below(2) === 0;
-    bench.bus.answerUs = rng.below(periodUs);
+    bench.bus.answerUs = rng.below(2) === 0 ? 200 : rng.below(periodUs);
     const startUs = bench.bus.nowUs;
     bench.device.read(bench.observation, startUs);
     const tookUs = bench.bus.nowUs - startUs;
@@ -266,6 +266,10 @@ test("scs calibration: the zero follows from the pose, and none is counted round
   const [near] = calibrated(spec, servos, scale, [300, 512], pose);
   assert.deepEqual([near.servo.zeroCounts, near.fit], [104, "turn"]);
   assert.throws(() => servoJoints(spec, [near.servo, servos[1]], family), /stay within 20 to 1003/);
+  // A range that has counts, while its zero has none, can not be told in a robot file.
+  const away = { ...spec, action: spec.action.map((one) => ({ ...one, low: 0.5, high: 1 })) };
+  const [nowhere] = calibrated(away, servos, scale, [180, 512], pose);
+  assert.ok(nowhere.low >= 20 && nowhere.servo.zeroCounts === 0 && nowhere.fit === "turn");
   const [wide] = calibrated(armSpec(2, 2.6), servos, scale, [512, 512], pose);
   assert.equal(wide.fit, "tooWide");
 });
