@@ -224,6 +224,43 @@ test("scs: all questions of a cycle have half of its period, whoever is silent",
   }
 });
 
+/** A servo whose place tells when it was asked, in ms, from 60 on. */
+const clockTurn = 900;
+
+test("scs: no servo's place is older than it is said to be, however late answers are", () => {
+  let fresh = 0;
+  let said = 0;
+  for (let seed = 0; seed < 60; seed++) {
+    const rng = new Rng(seed);
+    const spec = { ...armSpec(3), observation: armSpec(3).observation.slice(0, 3) };
+    const bench = new ServoBench(deskScs, 3, { sign: 1 }, spec);
+    bench.greet();
+    const { bus } = bench;
+    for (const servo of bus.servos) {
+      servo.move = () => {};
+      const get = (): number => 60 + (Math.floor(bus.nowUs / 1000) % clockTurn);
+      Object.defineProperty(servo, "position", { get });
+    }
+    bus.losesAnswer = () => rng.below(12) === 0;
+    for (let cycle = 0; cycle < 200; cycle++) {
+      // Up to 4 periods, where several cycles' answers are on their way at once.
+      if (cycle % 40 === 0) bus.answerUs = [200, 1000, 3000, 20_000, 80_000][rng.below(5)];
+      const nowMs = Math.floor(bus.nowUs / 1000) % clockTurn;
+      bench.cycle();
+      if (bench.ageUs === Number.POSITIVE_INFINITY) continue;
+      said++;
+      if (bench.ageUs === 0) fresh++;
+      for (const rad of bench.observation) {
+        const told = Math.round(rad / bench.radPerCount) + bench.middle - 60;
+        const oldMs = ((nowMs - told + 1.5 * clockTurn) % clockTurn) - clockTurn / 2;
+        const line = `seed ${seed} cycle ${cycle}: ${oldMs} ms old, said ${bench.ageUs / 1000}`;
+        assert.ok(oldMs * 1000 <= bench.ageUs + 1000, line);
+      }
+    }
+  }
+  assert.ok(fresh > 3000 && said > fresh, `${fresh} ${said}`);
+});
+
 test("scs: six servos fit 50 Hz and not 100 Hz at 1 Mbaud, and are refused unopened", () => {
   // 8 bytes ask and at most 6 + 23 answer, 10 bits each; and 500 us for the computers.
   assert.equal(questionUsOf(family, 6, 1_000_000), 370);
