@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sealBootStage } from "../src/hil/boot-stage.ts";
-import { axisSources, busSources, coreSources } from "./firmware-sources.ts";
+import { axisSources, buses, coreSources } from "./firmware-sources.ts";
 import { uf2Of } from "./uf2.ts";
 
 /** A board that we have an image for. */
@@ -118,27 +118,24 @@ export const targets: readonly string[] = [
 /** The name of a C object for `target`. */
 export const symbolOf = (target: string): string => `sinew_${target.replaceAll("-", "_")}`;
 
-/** The name of the line of a virtual bus, for its port. */
-export const lineOf = (bus: string): string => `${symbolOf(bus)}_line`;
-
 /** An image that is no device of ours: what is in the place of target and loop. */
 interface Stranger {
   readonly sources: readonly string[];
-  /** Below ports/, and what it takes for its device. */
+  /** Below ports/, and what it takes for its device, and what else is defined. */
   readonly loop: string;
-  readonly device?: string;
+  readonly defines?: readonly string[];
 }
 
-const onBus = Object.entries(busSources).map(([name, sources]) => [
+const onBus = Object.entries(buses).map(([name, { sources, line, defines }]) => [
   name,
-  { sources, loop: "bus-board.c", device: `SINEW_BUS=${lineOf(name)}` },
+  { sources, loop: "bus-board.c", defines: [`SINEW_BUS=${line}`, ...defines] },
 ]);
 const onLine = ["odrive-axis", "moteus-axis"].map((name) => [
   name,
   {
     sources: [...axisSources, "targets/torque-motor.c"],
     loop: "line-board.c",
-    device: `SINEW_LINE_DEVICE=${symbolOf(name)}_device`,
+    defines: [`SINEW_LINE_DEVICE=${symbolOf(name)}_device`],
   },
 ]);
 /** Images that stand for other makers' devices, by name. */
@@ -188,7 +185,7 @@ export function buildImage(root: string, board: FirmwareBoard, target: string): 
     const stranger = strangersByName[target];
     const made = stranger?.sources ?? [`targets/${target}.c`];
     const sources = [stranger?.loop ?? "board.c", ...board.sources].map((name) => `ports/${name}`);
-    const device = stranger?.device === undefined ? [] : [stranger.device];
+    const device = stranger?.defines ?? [];
     const named = [`SINEW_TARGET=${symbolOf(target)}`, ...device, ...board.defines];
     const defines = named.map((one) => `-D${one}`);
     run(root, tools, "gcc", [

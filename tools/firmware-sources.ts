@@ -10,10 +10,23 @@ export const coreSources: readonly string[] = [
 
 const sharedBusSources: readonly string[] = ["targets/servo-bus.c", "targets/servo-motor.c"];
 
-/** Virtual buses of servos by name, which are no targets of the core's. */
-export const busSources: Readonly<Record<string, readonly string[]>> = {
-  "sts-bus": [...sharedBusSources, "targets/sts-servo.c", "targets/sts-bus.c"],
-  "dxl-bus": [...sharedBusSources, "targets/dxl-servo.c", "targets/dxl-bus.c"],
+/** A virtual bus of servos, which is no target of the core's. */
+export interface VirtualBus {
+  readonly sources: readonly string[];
+  /** The name of its line in them. */
+  readonly line: string;
+  /** What it is built with. */
+  readonly defines: readonly string[];
+}
+
+const stsSources = [...sharedBusSources, "targets/sts-servo.c", "targets/sts-bus.c"];
+const dxlSources = [...sharedBusSources, "targets/dxl-servo.c", "targets/dxl-bus.c"];
+
+/** Virtual buses by name. */
+export const buses: Readonly<Record<string, VirtualBus>> = {
+  "sts-bus": { sources: stsSources, line: "sinew_sts_bus_line", defines: [] },
+  "scs-bus": { sources: stsSources, line: "sinew_sts_bus_line", defines: ["SINEW_SCS"] },
+  "dxl-bus": { sources: dxlSources, line: "sinew_dxl_bus_line", defines: [] },
 };
 
 /** Virtual motor drives, but for the motor itself, which is a target of its own too. */

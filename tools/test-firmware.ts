@@ -9,15 +9,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rng } from "../src/core/rng.ts";
 import { encodePing as pingDynamixel } from "../src/link/dynamixel-packet.ts";
-import { encodePing as pingFeetech } from "../src/link/feetech-packet.ts";
+import { encodeRead, encodePing as pingFeetech } from "../src/link/feetech-packet.ts";
+import { Register } from "../src/link/feetech-registers.ts";
 import { pendulumSpec } from "../src/sim/pendulum.ts";
 import { contractHeader } from "../src/wire/contract-header.ts";
 import { hashContract, rampingToZero } from "../src/wire/device-contract.ts";
 import { encodeFrame, FrameDecoder } from "../src/wire/frame.ts";
 import { DeviceMode, Layout, MessageType, Result } from "../src/wire/messages.ts";
 import { Requests } from "../src/wire/requests.ts";
-import { lineOf } from "./firmware-image.ts";
-import { axisSources, busSources, coreSources } from "./firmware-sources.ts";
+import { axisSources, buses, coreSources } from "./firmware-sources.ts";
 
 const flags: readonly string[] = [
   "-std=c11",
@@ -60,7 +60,7 @@ const tests: readonly string[] = [
   "test/line-drive.c",
   "test/odrive-test.c",
   "test/moteus-test.c",
-  ...new Set(Object.values(busSources).flat()),
+  ...new Set(Object.values(buses).flatMap(({ sources }) => sources)),
   ...axisSources,
 ];
 
@@ -211,9 +211,14 @@ function fuzzNatively(program: string): void {
   }
 }
 
+function readScsModel(id: number, out: Uint8Array): number {
+  return encodeRead(id, Register.model, 2, out);
+}
+
 /** What servo 3 of each bus is asked, and what it answers. */
 const pings: Readonly<Record<string, { ping: typeof pingFeetech; answer: RegExp }>> = {
   "sts-bus": { ping: pingFeetech, answer: /^ffff030200fa$/ },
+  "scs-bus": { ping: readScsModel, answer: /^ffff0304000504ef$/ },
   "dxl-bus": { ping: pingDynamixel, answer: /^fffffd000307005500b00435....$/ },
 };
 
@@ -312,9 +317,10 @@ function main(): void {
     for (const check of [driveNatively, fuzzNatively, speakLively]) {
       tally(check.name, () => check(native), count);
     }
-    for (const [name, sources] of Object.entries(busSources)) {
+    for (const [name, { sources, line, defines }] of Object.entries(buses)) {
       const bus = join(folder, name);
-      compile(folder, [`-DSINEW_BUS=${lineOf(name)}`, ...sources, "ports/bus-native.c"], bus);
+      const named = [`SINEW_BUS=${line}`, ...defines].map((one) => `-D${one}`);
+      compile(folder, [...named, ...sources, "ports/bus-native.c"], bus);
       tally(name, () => pingLively(bus, name), count);
     }
   } catch (error) {

@@ -56,7 +56,7 @@ static void take_for_all(struct sinew_sts_bus *bus, uint8_t instruction, const u
   if (count < 2) return;
   const uint8_t address = parameters[0];
   const uint8_t length = parameters[1];
-  if (instruction == SYNC_READ) {
+  if (instruction == SYNC_READ && !SINEW_STS_IS_SCS) {
     for (size_t at = 2; at < count; at++) {
       answer(bus, find(bus, parameters[at]), address, length, now_us);
     }

@@ -1,5 +1,6 @@
 /* Six STS3215 on one line, simulated: ids 1 to 6, each in the middle of its turn, let go. They speak
-   the servos' own protocol, and nothing of this folder's core. */
+   the servos' own protocol, and nothing of this folder's core. Built with SINEW_SCS they are six
+   SCS0009, which keep silent where all are asked at once. */
 #ifndef SINEW_STS_BUS_H
 #define SINEW_STS_BUS_H
 

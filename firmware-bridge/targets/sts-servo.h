@@ -1,4 +1,6 @@
-/* One Feetech STS3215 at 7.4 V without a load, simulated: its registers and its motor. */
+/* One Feetech STS3215 at 7.4 V without a load, simulated: its registers and its motor. Built with
+   SINEW_SCS it has the registers of an SCS0009, whose 1024 counts span 300 degrees; the motor stays
+   what it is. */
 #ifndef SINEW_STS_SERVO_H
 #define SINEW_STS_SERVO_H
 
@@ -9,17 +11,23 @@
 
 #define SINEW_STS_REGISTERS 71u
 
-/* Addresses; words take two bytes, the low one first. */
+#ifdef SINEW_SCS
+#define SINEW_STS_IS_SCS 1
+#else
+#define SINEW_STS_IS_SCS 0
+#endif
+
+/* Addresses; words take two bytes, the low one first, of an SCS the high one. */
 enum {
   SINEW_STS_MODEL = 3,
   SINEW_STS_ID = 5,
   SINEW_STS_RETURN_DELAY = 7, /* in units of 2 us */
   SINEW_STS_POSITION_MIN = 9,
   SINEW_STS_POSITION_MAX = 11,
-  SINEW_STS_MODE = 33,
+  SINEW_STS_MODE = 33, /* not of an SCS, which is a motor where both limits are 0 */
   SINEW_STS_TORQUE = 40,
   SINEW_STS_GOAL = 42,
-  SINEW_STS_LOCK = 55,
+  SINEW_STS_LOCK = SINEW_STS_IS_SCS ? 48 : 55,
   SINEW_STS_PRESENT = 56, /* position, velocity, load, voltage, temperature */
 };
 
@@ -28,7 +36,7 @@ struct sinew_sts_servo {
   struct sinew_servo_motor motor;
 };
 
-/* As it leaves the factory, but for its id, at `position` counts, let go. */
+/* As it leaves the factory, but for its id, at `position` of 4096 counts a turn, let go. */
 void sinew_sts_start(struct sinew_sts_servo *servo, uint8_t id, uint16_t position);
 
 /* One turn of 1 ms. */

@@ -62,7 +62,7 @@ async function act(path: string, options: Options): Promise<void> {
   const pose = options.home ? start!.home! : zero;
   const { family, line } = servosBehind(link);
   const counts = await readCounts(family, line, monotonicClock());
-  const joints = calibrated(spec, line.servos, counts, pose);
+  const joints = calibrated(spec, line.servos, family.scale, counts, pose);
   const unset = unknowns.filter((keys) => keys.at(-1) === "zeroCounts").map((keys) => keys.at(-2));
   const rows = joints.map((joint, at) => {
     return rowOf(joint, unset.includes(at) ? "unknown" : String(line.servos[at].zeroCounts));
@@ -88,7 +88,7 @@ function rowOf({ servo, low, high, fit, turn }: CalibratedJoint, was: string): s
   const degrees = ((turn * 180) / Math.PI).toFixed(1);
   const told = {
     fits: "fits",
-    turn: `passes the end of the turn: turn the horn by ${degrees} degrees`,
+    turn: `passes an end of the encoder: turn the horn by ${degrees} degrees`,
     tooWide: "too wide for any mounting: it needs a policy with a narrower range",
   }[fit];
   return [servo.joint, String(servo.zeroCounts), was, `${low} to ${high} counts: ${told}`];

@@ -139,7 +139,7 @@ async function calibrate(path: string, terminal: Terminal): Promise<readonly Ser
   const line = { path, baud: 1_000_000, servos: mounted };
   const counts = await readCounts(feetech, line, monotonicClock());
   const pose = Object.fromEntries(servoArmSpec.action.map(({ name }) => [name, 0]));
-  const joints = calibrated(servoArmSpec, mounted, counts, pose);
+  const joints = calibrated(servoArmSpec, mounted, feetech.scale, counts, pose);
   const zeros = joints.map(({ servo }) => servo.zeroCounts).join(", ");
   terminal.line(`zeros     ${zeros} counts, from where the servos stand`);
   return joints.map(({ servo }) => servo);

@@ -92,7 +92,8 @@ async function act(options: Options): Promise<void> {
   const told = firmware === null ? toldBy(spec, link) : toldByFirmware(spec, firmware);
   const channels = firmware === null ? null : draftChannels(toldSpecOf({ spec, told }), firmware);
   const draft: RobotDraft = {
-    ...{ policy, spec, port, link, told, channels, baud: found.baud, adapter: found.adapter },
+    ...{ policy, spec, port, link, told, channels },
+    ...{ series: found.series, baud: found.baud, adapter: found.adapter },
     robot: await nameOf(options, asks),
     ids: await idsOf(spec, found.ids, link, asks),
     goesHome: asks && (await goesHome(spec)),
@@ -143,7 +144,7 @@ async function portPath({ port, offline }: Options, asks: boolean): Promise<stri
   });
 }
 
-interface Found extends Pick<RobotDraft, "link" | "baud" | "adapter"> {
+interface Found extends Pick<RobotDraft, "link" | "series" | "baud" | "adapter"> {
   readonly ids: readonly number[];
   /** The contract that firmware told; null where there is none. */
   readonly firmware: Spec | null;
@@ -154,7 +155,8 @@ async function foundOn(port: string, options: Options, terminal: Terminal): Prom
   const { link, offline } = options;
   if (offline) {
     if (link === undefined) throw missing("link", "kind");
-    return { link, baud: usualBauds[link], adapter: null, ids: [], firmware: null };
+    const none = { series: null, adapter: null, ids: [], firmware: null };
+    return { ...none, link, baud: usualBauds[link] };
   }
   const family: ScanFamily | undefined = link === "serial" ? "firmware" : link;
   const { answer, advice } = await scanned(port, { family }, terminal);
@@ -169,13 +171,14 @@ async function foundOn(port: string, options: Options, terminal: Terminal): Prom
 
 function foundOf(answer: ScanAnswer): Found {
   const { baud } = answer;
-  const none = { baud, adapter: null, ids: [], firmware: null };
+  const none = { baud, series: null, adapter: null, ids: [], firmware: null };
   if (answer.family === "firmware") return { ...none, link: "serial", firmware: answer.spec };
   if (answer.family === "odrive") return { ...none, link: "odrive", ids: [0, 1] };
   if (answer.family === "moteus") {
     return { ...none, link: "moteus", adapter: answer.adapter, ids: answer.ids };
   }
-  return { ...none, link: answer.family, ids: answer.servos.map(({ id }) => id) };
+  const { family: link, series, servos } = answer;
+  return { ...none, link, series, ids: servos.map(({ id }) => id) };
 }
 
 /** Throws `SinewError("contract-mismatch")` for an action that nothing behind such a link does. */
@@ -289,6 +292,7 @@ function nextLines(draft: RobotDraft, path: string): string[] {
   const steps = [
     ...(draft.channels !== null && hasUnknown(draft.channels) ? ["fill in channels"] : []),
     ...(suppliedOf(draft).length > 0 ? ["fill in setpoints"] : []),
+    ...(draft.series === "scs" ? ["fill in spanDegrees"] : []),
     ...(draft.ids.includes(null) && link !== "serial" ? ["fill in the ids"] : []),
     ...(isServo ? [`npx sinew calibrate ${path}`] : []),
     ...(link === "odrive" || link === "moteus" ? ["fill in zeroTurns and gear"] : []),

@@ -2,6 +2,7 @@ import type { ChannelChoice } from "../core/channel-map.ts";
 import type { Channel, Spec } from "../core/spec.ts";
 import { unknown } from "../edge/robot-mistakes.ts";
 import { shortOf } from "../edge/wiggle.ts";
+import type { ServoSeries } from "../link/servo-family.ts";
 import { placeUnits } from "../safety/joint.ts";
 import { channelLines } from "./channel-draft.ts";
 
@@ -17,6 +18,8 @@ export interface RobotDraft {
   /** What its device is to observe and do, and what the host supplies. */
   readonly spec: Spec;
   readonly link: DraftLink;
+  /** Of the servos that answered; null: no servo did. */
+  readonly series: ServoSeries | null;
   readonly port: string;
   /** bits/s */
   readonly baud: number;
@@ -59,7 +62,7 @@ export function draftText(draft: RobotDraft): string {
 }
 
 function linkLines(draft: RobotDraft): string[] {
-  const { link, port, baud, adapter, spec } = draft;
+  const { link, series, port, baud, adapter, spec } = draft;
   const place = [`  ${link}:`, `    path: ${JSON.stringify(port)}`, `    baud: ${baud} # bits/s`];
   if (link === "serial") return place;
   const entries = spec.action.map((action, at) => `      - ${entryOf(draft, action, at)}`);
@@ -67,7 +70,8 @@ function linkLines(draft: RobotDraft): string[] {
     "# ids were taken in the order of the actions: wiggle shows whether they are right";
   if (link === "feetech" || link === "dynamixel") {
     const watch = link === "dynamixel" ? [watchdogLine(spec, 20)] : [];
-    return [...place, ...watch, `    servos: ${guessed}`, ...servoHints, ...entries];
+    const own = series === "scs" ? scsLines : [];
+    return [...place, ...own, ...watch, `    servos: ${guessed}`, ...servoHints, ...entries];
   }
   const through =
     link === "moteus" ? [`    adapter: ${adapter ?? unknown} # fdcanusb or uart`] : [];
@@ -75,6 +79,12 @@ function linkLines(draft: RobotDraft): string[] {
   const watch = watchdogLine(spec, 10);
   return [...place, ...through, watch, `    ${list}: ${guessed}`, ...motorHints, ...entries];
 }
+
+const scsLines = [
+  "    series: scs # SCS0009",
+  "    # spanDegrees: what counts 0 to 1023 span, 300 by the data sheet of an SCS0009: measure it.",
+  `    spanDegrees: ${unknown}`,
+];
 
 const servoHints = [
   "      # zeroCounts: what the encoder tells at 0 rad; npx sinew calibrate robot.yaml says it.",

@@ -154,8 +154,9 @@ export function answerLines(answer: ScanAnswer): string[] {
   const rows = answer.servos.map(({ id, counts, state }) => {
     return [String(id), counts === null ? "-" : String(counts), state];
   });
+  const series = answer.series === "scs" ? " of the SCS series" : "";
   return [
-    `found ${familyNames[answer.family]} ${at}`,
+    `found ${familyNames[answer.family]}${series} ${at}`,
     ...table([["id", "counts", "state"], ...rows]),
   ];
 }

@@ -16,7 +16,7 @@ import { jointsSchema } from "./robot-joints.ts";
 import { checkSchema, Mistakes } from "./robot-mistakes.ts";
 import { checkMotors, moteusSchema, odriveSchema } from "./robot-motors.ts";
 import { mqttSchema } from "./robot-mqtt.ts";
-import { checkServos, dynamixelSchema, feetechSchema } from "./robot-servos.ts";
+import { checkServos, dynamixelSchema, feetechLineOf, feetechSchema } from "./robot-servos.ts";
 import { type Setpoint, specOfDevice } from "./setpoints.ts";
 import type { StartChoice } from "./start.ts";
 import type { MissPolicy } from "./tick.ts";
@@ -191,8 +191,7 @@ function robotOf(
   }
   const choices = limits as Robot["limits"];
   const untied = untiedOf(choices, joints ?? {});
-  if (link.feetech !== undefined) checkServos("feetech", link.feetech, untied, fail);
-  if (link.dynamixel !== undefined) checkServos("dynamixel", link.dynamixel, untied, fail);
+  if (hasServos) checkServos(link, untied, fail);
   if (link.odrive !== undefined) {
     checkMotors(["link", "odrive", "axes"], "axis", link.odrive, untied, fail);
   }
@@ -210,7 +209,7 @@ function robotOf(
 
 function choiceOf(link: v.InferOutput<typeof linkSchema>, robot: string): LinkChoice {
   const { serial, mqtt, feetech, dynamixel, odrive, moteus } = link;
-  if (feetech !== undefined) return { feetech };
+  if (feetech !== undefined) return { feetech: feetechLineOf(feetech) };
   if (dynamixel !== undefined) return { dynamixel };
   if (odrive !== undefined) return { odrive };
   if (moteus !== undefined) return { moteus };

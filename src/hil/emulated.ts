@@ -22,4 +22,4 @@ export interface Emulated {
 export const outputBytesMax = 16_384;
 
 /** What a board's firmware speaks: ours, or that of a bus of servos or of a motor drive. */
-export type Protocol = "bridge" | ServoFamily["name"] | "odrive" | "moteus";
+export type Protocol = "bridge" | ServoFamily["name"] | "scs" | "odrive" | "moteus";

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { dynamixel } from "../link/dynamixel-family.ts";
-import { feetech } from "../link/feetech-family.ts";
+import { feetech, scsFamily } from "../link/feetech-family.ts";
 import { encodeFrame, FrameDecoder, frameBytesMax, wireBytesMax } from "../wire/frame.ts";
 import { Layout, MessageType, protocolHash } from "../wire/messages.ts";
 import type { Emulated, Protocol } from "./emulated.ts";
@@ -45,6 +45,8 @@ function rehearsalOf(board: Emulated, protocol: Protocol): Pick<RehearsalHost, "
       return new MoteusRehearsal(board);
     case "odrive":
       return new OdriveRehearsal(board);
+    case "scs":
+      return new ServoRehearsal(board, scsFamily(300));
     default:
       return new ServoRehearsal(board, protocol === "feetech" ? feetech : dynamixel);
   }

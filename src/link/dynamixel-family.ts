@@ -18,7 +18,7 @@ import {
 } from "./dynamixel-table.ts";
 import type { ServoBus } from "./servo-bus.ts";
 import type { AnswerDecoder, Finding, ServoFamily } from "./servo-family.ts";
-import { countsPerTurn } from "./servo-joints.ts";
+import { wholeTurn } from "./servo-scale.ts";
 
 /**
  * Model numbers of the X series with the control table of `dynamixel-table.ts`: XL330 and XC330,
@@ -95,6 +95,8 @@ class StatusDecoder implements AnswerDecoder {
 /** Dynamixel's X series by protocol 2.0. */
 export const dynamixel: ServoFamily = {
   name: "dynamixel",
+  series: "x",
+  scale: wholeTurn,
   packets: {
     questionBytes: 14,
     answerBytes: 11,
@@ -178,7 +180,7 @@ function refusalOfKept(): string | null {
   if (offset !== 0) return `has a Homing_Offset of ${offset}: give it 0, and zeroCounts here`;
   // Outside of its own limits it would refuse the goal that stops it, the place where it is.
   const [low, high] = [longAt(registers, Table.positionMin), longAt(registers, Table.positionMax)];
-  if (low <= 0 && high >= countsPerTurn - 1) return null;
+  if (low <= 0 && high >= wholeTurn.counts - 1) return null;
   return `keeps its goals within ${low} to ${high} counts: give it 0 to 4095, and limits here`;
 }
 

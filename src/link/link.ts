@@ -10,7 +10,7 @@ import { makeRingPair } from "./byte-ring.ts";
 import { BridgeDevice, type RobotDevice } from "./device.ts";
 import { dynamixel } from "./dynamixel-family.ts";
 import { carrySerial, isPlain, type Plainness } from "./event-line.ts";
-import { feetech } from "./feetech-family.ts";
+import { feetech, scsFamily } from "./feetech-family.ts";
 import { memoryPorts, RingPort } from "./memory.ts";
 import type { MotorChoice } from "./motor-joints.ts";
 import { carryRings } from "./mqtt.ts";
@@ -19,10 +19,16 @@ import { type MoteusChoice, openMoteus } from "./open-moteus.ts";
 import { openOdrive } from "./open-odrive.ts";
 import type { Port } from "./port.ts";
 import { lockSerialLine, openSerialPort, slowAdapterOf } from "./serial.ts";
-import { aheadMax, ServoBus, syncReadUs } from "./servo-bus.ts";
+import { ServoBus } from "./servo-bus.ts";
 import { ServoDevice } from "./servo-device.ts";
 import type { ServoFamily } from "./servo-family.ts";
-import { type DynamixelLine, type ServoLine, servoJoints } from "./servo-joints.ts";
+import {
+  type DynamixelLine,
+  type FeetechLine,
+  type ServoLine,
+  servoJoints,
+} from "./servo-joints.ts";
+import { servoAnswerUs } from "./servo-time.ts";
 
 /** A serial port with a device of the bridge protocol behind it. */
 export interface SerialChoice extends Plainness {
@@ -34,7 +40,7 @@ export interface SerialChoice extends Plainness {
 export type LinkChoice =
   | { readonly serial: SerialChoice }
   | { readonly mqtt: MqttPlace }
-  | { readonly feetech: ServoLine }
+  | { readonly feetech: FeetechLine }
   | { readonly dynamixel: DynamixelLine }
   | { readonly odrive: MotorChoice }
   | { readonly moteus: MoteusChoice };
@@ -42,7 +48,7 @@ export type LinkChoice =
 /** A serial port, and what of other makes is behind it. */
 type SerialDoor =
   | { readonly serialPath: string }
-  | { readonly feetech: ServoLine }
+  | { readonly feetech: FeetechLine }
   | { readonly dynamixel: DynamixelLine }
   | { readonly odrive: MotorChoice }
   | { readonly moteus: MoteusChoice };
@@ -169,17 +175,17 @@ export function silenceAdviceOf(door: Door): string {
 
 /** Servos straight on a line: their family, their line, and what silence they are to bear. */
 export function servosBehind(
-  link: { readonly feetech: ServoLine } | { readonly dynamixel: DynamixelLine },
+  link: { readonly feetech: FeetechLine } | { readonly dynamixel: DynamixelLine },
 ): { family: ServoFamily; line: ServoLine; watchdogUs: number } {
-  if ("feetech" in link) return { family: feetech, line: link.feetech, watchdogUs: 0 };
+  if ("feetech" in link) {
+    const { feetech: line } = link;
+    const family = line.series === "scs" ? scsFamily(line.spanDegrees) : feetech;
+    return { family, line, watchdogUs: 0 };
+  }
   const { dynamixel: line } = link;
   return { family: dynamixel, line, watchdogUs: line.watchdogMs * 1000 };
 }
 
-/** A servo's answer is awaited for a quarter of the period, but never longer than this. */
-const answerUsMax = 20_000;
-/** What the computers at both ends add to the time on the line, at least. */
-const answerSpareUs = 500;
 /** A watchdog that is shorter would stop the servos at the first cycle that is late. */
 const silentPeriodsMin = 2;
 
@@ -207,17 +213,12 @@ export function openDevice(
   }
   const { family, line, watchdogUs } = servosBehind(door);
   const { servos, baud } = line;
-  const joints = servoJoints(spec, servos, family.name);
-  const answerUs = Math.min(spec.periodUs / 4, answerUsMax);
-  const lineUs = syncReadUs(family.packets, servos.length, answerBytesMax(family), baud);
-  if (answerUs < lineUs + answerSpareUs) {
-    const needUs = Math.ceil(4 * (lineUs + answerSpareUs));
-    const line = `${servos.length} servos at ${baud} bits/s need a period of ${needUs} us`;
-    refuse(`${line}, a cycle has ${spec.periodUs} us: raise the line's rate`);
-  }
+  const joints = servoJoints(spec, servos, family);
+  const answerUs = servoAnswerUs(spec, family, servos.length, baud);
   if (family.watchdog !== null && watchdogUs < silentPeriodsMin * spec.periodUs) {
     const leastMs = Math.ceil((silentPeriodsMin * spec.periodUs) / 20_000) * 20;
-    refuse(`watchdogMs ${watchdogUs / 1000} is less than two periods: give at least ${leastMs}`);
+    const line = `watchdogMs ${watchdogUs / 1000} is less than two periods`;
+    throw new SinewError("contract-mismatch", `${line}: give at least ${leastMs}`);
   }
   const ids = Uint8Array.from(servos, ({ id }) => id);
   const bus = new ServoBus(family.packets, open(), clock, ids, answerUs);
@@ -236,13 +237,4 @@ export function checkDevice(
 ): RobotDevice {
   const door = "serial" in choice || "mqtt" in choice ? { serialPath: "" } : choice;
   return openDevice(spec, door, { now: () => 0 }, stops, channels, () => memoryPorts()[0]);
-}
-
-/** The most that a servo is asked to tell at once. */
-function answerBytesMax({ present, orders }: ServoFamily): number {
-  return Math.max(present.count + aheadMax, orders.count);
-}
-
-function refuse(why: string): never {
-  throw new SinewError("contract-mismatch", why);
 }

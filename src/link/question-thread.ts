@@ -3,7 +3,7 @@ import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { makeRingPair, type RingPair } from "./byte-ring.ts";
 import { carrySerial, type SerialCarrier } from "./event-line.ts";
 import type { Probe, ScanChoice } from "./scan.ts";
-import type { ServoFamily } from "./servo-family.ts";
+import type { ServoSeries } from "./servo-family.ts";
 import type { Servo } from "./servo-joints.ts";
 
 /** What is asked over a port by a thread that blocks until it is answered. */
@@ -12,7 +12,7 @@ export type Question =
   | { readonly what: "scan"; readonly choice: ScanChoice; readonly usb: string }
   | {
       readonly what: "counts";
-      readonly family: ServoFamily["name"];
+      readonly series: ServoSeries;
       readonly servos: readonly Servo[];
     };
 

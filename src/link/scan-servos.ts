@@ -4,25 +4,27 @@ import {
   servoIdMax as dynamixelIdMax,
   encodePing as encodeDynamixelPing,
 } from "./dynamixel-packet.ts";
-import { feetech } from "./feetech-family.ts";
+import { feetech, scsFamily, seriesOf } from "./feetech-family.ts";
 import { encodePing as encodeFeetechPing, servoIdMax as feetechIdMax } from "./feetech-packet.ts";
 import type { Port } from "./port.ts";
 import type { Asking } from "./scan.ts";
 import { ServoBus } from "./servo-bus.ts";
-import type { Finding, ServoFamily } from "./servo-family.ts";
+import type { Finding, ServoFamily, ServoSeries } from "./servo-family.ts";
 
 /** A servo that answered. */
 export interface FoundServo {
   readonly id: number;
   /** `well`, or what keeps it from being driven, in words that go on after its name. */
   readonly state: string;
-  /** Where its encoder is, 0 to 4095 for the first turn; null where it did not say. */
+  /** Where its encoder is, of a whole turn 0 to 4095 in its first; null where it did not say. */
   readonly counts: number | null;
 }
 
 /** Servos on a line, by their ids. */
 export interface FoundServos {
   readonly family: "feetech" | "dynamixel";
+  /** That of the first which tells; others are not driven beside it. */
+  readonly series: ServoSeries;
   readonly baud: number;
   readonly servos: readonly FoundServo[];
 }
@@ -36,6 +38,9 @@ const pings = {
   dynamixel: { family: dynamixel, encode: encodeDynamixelPing, idMax: dynamixelIdMax },
   feetech: { family: feetech, encode: encodeFeetechPing, idMax: feetechIdMax },
 } as const;
+
+/** Counts are told as they are, so it does not matter what these span. */
+const scsAnySpan: ServoFamily = scsFamily(360);
 
 /** A ping and its answer, bytes; Dynamixel's are the longer ones. */
 const pingBytes = 24;
@@ -59,13 +64,23 @@ export function askServos(name: FoundServos["family"], asking: Asking): FoundSer
   const ids = pinged(name, asking);
   // An adapter that hears itself takes each ping for its answer, but no read.
   const echoes = ids.length > idsMost;
-  const { family } = pings[name];
+  const { packets } = pings[name].family;
   const answerUs = (echoes ? echoReadUs : readUs) + spareUs;
-  const bus = new ServoBus(family.packets, port, clock, Uint8Array.from(ids), answerUs);
+  const bus = new ServoBus(packets, port, clock, Uint8Array.from(ids), answerUs);
+  const family = name === "feetech" ? feetechOn(bus, ids) : dynamixel;
   const servos = ids
     .map((id, at) => foundAt(family, bus, id, at))
     .filter(({ state }) => !echoes || state !== unread);
-  return servos.length === 0 ? null : { family: name, baud, servos };
+  return servos.length === 0 ? null : { family: name, series: family.series, baud, servos };
+}
+
+/** Those of the series of the first that tells it. */
+function feetechOn(bus: ServoBus, ids: readonly number[]): ServoFamily {
+  for (let at = 0; at < ids.length; at++) {
+    const series = seriesOf(bus, at);
+    if (series !== null) return series.name === "scs" ? scsAnySpan : feetech;
+  }
+  return feetech;
 }
 
 /** The ids from which an answer came, whenever it came. */

@@ -14,20 +14,15 @@ const attemptsMax = 2;
 /** So many packets are sent in one write. */
 const stagedMax = 3;
 
-/** How long the line carries a sync read of `count` registers and its answers, microseconds. */
-export function syncReadUs(
-  { questionBytes, answerBytes }: ServoPackets,
-  servos: number,
-  count: number,
-  baud: number,
-): number {
-  const bytes = questionBytes + servos + servos * (answerBytes + count);
-  return (bytes * 10 * 1e6) / baud;
+/** So many questions read a register of `servos` servos: one by one where none is for all. */
+export function questionsOf({ encodeSyncRead }: ServoPackets, servos: number): number {
+  return encodeSyncRead === null ? servos : 1;
 }
 
 /**
  * Questions to servos and their answers, one at a time, as the line is one for both ways. Each
- * waits for at most `answerUs` an attempt. Throws nothing and allocates nothing after construction.
+ * waits for at most `answerUs` an attempt, and all that read every servo together for as long as
+ * one more than they are. Throws nothing and allocates nothing after construction.
  */
 export class ServoBus {
   /** The port is gone for good. */
@@ -41,6 +36,8 @@ export class ServoBus {
   readonly #clock: Pick<Clock, "now">;
   readonly #ids: Uint8Array;
   readonly #answerUs: number;
+  /** What a read of every servo takes at most. */
+  readonly #readUs: number;
   readonly #decoder: AnswerDecoder;
   readonly #in: Uint8Array = new Uint8Array(1024);
   readonly #out: Uint8Array;
@@ -72,6 +69,7 @@ export class ServoBus {
     this.#clock = clock;
     this.#ids = ids;
     this.#answerUs = answerUs;
+    this.#readUs = (questionsOf(packets, ids.length) + 1) * answerUs;
     this.errors = new Uint8Array(ids.length);
     this.#waiting = new Uint8Array(ids.length);
     this.#asked = new Uint8Array(ids.length);
@@ -84,9 +82,10 @@ export class ServoBus {
   readEach(address: number, count: number, into: Uint8Array): boolean {
     this.#waitForAll();
     this.#skip = 0;
+    const endUs = this.#clock.now() + this.#readUs;
     for (let attempt = 0; attempt < attemptsMax && this.#left > 0; attempt++) {
       if (attempt > 0) this.retries++;
-      this.#askMissing(address, count, into);
+      this.#askMissing(address, count, into, endUs);
     }
     return this.#left === 0;
   }
@@ -100,10 +99,11 @@ export class ServoBus {
   readFresh(address: number, count: number, into: Uint8Array): boolean {
     this.#waitForAll();
     if (this.#open > aheadMax && this.#isTooLoud()) return false;
+    const endUs = this.#clock.now() + this.#readUs;
     for (let attempt = 0; attempt < attemptsMax && this.#left > 0; attempt++) {
       if (attempt > 0) this.retries++;
       this.#skip = this.#open++;
-      this.#askMissing(address, count, into);
+      this.#askMissing(address, count, into, endUs);
     }
     // The line keeps the order: with the newest answer all that came before it is answered or lost.
     if (this.#left === 0) this.#open = 0;
@@ -180,21 +180,20 @@ export class ServoBus {
     this.#left = this.#ids.length;
   }
 
-  /** Asks those that have not answered. */
-  #askMissing(address: number, count: number, into: Uint8Array): void {
+  /** Asks those that have not answered, until `endUs` where they are asked one by one. */
+  #askMissing(address: number, count: number, into: Uint8Array, endUs: number): void {
+    const { encodeRead, encodeSyncRead } = this.#packets;
+    const [from, told] = [address - this.#skip, this.#skip + count];
     let servos = 0;
     for (let at = 0; at < this.#ids.length; at++) {
-      if (this.#waiting[at] === 1) this.#asked[servos++] = this.#ids[at];
+      if (this.#waiting[at] === 0) continue;
+      if (encodeSyncRead !== null) this.#asked[servos++] = this.#ids[at];
+      else if (this.#clock.now() < endUs) {
+        this.#ask(encodeRead(this.#ids[at], from, told, this.#out), count, into, 0, at, endUs);
+      }
     }
-    const from = address - this.#skip;
-    const length = this.#packets.encodeSyncRead(
-      this.#asked,
-      servos,
-      from,
-      this.#skip + count,
-      this.#out,
-    );
-    this.#ask(length, count, into, 0);
+    if (encodeSyncRead === null) return;
+    this.#ask(encodeSyncRead(this.#asked, servos, from, told, this.#out), count, into, 0);
   }
 
   /** What was asked may still be answered. */
@@ -215,14 +214,22 @@ export class ServoBus {
   }
 
   /**
-   * Sends the question and takes answers until none is missing or the time is over. Servo number
+   * Sends the question and takes answers until none is missing, or not that of servo number `only`
+   * where that is given, or the time is over, which it is at `endUs` at the latest. Servo number
    * `at` answers into `into` from `at * count - from` on.
    */
-  #ask(length: number, count: number, into: Uint8Array, from: number): void {
+  #ask(
+    length: number,
+    count: number,
+    into: Uint8Array,
+    from: number,
+    only: number = -1,
+    endUs: number = Number.POSITIVE_INFINITY,
+  ): void {
     this.#forget();
     if (this.lost || !this.#port.write(this.#out, length)) return;
-    const untilUs = this.#clock.now() + this.#answerUs;
-    while (this.#left > 0) {
+    const untilUs = Math.min(endUs, this.#clock.now() + this.#answerUs);
+    while (only < 0 ? this.#left > 0 : this.#waiting[only] === 1) {
       const heard = this.#port.read(this.#in);
       if (heard < 0) {
         this.lost = true;

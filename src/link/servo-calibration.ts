@@ -7,28 +7,26 @@ import { askOverPlain } from "./question-thread.ts";
 import { lockSerialLine, openSerialPort } from "./serial.ts";
 import { ServoBus } from "./servo-bus.ts";
 import type { ServoFamily } from "./servo-family.ts";
+import { countsAt, nameOfServo, type Servo, type ServoLine } from "./servo-joints.ts";
 import {
   clearCountsMax,
-  countsAt,
-  countsPerTurn,
+  countWithin,
   keepsClear,
-  nameOfServo,
   nearWay,
-  radPerCount,
-  type Servo,
-  type ServoLine,
-} from "./servo-joints.ts";
+  type ServoScale,
+  wholeCounts,
+} from "./servo-scale.ts";
 
 /**
- * Whether the range of an action keeps clear of the end of the encoder's turn: it does, it does
- * with the horn mounted otherwise, or it is too wide for any mounting.
+ * Whether the range of an action keeps clear of the ends of the encoder: it does, it does with the
+ * horn mounted otherwise, or it is too wide for any mounting.
  */
 export type Fit = "fits" | "turn" | "tooWide";
 
 /** A servo whose zero follows from a posture that is known. */
 export interface CalibratedJoint {
   readonly servo: Servo;
-  /** The ends of the action's range, counts; beyond 0 to 4095 where they pass the turn's end. */
+  /** The ends of the action's range, counts; beyond the encoder's own where they pass its end. */
   readonly low: number;
   readonly high: number;
   readonly fit: Fit;
@@ -38,13 +36,15 @@ export interface CalibratedJoint {
 
 /**
  * The zeros of `servos` that stand at `counts` while the arm is at `pose`, rad by action channel of
- * `spec`. Where a servo's encoder passes its end on the way from the pose to 0 rad, the zero is
- * counted round. A range that then comes nearer to that end than the driver permits does not fit.
+ * `spec`. Where an encoder of a whole turn passes its end on the way from the pose to 0 rad, the
+ * zero is counted round; one with a gap there has no number for it, so the nearest is told, and it
+ * never fits. A range that comes nearer to an end than the driver permits does not fit either.
  * Throws `SinewError("contract-mismatch")` that names a channel which `spec` or `pose` lacks.
  */
 export function calibrated(
   spec: Spec,
   servos: readonly Servo[],
+  scale: ServoScale,
   counts: ArrayLike<number>,
   pose: Readonly<Record<string, number>>,
 ): CalibratedJoint[] {
@@ -55,25 +55,28 @@ export function calibrated(
       const who = action === undefined ? "the policy" : "the pose";
       throw new SinewError("contract-mismatch", `action "${name}": ${who} has none`);
     }
-    const zero = Math.round(counts[at] - (given.sign * pose[name]) / radPerCount);
-    const servo = { ...given, zeroCounts: zero & (countsPerTurn - 1) };
-    const ends = [countsAt(servo, action.low), countsAt(servo, action.high)];
+    const told = Math.round(counts[at] - (given.sign * pose[name]) / scale.radPerCount);
+    const zeroCounts = countWithin(scale, told);
+    // The ends are counted from where 0 rad is, also where that is in the gap and has no number.
+    const zero = { ...given, zeroCounts: scale.turns ? zeroCounts : told };
+    const ends = [countsAt(zero, scale, action.low), countsAt(zero, scale, action.high)];
     const [low, high] = [Math.min(...ends), Math.max(...ends)];
-    const fit = fitOf(low, high);
-    const off = nearWay(countsPerTurn / 2 - Math.round((low + high) / 2));
-    const turn = fit === "turn" ? off * radPerCount : 0;
+    const fit = fitOf(scale, low, high, zeroCounts === zero.zeroCounts);
+    const off = nearWay(scale, scale.counts / 2 - Math.round((low + high) / 2));
+    const turn = fit === "turn" ? off * scale.radPerCount : 0;
+    const servo = { ...given, zeroCounts };
     return { servo, low: Math.round(low), high: Math.round(high), fit, turn };
   });
 }
 
-function fitOf(low: number, high: number): Fit {
-  if (keepsClear(low, high)) return "fits";
-  return high - low > clearCountsMax ? "tooWide" : "turn";
+function fitOf(scale: ServoScale, low: number, high: number, hasZero: boolean): Fit {
+  if (hasZero && keepsClear(scale, low, high)) return "fits";
+  return high - low > clearCountsMax(scale) ? "tooWide" : "turn";
 }
 
-/** So many looks, of which none may be further from the first than what noise makes, counts. */
+/** So many looks, of which none may be further from the first than what noise makes, rad. */
 const looks = 8;
-const stillWithin = 8;
+const stillRad = Math.PI / 256;
 const answerUs = 200_000;
 
 /**
@@ -87,7 +90,7 @@ export async function readCounts(
 ): Promise<number[]> {
   const { path, baud, servos } = choice;
   if (isPlain(choice)) {
-    const question = { what: "counts", family: family.name, servos } as const;
+    const question = { what: "counts", series: family.series, servos } as const;
     return (await askOverPlain(path, baud, question)) as number[];
   }
   const line = await lockSerialLine(path, baud, true);
@@ -115,16 +118,17 @@ export function countsOver(
 }
 
 /**
- * The mean of some looks at each encoder, counts, taken round the end of its turn. Throws
+ * The mean of some looks at each encoder, counts, taken round the end of a whole turn. Throws
  * `SinewError("handshake")` that names a servo which does not answer, is of another model or mode,
  * or does not stand still.
  */
 export function standingAt(
-  { examine, present, placeOf }: ServoFamily,
+  { examine, present, placeOf, scale }: ServoFamily,
   bus: ServoBus,
   servos: readonly Servo[],
 ): number[] {
   const bytes = new Uint8Array(present.count);
+  const stillWithin = wholeCounts(scale, stillRad);
   return servos.map((servo, at) => {
     const fail = (why: string): never => {
       throw new SinewError("handshake", `${nameOfServo(servo)} ${why}`);
@@ -138,11 +142,11 @@ export function standingAt(
       if (!bus.readOne(at, present.address, present.count, bytes)) fail(silent);
       const counts = placeOf(bytes, 0);
       if (look === 0) first = counts;
-      const moved = nearWay(counts - first);
+      const moved = nearWay(scale, counts - first);
       if (Math.abs(moved) > stillWithin) fail("moves: hold the arm still");
       sum += moved;
     }
-    return (first + Math.round(sum / looks)) & (countsPerTurn - 1);
+    return countWithin(scale, first + Math.round(sum / looks));
   });
 }
 

@@ -10,6 +10,7 @@ import { ServoGreeting } from "./servo-greeting.ts";
 import { countsAt, nameOfServo, type ServoJoint } from "./servo-joints.ts";
 import { portFull, ServoOrders, unheard } from "./servo-orders.ts";
 import { ServoPlaces } from "./servo-places.ts";
+import { wholeCounts } from "./servo-scale.ts";
 import { Trouble } from "./trouble.ts";
 import { WatchdogTrial } from "./watchdog-trial.ts";
 
@@ -19,10 +20,10 @@ const failuresMax = 5;
 const armWithinUs = 50_000;
 const holdEveryUs = 20_000;
 /**
- * A servo at its greatest speed is 119 counts behind its goal. One that is held back further would
- * snap to its goal when it comes free, so the goal waits for it: 0.39 rad.
+ * An STS3215 at its greatest speed is 0.18 rad behind its goal. One that is held back further would
+ * snap to its goal when it comes free, so the goal waits for it, rad.
  */
-const leadMax = 256;
+const leadRad = Math.PI / 8;
 const tripped = "heard nothing for so long that it stopped by itself";
 const forgot = "does not watch the line any more as it was told";
 
@@ -50,6 +51,8 @@ export class ServoDevice extends DriverMode implements RobotDevice {
   /** null where servos do not watch the line. */
   readonly #trial: WatchdogTrial | null;
   readonly #trouble: Trouble;
+  /** Counts. */
+  readonly #leadMax: number;
   /** The goals to be sent. */
   readonly #next: Int32Array;
   /** `#next` is where servos are to stay whose watchdogs are being cleared. */
@@ -77,6 +80,7 @@ export class ServoDevice extends DriverMode implements RobotDevice {
     this.#joints = joints;
     this.#bus = bus;
     this.#clock = clock;
+    this.#leadMax = wholeCounts(family.scale, leadRad);
     this.#trouble = new Trouble(joints.map(({ servo }) => nameOfServo(servo)));
     this.#orders = new ServoOrders(family, bus, joints.length, this.#trouble);
     const { driven } = this.#orders;
@@ -260,9 +264,9 @@ export class ServoDevice extends DriverMode implements RobotDevice {
       const permitted =
         action[actionAt] >= Math.fround(low) && action[actionAt] <= Math.fround(high);
       if (!permitted) return false;
-      const wanted = Math.round(countsAt(servo, action[actionAt]));
+      const wanted = Math.round(countsAt(servo, this.#family.scale, action[actionAt]));
       const sent = this.#orders.sent[at];
-      const way = around(wanted, this.#places.counts[at], leadMax) - sent;
+      const way = around(wanted, this.#places.counts[at], this.#leadMax) - sent;
       this.#next[at] = sent + around(way, 0, stepCounts);
     }
     return true;

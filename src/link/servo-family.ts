@@ -1,4 +1,5 @@
 import type { ServoBus } from "./servo-bus.ts";
+import type { ServoScale } from "./servo-scale.ts";
 
 /** Finds answers in a stream of bytes, and nothing else: see `FeetechDecoder`. */
 export interface AnswerDecoder {
@@ -18,20 +19,17 @@ export interface AnswerDecoder {
 
 /** How a family frames questions. Each encoder returns how many bytes of `out` to send. */
 export interface ServoPackets {
-  /** A sync read has so many bytes beside one for each servo. */
+  /** A read has so many bytes; a sync read one more for each servo. */
   readonly questionBytes: number;
   /** An answer has so many bytes beside those that it tells. */
   readonly answerBytes: number;
   readonly packetBytesMax: number;
   encodeRead(id: number, address: number, count: number, out: Uint8Array): number;
   encodeWrite(id: number, address: number, data: Uint8Array, out: Uint8Array): number;
-  encodeSyncRead(
-    ids: Uint8Array,
-    servos: number,
-    address: number,
-    count: number,
-    out: Uint8Array,
-  ): number;
+  /** null where each servo must be asked by itself. */
+  readonly encodeSyncRead:
+    | ((ids: Uint8Array, servos: number, address: number, count: number, out: Uint8Array) => number)
+    | null;
   encodeSyncWrite(
     ids: Uint8Array,
     address: number,
@@ -65,12 +63,17 @@ export interface WatchdogRegister extends Registers {
  */
 export type Finding = "well" | "silent" | "slow" | { readonly refusal: string };
 
+/** Of a family, the servos with the same registers. */
+export type ServoSeries = "sts" | "scs" | "x";
+
 /**
- * What one kind of servos does in its own way. All of them have 4096 counts a turn. Functions over
- * `bytes` look at those from `from` on.
+ * What one kind of servos does in its own way. Functions over `bytes` look at those from `from` on.
  */
 export interface ServoFamily {
+  /** The key of a robot's link. */
   readonly name: "feetech" | "dynamixel";
+  readonly series: ServoSeries;
+  readonly scale: ServoScale;
   readonly packets: ServoPackets;
   /** All that a cycle reads of a servo. It must be above 15, and 5 to 9 bytes: see `readFresh`. */
   readonly present: Registers;

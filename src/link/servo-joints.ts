@@ -1,6 +1,8 @@
 import { SinewError } from "../core/errors.ts";
 import type { Channel, Spec } from "../core/spec.ts";
 import type { Plainness } from "./event-line.ts";
+import type { ServoFamily } from "./servo-family.ts";
+import { clearLast, keepsClear, type ServoScale } from "./servo-scale.ts";
 
 /** One servo as the robot's owner describes it. */
 export interface Servo {
@@ -10,7 +12,7 @@ export interface Servo {
   readonly joint: string;
   /** 1 where more counts mean more rad. */
   readonly sign: 1 | -1;
-  /** What the encoder tells at 0 rad, 0 to 4095. */
+  /** What the encoder tells at 0 rad: 0 to 4095, of an SCS 0 to 1023. */
   readonly zeroCounts: number;
   /** How fast its goal may move, rad/s. */
   readonly maxSpeed: number;
@@ -22,6 +24,19 @@ export interface ServoLine extends Plainness {
   /** bits/s */
   readonly baud: number;
   readonly servos: readonly Servo[];
+}
+
+/** Feetech servos of one series: STS where none is said. */
+export type FeetechLine = ServoLine & (StsSeries | ScsSeries);
+
+interface StsSeries {
+  readonly series?: "sts" | undefined;
+}
+
+interface ScsSeries {
+  readonly series: "scs";
+  /** What their 1024 counts span. */
+  readonly spanDegrees: number;
 }
 
 /** Dynamixel servos watch the line themselves. */
@@ -43,79 +58,59 @@ export interface ServoJoint {
   readonly velocityAt: number;
 }
 
-/** What one turn of an encoder is, for every family of servos. */
-export const countsPerTurn = 4096;
-export const radPerCount: number = (2 * Math.PI) / countsPerTurn;
-/**
- * A servo goes from 4095 to 0 the long way round, so nothing may bring it there: so many counts
- * stay free at both ends of its turn, 0.1 rad.
- */
-export const wrapMarginCounts = 64;
-
-/** What a range may be wide at most, counts. */
-export const clearCountsMax: number = countsPerTurn - 1 - 2 * wrapMarginCounts;
-
 /** For messages. */
 export function nameOfServo({ id, joint }: Servo): string {
   return `servo ${id} (${joint})`;
 }
 
-/** Whether `low` to `high`, counts and not rounded, keeps clear of the end of the turn. */
-export function keepsClear(low: number, high: number): boolean {
-  return low >= wrapMarginCounts && high <= wrapMarginCounts + clearCountsMax;
-}
-
 /** The encoder's number at `rad`, not rounded. */
-export function countsAt({ sign, zeroCounts }: Servo, rad: number): number {
+export function countsAt(
+  { sign, zeroCounts }: Servo,
+  { radPerCount }: Pick<ServoScale, "radPerCount">,
+  rad: number,
+): number {
   return zeroCounts + (sign * rad) / radPerCount;
-}
-
-/** `difference` of two encoder numbers, brought to the nearer way round: -2048 to 2047. */
-export function nearWay(difference: number): number {
-  const half = countsPerTurn / 2;
-  return ((difference + half) & (countsPerTurn - 1)) - half;
 }
 
 /**
  * Which servo serves which channel of `spec`. Throws `SinewError("contract-mismatch")` that names
  * the channel: one that no servo has, a unit that is not rad or rad/s, a range that comes too near
- * the end of the encoder's turn, a servo that the policy does not move, a speed below one count a
- * cycle.
+ * an end of the encoder, a servo that the policy does not move, a speed below one count a cycle.
  */
 export function servoJoints(
   spec: Spec,
   servos: readonly Servo[],
-  family: "feetech" | "dynamixel",
+  { name, scale }: Pick<ServoFamily, "name" | "scale">,
 ): ServoJoint[] {
   for (const channel of spec.observation) {
     const known = servos.some(({ joint }) => {
       return channel.name === `${joint}_position` || channel.name === `${joint}_velocity`;
     });
-    if (!known) refuse("observation", channel.name, `no servo of link.${family} tells it`);
+    if (!known) refuse("observation", channel.name, `no servo of link.${name} tells it`);
   }
-  for (const { name } of spec.action) {
-    if (!servos.some(({ joint }) => name === `${joint}_position`)) {
-      refuse("action", name, `no servo of link.${family} does it`);
+  for (const action of spec.action) {
+    if (!servos.some(({ joint }) => action.name === `${joint}_position`)) {
+      refuse("action", action.name, `no servo of link.${name} does it`);
     }
   }
-  return servos.map((servo) => jointOf(spec, servo));
+  return servos.map((servo) => jointOf(spec, servo, scale));
 }
 
-function jointOf(spec: Spec, servo: Servo): ServoJoint {
+function jointOf(spec: Spec, servo: Servo, scale: ServoScale): ServoJoint {
   const { joint, maxSpeed } = servo;
+  const { radPerCount, marginCounts } = scale;
   const position = `${joint}_position`;
   const actionAt = spec.action.findIndex(({ name }) => name === position);
   if (actionAt < 0)
     refuse("action", position, `the policy has none, but servo ${servo.id} does it`);
   const action = spec.action[actionAt];
   requireUnit("action", action, "rad");
-  const ends = [countsAt(servo, action.low), countsAt(servo, action.high)];
+  const ends = [countsAt(servo, scale, action.low), countsAt(servo, scale, action.high)];
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
-  const last = countsPerTurn - 1 - wrapMarginCounts;
-  if (!keepsClear(low, high)) {
+  if (!keepsClear(scale, low, high)) {
     const range = `${Math.round(low)} to ${Math.round(high)}`;
     const line = `[${action.low}, ${action.high}] rad is ${range} counts of servo ${servo.id}`;
-    refuse("action", position, `${line}: stay within ${wrapMarginCounts} to ${last}`);
+    refuse("action", position, `${line}: stay within ${marginCounts} to ${clearLast(scale)}`);
   }
   const stepCounts = Math.floor((maxSpeed * spec.periodUs) / 1e6 / radPerCount);
   if (stepCounts < 1) {

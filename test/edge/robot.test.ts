@@ -4,6 +4,7 @@ import { SinewError } from "../../src/core/errors.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { commandTtlUs, limitsOfRobot, parseRobot } from "../../src/edge/robot.ts";
 import { holdTermsOf } from "../../src/edge/robot-hold.ts";
+import { printRobot } from "../../src/edge/robot-print.ts";
 import type { HoldTimes } from "../../src/safety/hold.ts";
 import type { FallbackChoice } from "../../src/safety/recovery.ts";
 
@@ -163,6 +164,53 @@ test("robot: every mistake about a servo gives line and column", () => {
   refuses(
     `${arm}limits: { lift_position: { rateMax: 2 } }\n`,
     /:8:\d+: "limits.lift_position.rateMax": servos have no rateMax: give maxSpeed/,
+  );
+});
+
+test("robot: Feetech servos of the SCS series have counts, a span and speeds of their own", () => {
+  const scs = arm
+    .replace("servos:", "series: scs\n    spanDegrees: 300\n    servos:")
+    .replace("zeroCounts: 2048", "zeroCounts: 1023")
+    .replace("zeroCounts: 1900", "zeroCounts: 0")
+    .replace("maxSpeed: 0.5", "maxSpeed: 10.4");
+  const { link } = parseRobot(scs, "robot.yaml");
+  assert.ok("feetech" in link && link.feetech.series === "scs");
+  assert.equal(link.feetech.spanDegrees, 300);
+  assert.deepEqual(
+    link.feetech.servos.map(({ zeroCounts, maxSpeed }) => [zeroCounts, maxSpeed]),
+    [
+      [1023, 1],
+      [0, 10.4],
+    ],
+  );
+  const same = parseRobot(printRobot(parseRobot(scs, "robot.yaml")), "robot.yaml");
+  assert.deepEqual(same.link, link);
+  const sts = parseRobot(arm.replace("servos:", "series: sts\n    servos:"), "robot.yaml").link;
+  assert.ok("feetech" in sts && sts.feetech.series === "sts");
+});
+
+test("robot: what is wrong with a series gives line and column", () => {
+  const scs = arm
+    .replace("servos:", "series: scs\n    spanDegrees: 300\n    servos:")
+    .replace("zeroCounts: 2048", "zeroCounts: 512")
+    .replace("zeroCounts: 1900", "zeroCounts: 500");
+  parseRobot(scs, "robot.yaml");
+  const series = '"link.feetech.series"';
+  const span = '"link.feetech.spanDegrees"';
+  refuses(scs.replace("scs\n", "SCS\n"), new RegExp(`:5:13: ${series}: give sts or scs`));
+  const silent = scs.replace("    spanDegrees: 300\n", "");
+  refuses(silent, new RegExp(`:5:13: ${span} is missing: give what counts 0 to 1023 span, 300 by`));
+  refuses(scs.replace("300\n", "unknown\n"), new RegExp(`:6:18: ${span} is unknown: fill it in`));
+  refuses(scs.replace("300\n", "5.24\n"), new RegExp(`:6:18: ${span}`));
+  refuses(scs.replace("300\n", "361\n"), new RegExp(`:6:18: ${span}`));
+  const turn = scs.replace("    series: scs\n", "");
+  refuses(turn, new RegExp(`:5:18: ${span}: 4096 counts are one turn: leave it out`));
+  const beyond = /:9:\d+: "link.feetech.servos.1.zeroCounts": 1024, at most 1023/;
+  refuses(scs.replace("zeroCounts: 500", "zeroCounts: 1024"), beyond);
+  refuses(scs.replace("0.5", "10.5"), /:9:\d+: "link.feetech.servos.1.maxSpeed"/);
+  refuses(
+    arm.replace("maxSpeed: 0.5", "maxSpeed: 5.3"),
+    /:7:\d+: "link.feetech.servos.1.maxSpeed": 5.3, at most 5.2/,
   );
 });
 

@@ -88,6 +88,7 @@ export class DeskBus implements Port {
     if (this.losesPacket(code, id)) return;
     if (id !== broadcastId) this.#takeOne(id, code, address, rest);
     else if (code === Instruction.syncRead) {
+      if (!this.#family.answersAll) return;
       for (const each of rest.subarray(numberBytes)) this.#answer(each, address, count);
     } else if (code === Instruction.syncWrite) {
       this.#setEach(address, count, rest.subarray(numberBytes));

@@ -1,20 +1,30 @@
 import { dynamixel } from "../../src/link/dynamixel-family.ts";
 import * as dynamixelPacket from "../../src/link/dynamixel-packet.ts";
 import { longAt, putLong, StatusError, Table } from "../../src/link/dynamixel-table.ts";
-import { feetech } from "../../src/link/feetech-family.ts";
+import { feetech, scsFamily } from "../../src/link/feetech-family.ts";
 import * as feetechPacket from "../../src/link/feetech-packet.ts";
-import { putWord, Register, SignBit, sts, wordOf } from "../../src/link/feetech-registers.ts";
+import {
+  putWord,
+  Register,
+  type Series,
+  SignBit,
+  scs,
+  sts,
+  wordAt,
+  wordOf,
+} from "../../src/link/feetech-registers.ts";
 import type { ServoFamily } from "../../src/link/servo-family.ts";
+import { wholeTurn } from "../../src/link/servo-scale.ts";
 
 /** A servo in few lines, which goes straight to its goal. */
 export abstract class DeskServo {
   readonly registers: Uint8Array;
-  /** Counts, as its encoder sees them; between 0 and 4096. */
-  position = 2048;
+  /** Counts, as its encoder sees them; in the middle of them to begin with. */
+  position: number;
   /** Counts/s. */
   speed = 0;
   /** How far it goes in a turn, counts. */
-  slewPerMs = 3.4;
+  slewPerMs: number;
   plugged = true;
   error = 0;
   readonly family: ServoFamily;
@@ -22,6 +32,8 @@ export abstract class DeskServo {
 
   constructor(family: ServoFamily, registers: number, idAt: number, id: number) {
     this.family = family;
+    this.position = family.scale.counts / 2;
+    this.slewPerMs = (3.4 * wholeTurn.radPerCount) / family.scale.radPerCount;
     this.registers = new Uint8Array(registers);
     this.#idAt = idAt;
     this.registers[idAt] = id;
@@ -78,27 +90,43 @@ export abstract class DeskServo {
   }
 }
 
-class DeskSts extends DeskServo {
-  constructor(id: number) {
-    super(feetech, 71, Register.id, id);
-    putWord(this.registers, Register.model, 777, sts);
+class DeskFeetechServo extends DeskServo {
+  readonly #series: Series;
+
+  constructor(family: ServoFamily, series: Series, id: number) {
+    super(family, 71, Register.id, id);
+    this.#series = series;
+    putWord(this.registers, Register.model, series.model, series);
     this.registers[Register.returnDelay] = 250;
-    this.registers[Register.lock] = 1;
+    this.registers[series.lock] = 1;
+    if (series === scs) {
+      putWord(this.registers, Register.positionLimits, 20, scs);
+      putWord(this.registers, Register.positionLimits + 2, 1003, scs);
+    }
+  }
+
+  /** Beyond its limits an SCS does not go. */
+  protected override get target(): number {
+    if (this.#series === sts) return this.goal;
+    const low = wordAt(this.registers, Register.positionLimits, scs);
+    const high = wordAt(this.registers, Register.positionLimits + 2, scs);
+    return Math.min(high, Math.max(low, this.goal));
   }
 
   set(address: number, data: Uint8Array): number {
     data.forEach((value, at) => {
       const kept = address + at < Register.torqueEnable;
-      if (kept && this.registers[Register.lock] === 1) return;
+      if (kept && this.registers[this.#series.lock] === 1) return;
       this.registers[address + at] = value;
     });
     return 0;
   }
 
   tell(): void {
-    putWord(this.registers, Register.presentPosition, Math.floor(this.position) & 0xffff, sts);
+    const position = Math.floor(this.position) & 0xffff;
+    putWord(this.registers, Register.presentPosition, position, this.#series);
     const velocity = wordOf(this.speed, SignBit.velocity);
-    putWord(this.registers, Register.presentVelocity, velocity, sts);
+    putWord(this.registers, Register.presentVelocity, velocity, this.#series);
   }
 }
 
@@ -188,6 +216,10 @@ export interface DeskPacket {
 /** What a desk needs of a family beside its servos. */
 export interface DeskFamily {
   readonly family: ServoFamily;
+  /** Begins the names of its tests. */
+  readonly label: string;
+  /** Whether its servos answer a question that is for all; others keep silent. */
+  readonly answersAll: boolean;
   /** An address, or a count, takes so many bytes of a question. */
   readonly numberBytes: 1 | 2;
   readonly broadcastId: number;
@@ -199,27 +231,44 @@ export interface DeskFamily {
   putPlace(present: Uint8Array, counts: number): void;
 }
 
-export const deskFeetech: DeskFamily = {
-  family: feetech,
-  numberBytes: 1,
-  broadcastId: feetechPacket.broadcastId,
-  makeServo: (id) => new DeskSts(id),
-  makeListener: (take) => {
-    const decoder = new feetechPacket.FeetechDecoder();
-    return (byte) => {
-      decoder.push(byte);
-      while (decoder.next()) {
-        const { id, code, parameters, parameterCount } = decoder;
-        take({ id, code, parameters: parameters.slice(0, parameterCount) });
-      }
-    };
-  },
-  encodeStatus: feetechPacket.encodeStatus,
-  putPlace: (present, counts) => putWord(present, 0, counts, sts),
-};
+export const deskFeetech: DeskFamily = deskOf(feetech, sts, "feetech");
+export const deskScs: DeskFamily = deskOf(scsFamily(300), scs, "scs");
+
+function deskOf(family: ServoFamily, series: Series, label: string): DeskFamily {
+  return {
+    ...{ family, label, answersAll: series === sts },
+    numberBytes: 1,
+    broadcastId: feetechPacket.broadcastId,
+    makeServo: (id) => new DeskFeetechServo(family, series, id),
+    makeListener: (take) => {
+      const decoder = new feetechPacket.FeetechDecoder();
+      return (byte) => {
+        decoder.push(byte);
+        while (decoder.next()) {
+          const { id, code, parameters, parameterCount } = decoder;
+          take({ id, code, parameters: parameters.slice(0, parameterCount) });
+        }
+      };
+    },
+    encodeStatus: feetechPacket.encodeStatus,
+    putPlace: (present, counts) => putWord(present, 0, counts, series),
+  };
+}
+
+/** So many counts of a desk's servos as are `counts` of 4096 in a turn. */
+export function countsOn({ family }: DeskFamily, counts: number): number {
+  return Math.round((counts * wholeTurn.radPerCount) / family.scale.radPerCount);
+}
+
+/** As far from the middle of a desk's servos as `counts` is from 2048 of 4096 in a turn. */
+export function placeOn(desk: DeskFamily, counts: number): number {
+  return desk.family.scale.counts / 2 + countsOn(desk, counts - 2048);
+}
 
 export const deskDynamixel: DeskFamily = {
   family: dynamixel,
+  label: "dynamixel",
+  answersAll: true,
   numberBytes: 2,
   broadcastId: dynamixelPacket.broadcastId,
   makeServo: (id) => new DeskX(id),

@@ -6,7 +6,7 @@ import { Rng } from "../../src/core/rng.ts";
 import { dynamixel } from "../../src/link/dynamixel-family.ts";
 import { encodeStatus, packetBytesMax } from "../../src/link/dynamixel-packet.ts";
 import { longAt, putLong, Table, velocityCountsPerS } from "../../src/link/dynamixel-table.ts";
-import { radPerCount } from "../../src/link/servo-joints.ts";
+import { wholeTurn } from "../../src/link/servo-scale.ts";
 
 const { packets } = dynamixel;
 const out = new Uint8Array(packetBytesMax);
@@ -45,7 +45,7 @@ test("dynamixel table: an answer tells the error, then velocity and position", (
   assert.equal(dynamixel.speedOf(decoder.parameters, 0), -217 * velocityCountsPerS);
   // 0.229 rev/min, as the manual gives it.
   const radPerS = (0.229 * 2 * Math.PI) / 60;
-  assert.ok(Math.abs(velocityCountsPerS * radPerCount - radPerS) < 1e-12);
+  assert.ok(Math.abs(velocityCountsPerS * wholeTurn.radPerCount - radPerS) < 1e-12);
 });
 
 test("dynamixel table: what the host itself says is no answer", () => {

@@ -10,7 +10,7 @@ import { startRun } from "../../src/edge/run.ts";
 import { feetech } from "../../src/link/feetech-family.ts";
 import { Register } from "../../src/link/feetech-registers.ts";
 import { openSerialPort } from "../../src/link/serial.ts";
-import { radPerCount } from "../../src/link/servo-joints.ts";
+import { wholeTurn } from "../../src/link/servo-scale.ts";
 import { assertAtRest, clock, ServoArm, until } from "./servo-arm.ts";
 import { bearsNoise, drivesWithinSteps, staysLimp } from "./servo-arm-cases.ts";
 import { armSpec } from "./servo-bench.ts";
@@ -61,7 +61,7 @@ test("feetech board: a host that is killed leaves the arm holding its last goal"
   const after = await arm.servos(board);
   assertAtRest(after, slack);
   const ways = after.goal.map((counts, at) => Math.abs(counts - before.position[at]));
-  const furthest = (speed * droveUs) / 1e6 / radPerCount;
+  const furthest = (speed * droveUs) / 1e6 / wholeTurn.radPerCount;
   assert.ok(Math.max(...ways) > furthest / 4, `it was driving: ${ways} of ${furthest}`);
   assert.ok(Math.max(...ways) <= furthest, `and by its steps: ${ways} of ${furthest}`);
   await delay(500);

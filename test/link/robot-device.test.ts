@@ -9,7 +9,7 @@ import { memoryPorts } from "../../src/link/memory.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { Session } from "../../src/wire/session.ts";
 import { DeskDevice } from "./desk-device.ts";
-import { type DeskFamily, deskDynamixel, deskFeetech } from "./desk-servo.ts";
+import { type DeskFamily, deskDynamixel, deskFeetech, deskScs } from "./desk-servo.ts";
 import { MoteusBench, type MotorBench, OdriveBench } from "./motor-bench.ts";
 import { armSpec, ServoBench, straight, type Through } from "./servo-bench.ts";
 
@@ -93,6 +93,7 @@ const makers: readonly (readonly [string, PieceEnd, (through: Through) => Rig])[
   ["bridge", 0, (through) => bridgeRig(through)],
   ["bridge with other names", 0, (through) => bridgeRig(through, otherwise)],
   ["feetech", null, (through) => servoRig(deskFeetech, through)],
+  ["scs", null, (through) => servoRig(deskScs, through)],
   ["dynamixel", null, (through) => servoRig(deskDynamixel, through)],
   ["odrive", newline, (through) => motorRig(new OdriveBench({ kinds, through }))],
   ["moteus", newline, (through) => motorRig(new MoteusBench({ kinds, through }))],

@@ -6,7 +6,7 @@ import { replayLog } from "../../src/edge/replay.ts";
 import { type RunReport, startRun } from "../../src/edge/run.ts";
 import { readLog } from "../../src/log/reader.ts";
 import { Happening } from "../../src/safety/supervisor.ts";
-import { armedCyclesOf, assertAtRest, disturb, type ServoArm, stepCounts } from "./servo-arm.ts";
+import { armedCyclesOf, assertAtRest, disturb, type ServoArm } from "./servo-arm.ts";
 import { names } from "./servo-bench.ts";
 
 /** Long enough for a servo to notice that a host has gone. */
@@ -18,7 +18,7 @@ export async function staysLimp(arm: ServoArm): Promise<void> {
   const report = await runPolicy({ ...(await arm.optionsFor(board)), seconds: 0.5, arm: false });
   assert.ok(report.cycles > 5 && report.deviceAtRest, `${report.cycles} cycles`);
   const { torque, position } = await arm.servos(board);
-  assert.deepEqual([torque, position], [names.map(() => 0), names.map(() => 2048)]);
+  assert.deepEqual([torque, position], [names.map(() => 0), names.map(() => arm.middle)]);
 }
 
 /** The loop drives six servos within their steps and holds them, up to `slack` counts off. */
@@ -33,15 +33,19 @@ export async function drivesWithinSteps(arm: ServoArm, slack: number): Promise<R
   await delay(settleMs);
   const servos = await arm.servos(board);
   assertAtRest(servos, slack);
+  const far = 0.077 / arm.scale.radPerCount;
   assert.ok(
-    servos.position.some((counts) => Math.abs(counts - 2048) > 50),
+    servos.position.some((counts) => Math.abs(counts - arm.middle) > far),
     `${servos.position}`,
   );
   const log = readLog(report.logPath);
   const armed = armedCyclesOf(log);
   assert.ok(armed > 10, `${armed} armed cycles`);
   servos.goal.forEach((counts, at) => {
-    assert.ok(Math.abs(counts - 2048) <= armed * stepCounts, `servo ${at + 1}: ${counts}`);
+    assert.ok(
+      Math.abs(counts - arm.middle) <= armed * arm.stepCounts,
+      `servo ${at + 1}: ${counts}`,
+    );
   });
   const replay = await replayLog(log, options.policy.bytes);
   assert.ok(replay.equal && replay.steps === report.steps);
@@ -64,7 +68,7 @@ export async function bearsNoise(arm: ServoArm, slack: number): Promise<void> {
   assertAtRest(after, slack);
   const log = readLog(report.logPath);
   // It starts from where it is, which may be so far from its goal.
-  const furthest = armedCyclesOf(log) * stepCounts + slack;
+  const furthest = armedCyclesOf(log) * arm.stepCounts + slack;
   after.goal.forEach((counts, at) => {
     const way = Math.abs(counts - before.position[at]);
     assert.ok(way <= furthest, `seed 5: ${way} of ${furthest}, ${lost} bytes lost`);

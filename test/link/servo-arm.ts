@@ -16,7 +16,7 @@ import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { lockSerialLine, openSerialPort } from "../../src/link/serial.ts";
 import { ServoBus } from "../../src/link/servo-bus.ts";
 import type { ServoFamily } from "../../src/link/servo-family.ts";
-import { radPerCount } from "../../src/link/servo-joints.ts";
+import type { ServoScale } from "../../src/link/servo-scale.ts";
 import type { LogFile } from "../../src/log/reader.ts";
 import { exportPolicy } from "../../src/policy/export.ts";
 import { randomPolicy } from "../policy/random-policy.ts";
@@ -25,8 +25,6 @@ import { armSpec, names } from "./servo-bench.ts";
 export const clock: Clock = monotonicClock();
 export const spec: Spec = { ...armSpec(), periodUs: 40_000 };
 const maxSpeed = 2;
-/** What the goal of a servo may move by in a cycle. */
-export const stepCounts: number = Math.floor((maxSpeed * spec.periodUs) / 1e6 / radPerCount);
 const ids = Uint8Array.from(names, (_, at) => at + 1);
 
 /** What six servos say of themselves. */
@@ -51,6 +49,8 @@ export interface Host {
 /** Six virtual servos on an emulated RP2040 behind a real serial port, for one file of tests. */
 export class ServoArm {
   readonly #folder: string = mkdtempSync(join(tmpdir(), "sinew-servos-"));
+  /** What the goal of a servo may move by in a cycle. */
+  readonly stepCounts: number;
   readonly #family: ServoFamily;
   readonly #image: string;
   /** More lines of the link's section. */
@@ -60,14 +60,26 @@ export class ServoArm {
 
   constructor(family: ServoFamily, image: string, settings: readonly string[] = []) {
     this.#family = family;
+    this.stepCounts = Math.floor((maxSpeed * spec.periodUs) / 1e6 / family.scale.radPerCount);
     this.#image = `firmware-bridge/images/${image}.bin`;
     this.#settings = settings.map((line) => `    ${line}`);
     process.on("exit", () => rmSync(this.#folder, { recursive: true, force: true }));
   }
 
+  get scale(): ServoScale {
+    return this.#family.scale;
+  }
+
+  /** Where its servos are as they get power. */
+  get middle(): number {
+    return this.scale.counts / 2;
+  }
+
   /** One board for all tests of a file. The last one ends it. */
   board(): Promise<Board> {
-    this.#board ??= startEmulated({ image: this.#image, protocol: this.#family.name });
+    const { name, series } = this.#family;
+    const protocol = series === "scs" ? series : name;
+    this.#board ??= startEmulated({ image: this.#image, protocol });
     return this.#board;
   }
 
@@ -79,7 +91,7 @@ export class ServoArm {
   ): string {
     const servos = names.map((joint, at) => {
       const sign = at % 2 === 0 ? 1 : -1;
-      const how = `sign: ${sign}, zeroCounts: 2048, maxSpeed: ${speed}`;
+      const how = `sign: ${sign}, zeroCounts: ${this.middle}, maxSpeed: ${speed}`;
       return `      - { id: ${at + 1}, joint: ${joint}, ${how} }`;
     });
     return [

@@ -7,8 +7,10 @@ import type { Port } from "../../src/link/port.ts";
 import { ServoBus } from "../../src/link/servo-bus.ts";
 import { ServoDevice } from "../../src/link/servo-device.ts";
 import { type Servo, servoJoints } from "../../src/link/servo-joints.ts";
+import { type ServoScale, wholeTurn } from "../../src/link/servo-scale.ts";
+import { answerUsOf } from "../../src/link/servo-time.ts";
 import { DeskBus } from "./desk-bus.ts";
-import { type DeskFamily, deskDynamixel, deskFeetech } from "./desk-servo.ts";
+import { type DeskFamily, deskDynamixel, deskFeetech, deskScs } from "./desk-servo.ts";
 
 export const names: readonly string[] = ["pan", "lift", "elbow", "flex", "roll", "grip"];
 export const periodUs = 20_000;
@@ -28,19 +30,29 @@ export function armSpec(count: number = names.length, rangeRad: number = 1.5): S
   };
 }
 
-/** Servos 1, 2, ... with 0 rad in the middle of their turn, every second one turned round. */
-export function armServos(count: number = names.length): Servo[] {
+/** Servos 1, 2, ... with 0 rad in the middle of their counts, every second one turned round. */
+export function armServos(
+  count: number = names.length,
+  { counts }: Pick<ServoScale, "counts"> = wholeTurn,
+): Servo[] {
   return names.slice(0, count).map((joint, at) => {
-    return { id: at + 1, joint, sign: at % 2 === 0 ? 1 : -1, zeroCounts: 2048, maxSpeed: 1 };
+    const zeroCounts = counts / 2;
+    return { id: at + 1, joint, sign: at % 2 === 0 ? 1 : -1, zeroCounts, maxSpeed: 1 };
   });
 }
 
-/** Both families, by name: what holds for one holds for the other. */
-const desks: readonly DeskFamily[] = [deskFeetech, deskDynamixel];
+/** All families, by name: what holds for one holds for the others. */
+const desks: readonly DeskFamily[] = [deskFeetech, deskScs, deskDynamixel];
 
 /** A test of what every family of servos must do. */
 export function servoTest(name: string, body: (desk: DeskFamily) => void): void {
-  for (const desk of desks) test(`${desk.family.name}: ${name}`, () => body(desk));
+  for (const desk of desks) test(`${desk.label}: ${name}`, () => body(desk));
+}
+
+/** A test of what those must do whose encoders tell a whole turn. */
+export function turnTest(name: string, body: (desk: DeskFamily) => void): void {
+  const turning = desks.filter(({ family }) => family.scale.turns);
+  for (const desk of turning) test(`${desk.label}: ${name}`, () => body(desk));
 }
 
 /** How long a silence servos of a bench bear, where they watch for it. */
@@ -71,18 +83,27 @@ export class ServoBench {
     this.desk = desk;
     this.spec = spec;
     this.bus = new DeskBus(desk, count);
-    const servos = armServos(count).map((servo) => ({ ...servo, ...change }));
+    const servos = armServos(count, family.scale).map((servo) => ({ ...servo, ...change }));
     const ids = Uint8Array.from(servos, ({ id }) => id);
     this.link = new ServoBus(
       family.packets,
       through(this.bus, this.bus),
       this.bus,
       ids,
-      periodUs / 4,
+      answerUsOf(family, count, periodUs),
     );
-    const joints = servoJoints(spec, servos, family.name);
+    const joints = servoJoints(spec, servos, family);
     this.device = new ServoDevice(spec, family, joints, this.link, this.bus, watchdogUs);
     this.observation = new Float32Array(spec.observation.length);
+  }
+
+  /** The middle of its servos' counts, which is 0 rad. */
+  get middle(): number {
+    return this.desk.family.scale.counts / 2;
+  }
+
+  get radPerCount(): number {
+    return this.desk.family.scale.radPerCount;
   }
 
   /** How often torque was set for all. */

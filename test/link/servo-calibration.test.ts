@@ -2,20 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
 import { Table } from "../../src/link/dynamixel-table.ts";
+import { feetech } from "../../src/link/feetech-family.ts";
 import { Register } from "../../src/link/feetech-registers.ts";
 import type { ServoBus } from "../../src/link/servo-bus.ts";
 import { calibrated, standingAt } from "../../src/link/servo-calibration.ts";
-import { radPerCount, servoJoints } from "../../src/link/servo-joints.ts";
+import { servoJoints } from "../../src/link/servo-joints.ts";
+import { wholeTurn } from "../../src/link/servo-scale.ts";
 import type { DeskFamily, DeskServo } from "./desk-servo.ts";
-import { armServos, armSpec, servoTest } from "./servo-bench.ts";
+import { armServos, armSpec, servoTest, turnTest } from "./servo-bench.ts";
 
+const { radPerCount } = wholeTurn;
 const spec = armSpec(2, 1);
 const servos = armServos(2);
 const range = Math.round(1 / radPerCount);
 
 test("servo calibration: the zero follows from the pose, by each servo's sign", () => {
   const pose = { pan_position: 100 * radPerCount, lift_position: 100 * radPerCount };
-  const [pan, lift] = calibrated(spec, servos, [2000, 2200], pose);
+  const [pan, lift] = calibrated(spec, servos, wholeTurn, [2000, 2200], pose);
   assert.deepEqual([pan.servo.zeroCounts, lift.servo.zeroCounts], [1900, 2300]);
   assert.deepEqual([pan.low, pan.high], [1900 - range, 1900 + range]);
   assert.deepEqual([pan.fit, pan.turn, lift.fit, lift.turn], ["fits", 0, "fits", 0]);
@@ -23,25 +26,23 @@ test("servo calibration: the zero follows from the pose, by each servo's sign", 
   servoJoints(
     spec,
     [pan, lift].map(({ servo }) => servo),
-    "feetech",
+    feetech,
   );
 });
 
 test("servo calibration: an encoder that passes its end on the way is counted round", () => {
   const pose = { pan_position: 1, lift_position: 0 };
-  const [pan] = calibrated(spec, servos, [range - 600 - 1, 2048], pose);
+  const [pan] = calibrated(spec, servos, wholeTurn, [range - 600 - 1, 2048], pose);
   assert.equal(pan.servo.zeroCounts, 4096 - 601);
   // From there 1 rad goes over the end: the driver would refuse it, and so does this.
   assert.ok(pan.high > 4095);
   assert.equal(pan.fit, "turn");
   assert.ok(pan.turn < 0 && Math.abs(pan.turn / radPerCount + (4096 - 601 - 2048)) < 1);
-  assert.throws(
-    () => servoJoints(spec, [pan.servo, servos[1]], "feetech"),
-    /stay within 64 to 4031/,
-  );
+  assert.throws(() => servoJoints(spec, [pan.servo, servos[1]], feetech), /stay within 64 to 4031/);
   const [mounted] = calibrated(
     spec,
     servos,
+    wholeTurn,
     [range - 600 - 1 - (4096 - 601 - 2048) + 4096, 2048],
     pose,
   );
@@ -54,10 +55,10 @@ test("servo calibration: what fits is what the driver takes, to the last count",
     const contract = armSpec(2, rad);
     let fitting = 0;
     for (let counts = 0; counts < 4096; counts++) {
-      const [{ servo, fit, turn }] = calibrated(contract, servos, [counts, 2048], pose);
+      const [{ servo, fit, turn }] = calibrated(contract, servos, wholeTurn, [counts, 2048], pose);
       let taken = true;
       try {
-        servoJoints(contract, [servo, { ...servos[1], zeroCounts: 2048 }], "feetech");
+        servoJoints(contract, [servo, { ...servos[1], zeroCounts: 2048 }], feetech);
       } catch (error) {
         // The other servo is in the middle, so a range that is too wide is refused at either.
         assert.match((error as Error).message, /stay within 64 to 4031/);
@@ -70,7 +71,7 @@ test("servo calibration: what fits is what the driver takes, to the last count",
     // Twice 1983.5 counts are as many as keep clear of both ends.
     const width = 4031 - 64 - (2 * rad) / radPerCount;
     assert.ok(Math.abs(fitting - Math.max(0, width)) <= 1, `${rad} rad: ${fitting}`);
-    const [{ fit }] = calibrated(contract, servos, [0, 2048], pose);
+    const [{ fit }] = calibrated(contract, servos, wholeTurn, [0, 2048], pose);
     assert.equal(fit, width < 0 ? "tooWide" : "turn", `${rad} rad`);
   }
 });
@@ -81,7 +82,7 @@ test("servo calibration: a joint that policy or pose lacks is named", () => {
     [spec, { pan_position: 0 }, /"lift_position": the pose has none/],
   ] as const) {
     assert.throws(
-      () => calibrated(contract, servos, [2048, 2048], pose),
+      () => calibrated(contract, servos, wholeTurn, [2048, 2048], pose),
       (error: unknown) => {
         assert.ok(error instanceof SinewError && error.code === "contract-mismatch");
         assert.match(error.message, line);
@@ -115,7 +116,7 @@ function busOf(
   return bus as ServoBus;
 }
 
-servoTest("calibration: the mean of some looks, also about the end of the turn", (desk) => {
+turnTest("calibration: the mean of some looks, also about the end of the turn", (desk) => {
   const mean = (...looks: readonly number[][]): number[] =>
     standingAt(desk.family, busOf(desk, looks), servos);
   assert.deepEqual(mean([2048], [4095, 1]), [2048, 0]);
@@ -138,7 +139,7 @@ servoTest("calibration: a servo that moves or does not answer is named", (desk) 
   }
 });
 
-servoTest("calibration: a servo of another model or mode is named", (desk) => {
+turnTest("calibration: a servo of another model or mode is named", (desk) => {
   const { family } = desk;
   const table = family.name === "feetech" ? Register : Table;
   for (const [register, line] of [

@@ -2,13 +2,11 @@
 import assert from "node:assert/strict";
 import { Rng } from "../../src/core/rng.ts";
 import { StopReason } from "../../src/link/device.ts";
-import { radPerCount } from "../../src/link/servo-joints.ts";
-import type { DeskServo } from "./desk-servo.ts";
+import { type DeskFamily, type DeskServo, placeOn } from "./desk-servo.ts";
 import { armSpec, ServoBench, servoTest } from "./servo-bench.ts";
 
-const step = Math.floor(0.02 / radPerCount);
-/** What a servo moves by between being seen and hearing of it: 3400 counts/s for 20 ms. */
-const seenAgo = 68;
+/** What a servo moves by between being seen and hearing of it, in ms. */
+const seenAgo = 20;
 
 /** Watches what one servo is told. */
 class Watch {
@@ -19,6 +17,9 @@ class Watch {
 
   constructor(servo: DeskServo, armed: () => boolean, seed: number) {
     const set = servo.set.bind(servo);
+    const { counts, radPerCount } = servo.family.scale;
+    const step = Math.floor(0.02 / radPerCount);
+    const moves = Math.ceil(seenAgo * servo.slewPerMs);
     servo.set = (address, data) => {
       const { goal, position, torque } = servo;
       const error = set(address, data);
@@ -31,10 +32,10 @@ class Watch {
         this.goals++;
         const free = Math.max(1, this.cycle - this.#goalAtCycle) * step;
         const far = Math.abs(servo.goal - goal);
-        const held = !armed() && Math.abs(servo.goal - position) <= seenAgo;
+        const held = !armed() && Math.abs(servo.goal - position) <= moves;
         const safe = !servo.torque || far <= free || held;
         assert.ok(safe, `seed ${seed}: ${goal} to ${servo.goal} at ${position}, ${free} free`);
-        assert.ok(servo.goal <= 4095, `seed ${seed}: ${servo.goal}`);
+        assert.ok(servo.goal < counts, `seed ${seed}: ${servo.goal}`);
         this.#goalAtCycle = this.cycle;
       }
       return error;
@@ -74,7 +75,7 @@ servoTest("chaos: no torque away from the place, no wide step, whatever happens"
     const rng = new Rng(seed);
     const bench = new ServoBench(desk);
     const { device, bus } = bench;
-    for (const servo of bus.servos) servo.position = 1200 + rng.below(1700);
+    for (const servo of bus.servos) servo.position = placeOn(desk, 1200 + rng.below(1700));
     const watches = bus.servos.map((servo) => new Watch(servo, () => device.armed, seed));
     bench.greet();
     for (let cycle = 1; cycle <= 400; cycle++) {
@@ -99,12 +100,20 @@ servoTest("chaos: no torque away from the place, no wide step, whatever happens"
 /** How late answers may be, in thousands of microseconds: up to 40 periods. */
 const latencies = [1, 1, 5, 30, 100, 400, 800];
 
+const clockFrom = 60;
+
+/** After so many ms the places of a desk's servos that tell them begin anew. */
+function clockTurnOf({ family }: DeskFamily): number {
+  return family.scale.turns ? 3000 : 900;
+}
+
 /** A servo that tells by its place when it was asked, in ms. */
 function makeClocks(bench: ServoBench): void {
+  const turn = clockTurnOf(bench.desk);
   for (const servo of bench.bus.servos) {
     servo.move = () => {};
     Object.defineProperty(servo, "position", {
-      get: () => 100 + (Math.floor(bench.bus.nowUs / 1000) % 3000),
+      get: () => clockFrom + (Math.floor(bench.bus.nowUs / 1000) % turn),
     });
   }
 }
@@ -115,7 +124,7 @@ servoTest("chaos: an observation is never older than it is said to be", (desk) =
   for (let seed = 0; seed < 300; seed++) {
     const rng = new Rng(seed);
     const spec = { ...armSpec(1), observation: [armSpec(1).observation[0]] };
-    const bench = new ServoBench(desk, 1, { zeroCounts: 2048 }, spec);
+    const bench = new ServoBench(desk, 1, {}, spec);
     bench.greet();
     makeClocks(bench);
     const { bus } = bench;
@@ -128,9 +137,10 @@ servoTest("chaos: an observation is never older than it is said to be", (desk) =
       if (bench.ageUs === Number.POSITIVE_INFINITY) continue;
       said++;
       if (bench.ageUs === 0) fresh++;
-      const counts = Math.round(bench.observation[0] / radPerCount) + 2048;
-      const nowMs = Math.floor(cycleStartUs / 1000) % 3000;
-      const trueMs = ((nowMs - (counts - 100) + 4500) % 3000) - 1500;
+      const counts = Math.round(bench.observation[0] / bench.radPerCount) + bench.middle;
+      const turn = clockTurnOf(desk);
+      const nowMs = Math.floor(cycleStartUs / 1000) % turn;
+      const trueMs = ((nowMs - (counts - clockFrom) + 1.5 * turn) % turn) - turn / 2;
       const line = `seed ${seed} cycle ${cycle}: ${trueMs} ms old, said ${bench.ageUs / 1000}`;
       assert.ok(trueMs * 1000 <= bench.ageUs + 1000, line);
     }

@@ -4,8 +4,10 @@ import { SinewError } from "../../src/core/errors.ts";
 import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
 import { makeRingPair } from "../../src/link/byte-ring.ts";
+import { feetech } from "../../src/link/feetech-family.ts";
 import { openDevice } from "../../src/link/link.ts";
-import { countsAt, nearWay, radPerCount, servoJoints } from "../../src/link/servo-joints.ts";
+import { countsAt, servoJoints } from "../../src/link/servo-joints.ts";
+import { nearWay, wholeTurn } from "../../src/link/servo-scale.ts";
 import { armServos, armSpec } from "./servo-bench.ts";
 
 const spec = armSpec(2);
@@ -31,7 +33,7 @@ test("servo joints: channels are found by name, in whatever order", () => {
     observation: [...spec.observation].reverse(),
     action: [...spec.action].reverse(),
   };
-  const found = servoJoints(mixed, servos, "feetech");
+  const found = servoJoints(mixed, servos, feetech);
   assert.deepEqual(
     found.map(({ actionAt, positionAt, velocityAt }) => [actionAt, positionAt, velocityAt]),
     [
@@ -41,60 +43,54 @@ test("servo joints: channels are found by name, in whatever order", () => {
   );
   // What the policy does not observe is nobody's place.
   const blind = { ...spec, observation: spec.observation.slice(0, 1) };
-  assert.equal(servoJoints(blind, servos, "feetech")[1].positionAt, -1);
+  assert.equal(servoJoints(blind, servos, feetech)[1].positionAt, -1);
 });
 
 test("servo joints: what does not fit is refused by the channel's name", () => {
   refuses(
-    () => servoJoints(spec, servos.slice(0, 1), "feetech"),
+    () => servoJoints(spec, servos.slice(0, 1), feetech),
     /observation "lift_position": no servo/,
   );
   const deaf = { ...spec, observation: spec.observation.slice(0, 1) };
+  refuses(() => servoJoints(deaf, servos.slice(0, 1), feetech), /action "lift_position": no servo/);
   refuses(
-    () => servoJoints(deaf, servos.slice(0, 1), "feetech"),
-    /action "lift_position": no servo/,
-  );
-  refuses(
-    () => servoJoints(armSpec(1), servos, "feetech"),
+    () => servoJoints(armSpec(1), servos, feetech),
     /action "lift_position": the policy has none, but servo 2 does it/,
   );
   refuses(
-    () => servoJoints(withAction({ unit: "deg" }), servos, "feetech"),
+    () => servoJoints(withAction({ unit: "deg" }), servos, feetech),
     /action "lift_position": a servo speaks rad, the policy deg/,
   );
   const [a, b, c, d] = spec.observation;
   const slow = { ...spec, observation: [a, b, c, { ...d, unit: "deg/s" }] };
   refuses(
-    () => servoJoints(slow, servos, "feetech"),
+    () => servoJoints(slow, servos, feetech),
     /observation "lift_velocity": .*rad\/s.*deg\/s/,
   );
   const angle = { ...spec, observation: [a, { ...b, unit: "deg" }, c, d] };
-  refuses(() => servoJoints(angle, servos, "feetech"), /observation "lift_position": .*rad.*deg/);
+  refuses(() => servoJoints(angle, servos, feetech), /observation "lift_position": .*rad.*deg/);
 });
 
 test("servo joints: a range that comes near the end of the turn is refused", () => {
   refuses(
-    () => servoJoints(withAction({ high: 3.1 }), servos, "feetech"),
+    () => servoJoints(withAction({ high: 3.1 }), servos, feetech),
     /action "lift_position": .*is 27 to \d+ counts of servo 2: stay within 64 to 4031/,
   );
   const [pan, lift] = servos;
   refuses(
-    () => servoJoints(spec, [pan, { ...lift, zeroCounts: 3200 }], "feetech"),
+    () => servoJoints(spec, [pan, { ...lift, zeroCounts: 3200 }], feetech),
     /"lift_position"/,
   );
-  refuses(
-    () => servoJoints(spec, [{ ...pan, zeroCounts: 900 }, lift], "feetech"),
-    /"pan_position"/,
-  );
+  refuses(() => servoJoints(spec, [{ ...pan, zeroCounts: 900 }, lift], feetech), /"pan_position"/);
 });
 
 test("servo joints: a speed below one count a cycle is refused", () => {
   const [pan, lift] = servos;
   refuses(
-    () => servoJoints(spec, [pan, { ...lift, maxSpeed: 0.05 }], "feetech"),
+    () => servoJoints(spec, [pan, { ...lift, maxSpeed: 0.05 }], feetech),
     /"lift_position": maxSpeed 0.05 rad\/s is less than one count a cycle: give at least 0.077/,
   );
-  assert.equal(servoJoints(spec, [pan, { ...lift, maxSpeed: 0.078 }], "feetech")[1].stepCounts, 1);
+  assert.equal(servoJoints(spec, [pan, { ...lift, maxSpeed: 0.078 }], feetech)[1].stepCounts, 1);
 });
 
 test("servo joints: a line too slow for the period is refused unopened", () => {
@@ -117,7 +113,7 @@ test("servo joints: the near way round is at most half a turn and ends where it 
     const rng = new Rng(seed);
     for (let turn = 0; turn < 1000; turn++) {
       const [from, to] = [rng.below(20_000) - 10_000, rng.below(4096)];
-      const way = nearWay(to - from);
+      const way = nearWay(wholeTurn, to - from);
       assert.ok(way >= -2048 && way < 2048, `seed ${seed}`);
       assert.equal((((from + way) % 4096) + 4096) % 4096, to, `seed ${seed}`);
     }
@@ -126,6 +122,6 @@ test("servo joints: the near way round is at most half a turn and ends where it 
 
 test("servo joints: counts of rad by calibration", () => {
   const [pan, lift] = servos;
-  assert.equal(countsAt(pan, 100 * radPerCount), 2148);
-  assert.equal(countsAt(lift, 100 * radPerCount), 1948);
+  assert.equal(countsAt(pan, wholeTurn, 100 * wholeTurn.radPerCount), 2148);
+  assert.equal(countsAt(lift, wholeTurn, 100 * wholeTurn.radPerCount), 1948);
 });

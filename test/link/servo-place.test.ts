@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StopReason } from "../../src/link/device.ts";
-import { radPerCount } from "../../src/link/servo-joints.ts";
+import { wholeTurn } from "../../src/link/servo-scale.ts";
 import { DeviceReason } from "../../src/wire/messages.ts";
 import type { DeskBus } from "./desk-bus.ts";
-import { type DeskFamily, deskFeetech } from "./desk-servo.ts";
-import { periodUs, ServoBench, servoTest } from "./servo-bench.ts";
+import { countsOn, type DeskFamily, deskFeetech, deskScs, placeOn } from "./desk-servo.ts";
+import { periodUs, ServoBench, servoTest, turnTest } from "./servo-bench.ts";
 
-servoTest("a place near the end of the turn does not jump", (desk) => {
+const { radPerCount } = wholeTurn;
+
+turnTest("a place near the end of the turn does not jump", (desk) => {
   const bench = new ServoBench(desk, 1, { zeroCounts: 3500 }, specNear(3500, 3000, 4000));
   bench.bus.servos[0].position = 3885;
   bench.arm();
@@ -36,7 +38,7 @@ servoTest("a place near the end of the turn does not jump", (desk) => {
   assert.equal(free.torques, 0);
 });
 
-servoTest("a servo that is pushed over the end of its turn is held there", (desk) => {
+turnTest("a servo that is pushed over the end of its turn is held there", (desk) => {
   const bench = new ServoBench(desk, 1, { zeroCounts: 3500 }, specNear(3500, 3000, 4000));
   bench.bus.servos[0].position = 3990;
   bench.arm();
@@ -80,12 +82,13 @@ servoTest("a place where a driven servo cannot have gone is no answer", (desk) =
   const bench = new ServoBench(desk);
   bench.arm();
   bench.cycle(0);
-  bench.bus.falsify = misreading(desk, 1024);
+  bench.bus.falsify = misreading(desk, countsOn(desk, 1024));
   bench.cycle(0);
   assert.equal(bench.ageUs, periodUs);
   assert.ok(Math.abs(bench.observation[0]) < 0.01);
   bench.device.stop(StopReason.fault);
-  for (const goal of bench.bus.goals.at(-1)!) assert.ok(Math.abs(goal - 2048) <= 1, `${goal}`);
+  for (const goal of bench.bus.goals.at(-1)!)
+    assert.ok(Math.abs(goal - bench.middle) <= 1, `${goal}`);
 });
 
 servoTest("no torque where a servo is not seen twice", (desk) => {
@@ -93,7 +96,7 @@ servoTest("no torque where a servo is not seen twice", (desk) => {
   bench.greet();
   bench.cycle();
   let answers = 0;
-  const misread = misreading(desk, 512);
+  const misread = misreading(desk, countsOn(desk, 512));
   bench.bus.falsify = (told, address) => {
     if (address <= desk.family.present.address && answers < 3) {
       const before = told.slice();
@@ -102,7 +105,7 @@ servoTest("no torque where a servo is not seen twice", (desk) => {
     }
   };
   bench.device.arm(bench.bus.nowUs);
-  assert.equal(bench.bus.goals[0][0], 2048 + 512);
+  assert.equal(bench.bus.goals[0][0], placeOn(desk, 2048 + 512));
   assert.ok(!bench.device.armed && bench.torques === 0);
   bench.ask();
   assert.ok(bench.device.armed);
@@ -120,15 +123,17 @@ servoTest("a goal that was misread is not taken for the servo's", (desk) => {
   bench.cycles(6, 0.2);
   assert.ok(misreads > 1);
   assert.equal(bench.device.lostGoals, 0);
-  assert.ok(bench.bus.goals.at(-1)![0] < 2048 + 140);
+  assert.ok(bench.bus.goals.at(-1)![0] < placeOn(desk, 2048 + 140));
 });
 
-test("feetech: a number that no encoder has is no answer", () => {
-  const bench = new ServoBench(deskFeetech);
-  bench.arm();
-  bench.cycle(0);
-  bench.bus.servos[0].move = () => {};
-  bench.bus.servos[0].position = 0x8000 + 2048;
-  bench.cycle(0);
-  assert.equal(bench.ageUs, periodUs);
-});
+for (const desk of [deskFeetech, deskScs]) {
+  test(`${desk.label}: a number that no encoder has is no answer`, () => {
+    const bench = new ServoBench(desk);
+    bench.arm();
+    bench.cycle(0);
+    bench.bus.servos[0].move = () => {};
+    bench.bus.servos[0].position = 0x8000 + bench.middle;
+    bench.cycle(0);
+    assert.equal(bench.ageUs, periodUs);
+  });
+}

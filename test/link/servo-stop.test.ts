@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { StopReason } from "../../src/link/device.ts";
 import { Instruction } from "../../src/link/feetech-packet.ts";
 import { DeviceReason } from "../../src/wire/messages.ts";
+import { placeOn } from "./desk-servo.ts";
 import { ServoBench, servoTest } from "./servo-bench.ts";
 
 servoTest("a stop holds the place where the servos are, under torque, and latches", (desk) => {
@@ -12,11 +13,11 @@ servoTest("a stop holds the place where the servos are, under torque, and latche
   bus.servos[0].move = () => {};
   bench.cycles(20, 1);
   const sent = bus.goals.at(-1)!;
-  assert.ok(sent[0] > 2200, "a jammed servo's goal is far away");
+  assert.ok(sent[0] > placeOn(desk, 2200), "a jammed servo's goal is far away");
   device.read(bench.observation, bus.nowUs);
   device.stop(StopReason.fault);
   assert.ok(device.stopping);
-  assert.equal(bus.goals.at(-1)![0], 2048);
+  assert.equal(bus.goals.at(-1)![0], bench.middle);
   assert.ok(Math.abs(bus.goals.at(-1)![1] - bus.servos[1].position) <= 1);
   bench.cycles(5, 1);
   assert.ok(device.stopped);
@@ -103,7 +104,7 @@ servoTest("what an earlier run left holding is a stop that must be left first", 
   for (const servo of bench.bus.servos) {
     // An earlier run has left nothing else to be set under torque.
     servo.registers[desk.family.name === "feetech" ? 7 : 9] = 0;
-    servo.goal = 2048;
+    servo.goal = bench.middle;
     servo.torque = true;
   }
   bench.greet();

@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { StopReason } from "../../src/link/device.ts";
 import { Instruction } from "../../src/link/feetech-packet.ts";
+import { countsOn } from "./desk-servo.ts";
 import { ServoBench, servoTest } from "./servo-bench.ts";
 
 /** What keeps servos from being armed, and what is said of it. */
 const reasons: readonly [spoil: (bench: ServoBench) => void, why: RegExp][] = [
   [({ bus }) => (bus.servos[1].plugged = false), /^servo 2 \(lift\) does not answer in time$/],
-  [({ bus }) => (bus.servos[2].position = 20), /^servo 3 \(elbow\) is at the end of its encoder/],
+  [({ bus }) => (bus.servos[2].position = 10), /^servo 3 \(elbow\) is at the end of its encoder/],
   [({ bus }) => (bus.servos[0].error = 0x20), /^servo 1 \(pan\) reports the error 0x20$/],
   [({ bus }) => (bus.full = true), /^servo 1 \(pan\) does not answer in time$/],
   [
@@ -15,11 +16,11 @@ const reasons: readonly [spoil: (bench: ServoBench) => void, why: RegExp][] = [
     /^servo 1 \(pan\) does not say that it (has the goal|watches the line)/,
   ],
   [
-    ({ bus }) => {
-      const [, second] = bus.servos;
+    (bench) => {
+      const [, second] = bench.bus.servos;
       const set = second.set.bind(second);
       second.set = (address, data) => {
-        if (address === second.family.goal.address) second.position += 40;
+        if (address === second.family.goal.address) second.position += countsOn(bench.desk, 40);
         return set(address, data);
       };
     },
