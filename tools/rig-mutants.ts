@@ -32,6 +32,12 @@ export const firmwareMutants: readonly Mutant[] = [
     edits: [[...watchdog, "sinew_reached(now_us, stop->expires_us + 300000u * (stop->mode == 1))"]],
   },
   {
+    name: "a watchdog that waits for a loop that is blocked",
+    scenario: "loop-blocked-for-long",
+    sees: /safe after [2-9]\d\d|reason is (gate|host), not expired/,
+    edits: [[...watchdog, "sinew_reached(now_us, stop->expires_us + 600000u * (stop->mode == 1))"]],
+  },
+  {
     name: "a trial that drives",
     scenario: "sigkill",
     sees: /it does .*, where the host said nothing|never armed: .*was driven in the trial/,
@@ -229,6 +235,12 @@ export const hostMutants: readonly Mutant[] = [
     scenario: "disk-fills",
     sees: /the host said .*"logFailure":null/,
     edits: [["log/writer.js", "this.failure ??= messageOf(error);", ""]],
+  },
+  {
+    name: "skipped cycles that nobody counts",
+    scenario: "loop-blocked",
+    sees: /the host said .*"missed":0/,
+    edits: [["edge/loop.js", "status.add(Count.missed, behind);", ";"]],
   },
   {
     name: "cycles that are caught up",

@@ -16,6 +16,12 @@ export interface PageChannel {
   readonly high: number | null;
 }
 
+/** Ends of a range, in its channel's unit. */
+export interface Bounds {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** The first message, once there is a run. */
 export interface Hello {
   readonly kind: "hello";
@@ -29,7 +35,12 @@ export interface Hello {
   /** When the run began, of the clock of all its times. */
   readonly startUs: number;
   /** What the gate lets each action be, in the channel's unit. */
-  readonly limits: readonly { readonly low: number; readonly high: number }[];
+  readonly limits: readonly Bounds[];
+  /**
+   * Where the joint of each observation ends, of a velocity or an effort what it is stopped beyond;
+   * null: the robot's file does not say.
+   */
+  readonly seen: readonly (Bounds | null)[];
   readonly commands: readonly { readonly name: string; readonly help: string }[];
 }
 

@@ -8,7 +8,15 @@ import { statusOf } from "../edge/run-status.ts";
 import { Count, Measure } from "../edge/status.ts";
 import { eventOfTransition } from "../edge/transition-event.ts";
 import type { LogEvent } from "../log/event.ts";
-import { edgesUs, type Hello, type PageChannel, type State, type Times } from "./message.ts";
+import type { Limits } from "../safety/limits.ts";
+import {
+  type Bounds,
+  edgesUs,
+  type Hello,
+  type PageChannel,
+  type State,
+  type Times,
+} from "./message.ts";
 
 /** Newest events that a page is told. */
 const eventsShown = 24;
@@ -34,7 +42,10 @@ export class Show {
     return this.#controls.run;
   }
 
-  hello({ spec, limits, startUs }: Run, viewer: number): Hello {
+  hello(
+    { spec, limits, startUs }: Pick<Run, "spec" | "limits" | "startUs">,
+    viewer: number,
+  ): Hello {
     return {
       kind: "hello",
       viewer,
@@ -45,6 +56,7 @@ export class Show {
       periodUs: spec.periodUs,
       startUs,
       limits: limits.action.map(({ low, high }) => ({ low, high })),
+      seen: spec.observation.map((_, at) => seenBoundsOf(limits, at)),
       // A page shows how it stands anyway, and has no file to tell of.
       commands: commands
         .filter(({ name, argument }) => name !== "status" && argument === undefined)
@@ -82,6 +94,11 @@ export class Show {
 
 function commandOf({ name, help }: Hello["commands"][number]): Hello["commands"][number] {
   return { name, help };
+}
+
+function seenBoundsOf({ seen = [], ends = [] }: Limits, at: number): Bounds | null {
+  const joint = ends.find((one) => one?.positionAt === at) ?? seen.find((one) => one.at === at);
+  return joint === undefined ? null : { low: joint.low, high: joint.high };
 }
 
 function pageChannel({ name, unit, low, high }: Channel): PageChannel {

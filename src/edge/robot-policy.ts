@@ -62,8 +62,11 @@ function checkSetpoints({ setpoints }: Robot, spec: Spec, check: Check): boolean
 /** What the device calls its channels, as far as it is known which it has. */
 function checkNames(robot: Robot, spec: Spec, mistakes: Mistakes): void {
   const told = toldTo(robot, spec);
+  const { channels } = robot;
   if (told !== null) checkChannels(robot, told, mistakes);
-  else checkChannels({ ...robot, channels: { action: robot.channels?.action } }, spec, mistakes);
+  else if (channels !== undefined) {
+    checkChannels({ ...robot, channels: { action: channels.action } }, spec, mistakes);
+  }
 }
 
 /** All but the rate, which is right. */

@@ -71,7 +71,8 @@ export const dynamixelSchema = v.strictObject({
 /** The line of an entry in which `checkServos` finds no fault. */
 export function feetechLineOf({ series, spanDegrees, ...line }: FeetechEntry): FeetechLine {
   if (series !== "scs") return series === undefined ? line : { ...line, series };
-  return { ...line, series, spanDegrees: spanDegrees! };
+  // A file that lacks it is refused, and what else is wrong there is no more than with it.
+  return { ...line, series, spanDegrees: spanDegrees ?? 300 };
 }
 
 /** Told of what is wrong, and where. */

@@ -104,7 +104,8 @@ function isPattern(source: string): boolean {
 const patientMs = 250;
 /** The robot that the rig's bridge serves. */
 export const hilRobot = "hil";
-const ownKeys: readonly string[] = ["link", "trust", "log", "policy"];
+/** The rig's own; and it judges a device by the channels of its policy. */
+const ownKeys: readonly string[] = ["link", "trust", "log", "policy", "channels"];
 const names: readonly string[] = Object.keys(driven);
 
 const policy = v.pipe(

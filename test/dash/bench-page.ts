@@ -11,7 +11,8 @@ import { type defaultTerms, StagedRun } from "../edge/staged-run.ts";
 
 export const token = "token-of-the-test";
 export const robot: Robot = parseRobot(
-  "robot: bench\nlink: { serial: { path: /dev/null } }\nlimits: { pole_torque: { high: 1.5 } }\n",
+  "robot: bench\nlink: { serial: { path: /dev/null } }\nlimits: { pole_torque: { high: 1.5 } }\n" +
+    "joints: { pole_torque: { unlimited: true, velocity: pole_velocity, velocityMax: 7 } }\n",
   "robot.yaml",
 );
 

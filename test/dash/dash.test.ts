@@ -5,9 +5,11 @@ import { Mode, makeStep } from "../../src/core/step.ts";
 import { type Dash, openDash } from "../../src/dash/dash.ts";
 import { foxgloveProtocols } from "../../src/dash/foxglove.ts";
 import type { Hello, OrderAnswer } from "../../src/dash/message.ts";
+import { Show } from "../../src/dash/show.ts";
 import { Controls } from "../../src/edge/controls.ts";
 import { Request } from "../../src/edge/status.ts";
 import { StepRecord } from "../../src/log/record.ts";
+import { limitsOf } from "../../src/safety/limits.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { until } from "../edge/board-run.ts";
 import { refused, wordsOf } from "../edge/run-words.ts";
@@ -77,6 +79,7 @@ test("dash: pages see the steps as the log has them, and how the run stands", as
   const hello = watcher.texts[0] as Hello;
   assert.deepEqual([hello.kind, hello.robot, hello.policyPath], ["hello", "bench", "policy.onnx"]);
   assert.deepEqual(hello.limits, [{ low: -2, high: 1.5 }]);
+  assert.deepEqual(hello.seen, [null, null, { low: -7, high: 7 }]);
   assert.deepEqual(
     hello.commands.map(({ name }) => name),
     ["arm", "stop", "reset", "hold", "resume", "swap", "back"],
@@ -245,4 +248,22 @@ test("dash: a port that is taken is one clear line; the end is told to the pages
   assert.deepEqual(await closed, [1001, "The run has ended."]);
   assert.equal(watcher.states.at(-1)!.status.mode, "stopped", "the last is told all the same");
   await assert.rejects(fetch(dash.url));
+});
+
+test("dash: a page is told where joints end", () => {
+  const limit = { unit: "rad", low: -2, high: 2 };
+  const spec = {
+    observation: [
+      { name: "elbow_position", ...limit },
+      { name: "elbow_velocity", unit: "rad/s", low: -9, high: 9 },
+    ],
+    action: [{ name: "elbow", ...limit }],
+    periodUs: 20_000,
+  };
+  const seenBy = { position: "elbow_position", velocity: "elbow_velocity" };
+  const elbow = { ...seenBy, low: -1.5, high: 1, deceleration: 20 };
+  const limits = limitsOf(spec, { joints: { elbow } });
+  const show = new Show(robot, "policy.onnx", new Controls(), { now: () => 0 });
+  const { seen } = show.hello({ spec, limits, startUs: 0 }, 1);
+  assert.deepEqual(seen, [{ low: -1.5, high: 1 }, null]);
 });

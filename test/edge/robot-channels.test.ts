@@ -125,4 +125,8 @@ test("robot: names that cannot be judged for a setpoint's mistake hide no other 
     /^3:13 setpoints: number 1 is at 1 s/,
     /^4:13 channels\.action: "lift" of the policy is missing/,
   ]);
+  const motors = "link: { moteus: { path: p, adapter: uart, motors: [{ id: 1, joint: pan }] } }";
+  const drives = told(["robot: a", motors, wrong]);
+  assert.match(drives[0], /^3:13 setpoints: number 1 is at 1 s/);
+  assert.ok(!drives.some((line) => line.includes("channels:")), drives.join("\n"));
 });

@@ -196,3 +196,14 @@ test("robot: a sound file has no mistakes, and nothing is opened for that", () =
   assert.deepEqual(told(sound, spec), []);
   assert.deepEqual(told([...serial, endless], spec), []);
 });
+
+test("robot: an SCS without its span is one mistake", () => {
+  const servo = (id: number, joint: string): string => {
+    return `{ id: ${id}, joint: ${joint}, zeroCounts: 512 }`;
+  };
+  const servos = `servos: [${servo(1, "pan")}, ${servo(2, "lift")}]`;
+  const line = `link: { feetech: { path: p, series: scs, ${servos} } }`;
+  matches(told(["robot: a", line, "setpoints: [{ seconds: 0, target: 0.5 }]", endless], spec), [
+    /^2:37 "link\.feetech\.spanDegrees" is missing/,
+  ]);
+});

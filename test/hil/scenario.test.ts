@@ -61,6 +61,7 @@ const wrong: readonly [string, RegExp][] = [
   ],
   ["about: a\ndrives: my.bin\nexpect: { end: drives }\n", /"sound" is a policy for the pendulum/],
   ["about: a\nrobot: { link: {} }\nexpect: { end: drives }\n", /"robot.link" is the rig's own/],
+  ["about: a\nrobot: { channels: {} }\nexpect: { end: drives }\n", /"robot.channels" is the rig's/],
   ["about: a\nrobot: { onMiss: cry }\nexpect: { end: drives }\n", /:2:8: .*give coast, hold or/],
   ["about: a\ndrives: pd-servo\nexpect: { end: drives }\n", /joint_target.*say how it stops/],
   [

@@ -75,7 +75,9 @@ function setScene(hello: Hello, spec: Spec): Scene {
   const observations = hello.observation.map((channel, at) => {
     const seen: Curve = { values: traces.observation[at]!, colour: "given" };
     const wide = spec.observation[at]!.high - spec.observation[at]!.low;
-    const options = { curves: [seen], range: null, wide, limits: [], verdicts: false };
+    const ends = hello.seen[at]!;
+    const limits = ends === null ? [] : [ends.low, ends.high];
+    const options = { curves: [seen], range: null, wide, limits, verdicts: false };
     return new ChannelCard(channel, options, ["now"]);
   });
   byId("actions").replaceChildren(...actions.map(({ element }) => element));
