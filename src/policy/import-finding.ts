@@ -88,7 +88,7 @@ export function history(terms: readonly string[]): Finding {
   return finding(
     "observation-history",
     `the policy observes the past of ${listOf(terms)}, in an order that is not read`,
-    "give all rows of observation in a spec, with offsets and scales, or train it without a history",
+    "give all rows of observation in a spec, offsets and scales too, or train without a history",
   );
 }
 
