@@ -1,14 +1,17 @@
 import { join } from "node:path";
 import { SinewError } from "../core/errors.ts";
-import type { Spec } from "../core/spec.ts";
+import { restOf } from "../core/history.ts";
+import { differenceOfSpecs, type Spec } from "../core/spec.ts";
 import type { Segment } from "../log/transitions.ts";
+import type { Contract } from "../policy/contract.ts";
+import { readPolicyFile } from "../policy/file.ts";
 import type { Task } from "../sim/env.ts";
 import { checkNumbers } from "./episode.ts";
 import { selectionStarts } from "./evaluate.ts";
 import { decide, type GateDecision } from "./gate.ts";
 import type { Replay, Sample } from "./replay.ts";
 import { judge } from "./train.ts";
-import { policyOf, resumedTraining } from "./training.ts";
+import { policyOf, resumedTraining, type Training } from "./training.ts";
 
 /** What retraining needs to know. */
 export interface RetrainRequest {
@@ -47,15 +50,17 @@ const evaluations = 4;
  * is computed here by the task's own function of (o, a, o'), so a better reward relabels old logs.
  * The candidate is the best of four moments on the selection starts; the gate decides on it.
  *
- * Throws `SinewError("log-file")` where the log holds no transition, "checkpoint" where the run's
- * folder has none of this task, "environment" where the task's reward is not a number, "diverged"
- * where the learner leaves the numbers.
+ * Throws `SinewError("contract-mismatch")` where the deployed policy's channels or past are not the
+ * run's, "log-file" where the log holds no transition, "checkpoint" where the run's folder has none
+ * of this task, "environment" where the task's reward is not a number, "diverged" where the learner
+ * leaves the numbers; for the deployed file as `readPolicyFile` does.
  */
 export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
   const { deployed, segments, gradientSteps } = request;
   const training = await resumedTraining(join(request.folder, "checkpoint"), request.task);
   const { settings, task, run } = training;
   try {
+    checkDeployed(request.folder, training, deployed);
     const { learner, replay, rng } = run;
     const simulated = Math.min(replay.transitions, replay.capacity);
     const { transitions, rows } = addSegments(replay, segments, task);
@@ -98,6 +103,30 @@ export async function retrain(request: RetrainRequest): Promise<RetrainResult> {
   } finally {
     await run.learner.engine.close();
   }
+}
+
+/** That the deployed policy sees what the run's networks see: two pasts may be equally wide. */
+function checkDeployed(folder: string, training: Training, deployed: Uint8Array): void {
+  const { contract } = readPolicyFile(deployed);
+  const difference =
+    differenceOfSpecs(training.task.spec, contract.spec) ?? differenceOfPasts(training, contract);
+  if (difference === null) return;
+  const message = `the deployed policy is not of the run in ${folder}: ${difference}`;
+  throw new SinewError("contract-mismatch", message);
+}
+
+/** What equal channels do not tell: which of them the past is, and what it begins with. */
+function differenceOfPasts({ settings, task }: Training, contract: Contract): string | null {
+  for (const key of ["observationHistory", "actionHistory"] as const) {
+    const [expected, actual] = [settings[key], contract[key] ?? 0];
+    if (expected !== actual) return `${key}: expected ${expected}, got ${actual}`;
+  }
+  const { actionRest = [] } = contract;
+  const rests = restOf(task.spec);
+  const at = actionRest.findIndex((rest, i) => Math.fround(rest) !== rests[i]);
+  if (at < 0) return null;
+  const { name } = task.spec.action[at];
+  return `actionRest[${at}] "${name}": expected ${rests[at]}, got ${actionRest[at]}`;
 }
 
 /** Adds the log's transitions, judged by the task; says how many they are, and their rows. */

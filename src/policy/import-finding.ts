@@ -88,7 +88,7 @@ export function history(terms: readonly string[]): Finding {
   return finding(
     "observation-history",
     `the policy observes the past of ${listOf(terms)}, in an order that is not read`,
-    "train it with a history_length of 1, or import it without the file, by a spec of all its rows",
+    "give all rows of observation in a spec, offsets and scales too, or train without a history",
   );
 }
 

@@ -27,6 +27,7 @@ export function lint(policy: Linted): Finding[] {
   return [
     ...(source?.findings ?? []),
     ...lintWidths(policy),
+    ...lintKinds(draft),
     ...lintNames(draft),
     ...lintLimits(draft),
     ...lintNormaliser(policy),
@@ -73,6 +74,32 @@ function lintSeen({ observation = [] }: Draft): Finding[] {
   if (strays.length === 0) return [];
   const message = `a row of observation is seen: ${strays[0]}, which is no channel's column`;
   return [finding("width-differs", message, "count columns from 0, and name one with a channel")];
+}
+
+/** That each row, a file's merged with a spec's, says one thing of its column. */
+function lintKinds({ observation = [] }: Draft): Finding[] {
+  const faults = observation.flatMap((row, at) => {
+    const fault = faultOf(row);
+    return fault === null ? [] : [`observation[${at}] ${fault}`];
+  });
+  if (faults.length === 0) return [];
+  const advice = "a row has one of name, previous, seen and constant; see docs/import.md";
+  return [finding("contradiction", listOf(faults), advice)];
+}
+
+function faultOf(row: DraftObservation): string | null {
+  const { name, joint, previous, seen, ago, constant, offset } = row;
+  // A joint names a channel, be it known how the joint is called or not.
+  const channel = name === undefined ? { joint } : { name };
+  const kinds = Object.entries({ ...channel, previous, seen, constant }).flatMap(
+    ([kind, value]) => (value === undefined ? [] : [`${kind}: ${value}`]),
+  );
+  if (kinds.length > 1) return `is ${kinds.join(" and ")}`;
+  const isPast = previous !== undefined || seen !== undefined;
+  if (ago !== undefined && !isPast) return `is ago: ${ago} and neither previous nor seen`;
+  // The action's own is undone there.
+  if (previous !== undefined && offset !== undefined) return "is previous and has an offset";
+  return null;
 }
 
 /** Whether a column is observed, and not fed from the past or always the same. */

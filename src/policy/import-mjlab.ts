@@ -66,12 +66,15 @@ function observationOf(
   const scales = listAt(metadata, "observation_terms_scale");
   const clips =
     listAt(metadata, "observation_terms_clip") ?? listAt(metadata, "observation_term_clip");
-  const long = names.filter((_, at) => (lengths?.[at] ?? 1) > 1);
-  if (long.length > 0) findings.push(history(long));
   const lists = [lengths, scales, clips].filter((list) => list !== undefined);
   if (lists.some((list) => list.length !== names.length)) {
     const message = `there are ${names.length} observation_names, and not as many of their terms`;
     findings.push(finding("contradiction", message, "export the policy anew"));
+  }
+  const long = names.filter((_, at) => (lengths?.[at] ?? 1) > 1);
+  if (long.length > 0) {
+    gaps.push({ rows: "observation", why: history(long) });
+    return undefined;
   }
   const rows: DraftObservation[] = [];
   for (const [at, name] of names.entries()) {

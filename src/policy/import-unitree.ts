@@ -143,8 +143,13 @@ function observationOf(
   deploy: Deploy,
   robot: Robot,
 ): { readonly rows: readonly DraftObservation[] | undefined; readonly gaps: readonly Gap[] } {
+  const terms = Object.entries(deploy.observations);
+  const long = terms.filter(([, term]) => term.history_length > 1).map(([name]) => name);
+  if (long.length > 0) {
+    return { rows: undefined, gaps: [{ rows: "observation", why: history(long) }] };
+  }
   const gaps: Gap[] = [];
-  const rows = Object.entries(deploy.observations).flatMap(([name, term]) => {
+  const rows = terms.flatMap(([name, term]) => {
     const scale = typeof term.scale === "number" ? [term.scale] : term.scale;
     const width = typeof term.scale === "number" ? null : term.scale.length;
     const ids = v.safeParse(indices, term.params?.asset_cfg?.["joint_ids"] ?? null);
@@ -180,8 +185,6 @@ function findingsOf(deploy: Deploy): Finding[] {
     const message = `there are ${poses} default_joint_pos and ${joints} joint_ids_map`;
     findings.push(finding("contradiction", message, "export deploy.yaml anew"));
   }
-  const long = Object.entries(deploy.observations).filter(([, term]) => term.history_length > 1);
-  if (long.length > 0) findings.push(history(long.map(([name]) => name)));
   if (deploy.stiffness !== undefined || deploy.damping !== undefined) {
     findings.push(gains("stiffness and damping"));
   }

@@ -27,6 +27,8 @@ const duck = requestOf("microduck");
 const unitree = requestOf("unitree");
 /** The same with numbers that nobody has rounded. */
 const short = deploy(deploy(unitree, /0\.548, 0\.351, 0\.25/, "0.5, 0.3, 0.25"), /0\.302/g, "0.3");
+/** The same with a past in an order that is not read. */
+const long = deploy(short, "history_length: 1", "history_length: 5");
 
 function flaw(sound: ImportRequest, change: (sound: ImportRequest) => ImportRequest): Flaw {
   return { sound, flawed: change(sound) };
@@ -183,9 +185,11 @@ const flaws: Readonly<Record<FindingCode, Flaw>> = {
   ),
   "channel-invalid": spec(cleanrl, "name: angle_cos", "name: Angle"),
   "too-many-channels": { sound: wide(64), flawed: wide(65) },
-  "observation-history": flaw(short, (request) =>
-    deploy(request, "history_length: 1", "history_length: 5"),
-  ),
+  "observation-history": {
+    sound: withSpec(long, /$/, allRows(18)),
+    flawed: long,
+    besides: ["names-missing", "units-missing"],
+  },
   "time-input": flaw(duck, (request) => manifest(request, '"constant"', '"phase"')),
   "unknown-term": flaw(short, (request) => deploy(request, "projected_gravity", "mystery")),
   "motion-reference": spec(requestOf("beyondmimic"), /name: reference_hip, /, ""),
@@ -214,6 +218,11 @@ const flaws: Readonly<Record<FindingCode, Flaw>> = {
 
 function threeActions(row: string): string {
   return `action:\n${`  - { ${row} }\n`.repeat(3)}`;
+}
+
+function allRows(count: number): string {
+  const rows = Array.from({ length: count }, (_, at) => `  - { name: c${at}, unit: m }\n`);
+  return `observation:\n${rows.join("")}`;
 }
 
 /** The codes of `flawed` that `sound` has not, each once for each time more. */
