@@ -61,7 +61,7 @@ async function act(path: string, options: Options): Promise<void> {
   const zero = Object.fromEntries(spec.action.map(({ name }) => [name, 0]));
   const pose = options.home ? start!.home! : zero;
   const { family, line } = servosBehind(link);
-  const counts = await readCounts(family, line, monotonicClock());
+  const counts = await readCounts(link, monotonicClock());
   const joints = calibrated(spec, line.servos, family.scale, counts, pose);
   const unset = unknowns.filter((keys) => keys.at(-1) === "zeroCounts").map((keys) => keys.at(-2));
   const rows = joints.map((joint, at) => {
@@ -89,7 +89,7 @@ function rowOf({ servo, low, high, fit, turn }: CalibratedJoint, was: string): s
   const told = {
     fits: "fits",
     turn: `passes an end of the encoder: turn the horn by ${degrees} degrees`,
-    tooWide: "too wide for any mounting: it needs a policy with a narrower range",
+    tooWide: "too wide, or too far from 0 rad, for any mounting: it needs another policy",
   }[fit];
   return [servo.joint, String(servo.zeroCounts), was, `${low} to ${high} counts: ${told}`];
 }

@@ -137,7 +137,7 @@ async function calibrate(path: string, terminal: Terminal): Promise<readonly Ser
   const { calibrated, readCounts } = await import("../link/servo-calibration.ts");
   const { feetech } = await import("../link/feetech-family.ts");
   const line = { path, baud: 1_000_000, servos: mounted };
-  const counts = await readCounts(feetech, line, monotonicClock());
+  const counts = await readCounts({ feetech: line }, monotonicClock());
   const pose = Object.fromEntries(servoArmSpec.action.map(({ name }) => [name, 0]));
   const joints = calibrated(servoArmSpec, mounted, feetech.scale, counts, pose);
   const zeros = joints.map(({ servo }) => servo.zeroCounts).join(", ");

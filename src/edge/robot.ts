@@ -4,7 +4,8 @@ import { SinewError } from "../core/errors.ts";
 import type { Spec } from "../core/spec.ts";
 import { readYaml, type YamlFile } from "../core/yaml.ts";
 import type { StopChoice } from "../link/device.ts";
-import type { LinkChoice } from "../link/link.ts";
+import { type LinkChoice, servosBehind } from "../link/link.ts";
+import { goalStepOf } from "../link/servo-joints.ts";
 import type { JointChoice } from "../safety/joint.ts";
 import { type ActionLimit, type Limits, limitsOf } from "../safety/limits.ts";
 import type { SwapChoice } from "./lineup.ts";
@@ -234,7 +235,7 @@ function startOf(
   return { ...(start as StartChoice), speed };
 }
 
-/** Those whose goals the host itself moves by their own speed. */
+/** Those whose goals the host itself moves by their own speed, rad/s. */
 function jointsOf(
   link: LinkChoice,
 ): readonly { readonly joint: string; readonly maxSpeed: number }[] {
@@ -242,6 +243,17 @@ function jointsOf(
   if ("dynamixel" in link) return link.dynamixel.servos;
   if ("odrive" in link) return link.odrive.motors;
   return "moteus" in link ? link.moteus.motors : [];
+}
+
+/** The same, and how fast the goals of each go in cycles of `periodUs`: by whole counts a cycle. */
+function drivenJointsOf(link: LinkChoice, periodUs: number): ReturnType<typeof jointsOf> {
+  if (!("feetech" in link || "dynamixel" in link)) return jointsOf(link);
+  const { family, line } = servosBehind(link);
+  return line.servos.map((servo) => {
+    const { counts, radPerS } = goalStepOf(servo, family.scale, periodUs);
+    // With less than one count a cycle no device is opened, which says so by itself.
+    return { joint: servo.joint, maxSpeed: counts < 1 ? servo.maxSpeed : radPerS };
+  });
 }
 
 /** The limits of what no joint with ends tells the place of: the gate counts it from 0. */
@@ -276,9 +288,10 @@ export function ofRobotFile<Value>(robot: Robot, body: () => Value): Value {
  */
 export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
   const { observationAgeMs: ageMs, joints } = robot;
+  const loop = controlSpecOfRobot(robot, spec);
   // What the host itself observes is no joint.
-  return limitsOf(specOfDevice(controlSpecOfRobot(robot, spec), robot.setpoints), {
-    action: { ...robot.limits, ...speedsOf(robot) },
+  return limitsOf(specOfDevice(loop, robot.setpoints), {
+    action: { ...robot.limits, ...speedsOf(robot, loop) },
     // A loop that turns faster makes no policy need newer data than it did.
     ageUsMax: ageMs === undefined ? 2 * spec.periodUs : ageMs * 1000,
     ...(joints !== undefined && { joints, actsUs: commandTtlUs(robot, spec) }),
@@ -289,8 +302,11 @@ export function limitsOfRobot(robot: Robot, spec: Spec): Limits {
  * The limits of those whose goals the host moves by a speed of their own, where their joints have
  * ends: what the gate brakes before an end must be what is sent.
  */
-function speedsOf({ link, limits, joints = {} }: Robot): Robot["limits"] {
-  const speeds = jointsOf(link).map(({ joint, maxSpeed }) => {
+function speedsOf(
+  { link, limits, joints = {} }: Robot,
+  { periodUs }: Pick<Spec, "periodUs">,
+): Robot["limits"] {
+  const speeds = drivenJointsOf(link, periodUs).map(({ joint, maxSpeed }) => {
     const name = `${joint}_position`;
     const { rateMax = maxSpeed, ...limit } = limits[name] ?? {};
     return [name, { ...limit, rateMax: Math.min(rateMax, maxSpeed) }] as const;

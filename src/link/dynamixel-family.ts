@@ -133,8 +133,8 @@ export const dynamixel: ServoFamily = {
   examine,
   illnessOf,
   // What is kept is not taken under torque; the greeting sees whether it was.
-  answerAtOnce: (bus, at) => {
-    bus.writeOne(at, Table.returnDelay, off);
+  answerAtOnce: (bus, at, forUs) => {
+    bus.writeOne(at, Table.returnDelay, off, forUs);
   },
 };
 

@@ -73,10 +73,10 @@ function familyOf(series: Series, scale: ServoScale, speedMax: number): ServoFam
     watchdog: null,
     examine: (bus, at) => examine(series, scale, bus, at),
     illnessOf,
-    answerAtOnce: (bus, at) => {
-      const unlocked = bus.writeOne(at, series.lock, off);
-      if (unlocked) bus.writeOne(at, Register.returnDelay, off);
-      bus.writeOne(at, series.lock, on);
+    answerAtOnce: (bus, at, forUs) => {
+      const unlocked = bus.writeOne(at, series.lock, off, forUs);
+      if (unlocked) bus.writeOne(at, Register.returnDelay, off, forUs);
+      bus.writeOne(at, series.lock, on, forUs);
     },
   };
 }

@@ -45,6 +45,11 @@ export type LinkChoice =
   | { readonly odrive: MotorChoice }
   | { readonly moteus: MoteusChoice };
 
+/** Servos straight on a line. */
+export type ServosLink =
+  | { readonly feetech: FeetechLine }
+  | { readonly dynamixel: DynamixelLine };
+
 /** A serial port, and what of other makes is behind it. */
 type SerialDoor =
   | { readonly serialPath: string }
@@ -173,10 +178,12 @@ export function silenceAdviceOf(door: Door): string {
   return path === null ? "" : slowAdapterOf(path);
 }
 
-/** Servos straight on a line: their family, their line, and what silence they are to bear. */
-export function servosBehind(
-  link: { readonly feetech: FeetechLine } | { readonly dynamixel: DynamixelLine },
-): { family: ServoFamily; line: ServoLine; watchdogUs: number } {
+/** Their family, their line, and what silence they are to bear. */
+export function servosBehind(link: ServosLink): {
+  family: ServoFamily;
+  line: ServoLine;
+  watchdogUs: number;
+} {
   if ("feetech" in link) {
     const { feetech: line } = link;
     const family = line.series === "scs" ? scsFamily(line.spanDegrees) : feetech;

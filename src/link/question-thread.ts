@@ -2,19 +2,14 @@ import { Worker } from "node:worker_threads";
 import { type ErrorCode, messageOf, SinewError } from "../core/errors.ts";
 import { makeRingPair, type RingPair } from "./byte-ring.ts";
 import { carrySerial, type SerialCarrier } from "./event-line.ts";
+import type { ServosLink } from "./link.ts";
 import type { Probe, ScanChoice } from "./scan.ts";
-import type { ServoSeries } from "./servo-family.ts";
-import type { Servo } from "./servo-joints.ts";
 
 /** What is asked over a port by a thread that blocks until it is answered. */
 export type Question =
   /** `usb` is of the port, as in `ScanDoors`. */
   | { readonly what: "scan"; readonly choice: ScanChoice; readonly usb: string }
-  | {
-      readonly what: "counts";
-      readonly series: ServoSeries;
-      readonly servos: readonly Servo[];
-    };
+  | { readonly what: "counts"; readonly link: ServosLink };
 
 /** What the thread is given. */
 export interface QuestionWork {

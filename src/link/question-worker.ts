@@ -1,8 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { monotonicClock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
-import { dynamixel } from "./dynamixel-family.ts";
-import { feetech, scsFamily } from "./feetech-family.ts";
+import { servosBehind } from "./link.ts";
 import { RingPort } from "./memory.ts";
 import type { Question, QuestionWord, QuestionWork } from "./question-thread.ts";
 import { type Probe, scanPort } from "./scan.ts";
@@ -10,8 +9,6 @@ import { countsOver } from "./servo-calibration.ts";
 
 const port = parentPort!;
 const say = (word: QuestionWord): void => port.postMessage(word);
-// Counts are told as they are, so it does not matter what an SCS's span.
-const families = { sts: feetech, scs: scsFamily(360), x: dynamixel };
 const { path, rings, question } = workerData as QuestionWork;
 
 /** Has the port set to `baud` bits/s by the thread that holds it. */
@@ -26,7 +23,10 @@ async function setBaud(baud: number): Promise<void> {
 async function answerOf(asked: Question): Promise<unknown> {
   const clock = monotonicClock();
   const open = (): RingPort => new RingPort(rings.toDevice, rings.fromDevice);
-  if (asked.what === "counts") return countsOver(families[asked.series], asked.servos, open, clock);
+  if (asked.what === "counts") {
+    const { family, line } = servosBehind(asked.link);
+    return countsOver(family, line.servos, open, clock);
+  }
   const lock = async () => ({ path, setBaud, close: async () => {} });
   const doors = { lock, open, usbOf: () => asked.usb };
   const tell = (probe: Probe, part: number): void => say({ word: "part", probe, part });

@@ -39,7 +39,7 @@ const pings = {
   feetech: { family: feetech, encode: encodeFeetechPing, idMax: feetechIdMax },
 } as const;
 
-/** Counts are told as they are, so it does not matter what these span. */
+/** Nobody knows yet what theirs span; this asks the most of the limits that a servo has. */
 const scsAnySpan: ServoFamily = scsFamily(360);
 
 /** A ping and its answer, bytes; Dynamixel's are the longer ones. */

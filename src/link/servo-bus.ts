@@ -127,10 +127,14 @@ export class ServoBus {
     return this.#left === 0;
   }
 
-  /** Sets registers of servo number `at`; false where it did not say that it did. */
-  writeOne(at: number, address: number, data: Uint8Array): boolean {
+  /**
+   * Sets registers of servo number `at`; false where it did not say that it did within `forUs`, or
+   * `answerUs` where that is longer.
+   */
+  writeOne(at: number, address: number, data: Uint8Array, forUs: number = this.#answerUs): boolean {
     this.#waitFor(at);
-    this.#ask(this.#packets.encodeWrite(this.#ids[at], address, data, this.#out), 0, data, 0);
+    const length = this.#packets.encodeWrite(this.#ids[at], address, data, this.#out);
+    this.#ask(length, 0, data, 0, Math.max(forUs, this.#answerUs));
     return this.#left === 0;
   }
 
@@ -189,7 +193,8 @@ export class ServoBus {
       if (this.#waiting[at] === 0) continue;
       if (encodeSyncRead !== null) this.#asked[servos++] = this.#ids[at];
       else if (this.#clock.now() < endUs) {
-        this.#ask(encodeRead(this.#ids[at], from, told, this.#out), count, into, 0, at, endUs);
+        const length = encodeRead(this.#ids[at], from, told, this.#out);
+        this.#ask(length, count, into, 0, this.#answerUs, at, endUs);
       }
     }
     if (encodeSyncRead === null) return;
@@ -215,20 +220,21 @@ export class ServoBus {
 
   /**
    * Sends the question and takes answers until none is missing, or not that of servo number `only`
-   * where that is given, or the time is over, which it is at `endUs` at the latest. Servo number
-   * `at` answers into `into` from `at * count - from` on.
+   * where that is given, or the time is over, which it is after `forUs`, and at `endUs` at the
+   * latest. Servo number `at` answers into `into` from `at * count - from` on.
    */
   #ask(
     length: number,
     count: number,
     into: Uint8Array,
     from: number,
+    forUs: number = this.#answerUs,
     only: number = -1,
     endUs: number = Number.POSITIVE_INFINITY,
   ): void {
     this.#forget();
     if (this.lost || !this.#port.write(this.#out, length)) return;
-    const untilUs = Math.min(endUs, this.#clock.now() + this.#answerUs);
+    const untilUs = Math.min(endUs, this.#clock.now() + forUs);
     while (only < 0 ? this.#left > 0 : this.#waiting[only] === 1) {
       const heard = this.#port.read(this.#in);
       if (heard < 0) {

@@ -1,15 +1,16 @@
 import type { Clock } from "../core/clock.ts";
 import { SinewError } from "../core/errors.ts";
-import type { Spec } from "../core/spec.ts";
+import type { Channel, Spec } from "../core/spec.ts";
 import { isPlain } from "./event-line.ts";
+import { type ServosLink, servosBehind } from "./link.ts";
 import type { Port } from "./port.ts";
 import { askOverPlain } from "./question-thread.ts";
 import { lockSerialLine, openSerialPort } from "./serial.ts";
 import { ServoBus } from "./servo-bus.ts";
 import type { ServoFamily } from "./servo-family.ts";
-import { countsAt, nameOfServo, type Servo, type ServoLine } from "./servo-joints.ts";
+import { countsAt, nameOfServo, type Servo } from "./servo-joints.ts";
 import {
-  clearCountsMax,
+  clearLast,
   countWithin,
   keepsClear,
   nearWay,
@@ -18,8 +19,9 @@ import {
 } from "./servo-scale.ts";
 
 /**
- * Whether the range of an action keeps clear of the ends of the encoder: it does, it does with the
- * horn mounted otherwise, or it is too wide for any mounting.
+ * Whether the range of an action keeps clear of the ends of the encoder, which must have a count at
+ * 0 rad, too: it does, it does with the horn mounted otherwise, or it is too wide, or too far from
+ * 0 rad, for any mounting.
  */
 export type Fit = "fits" | "turn" | "tooWide";
 
@@ -58,20 +60,45 @@ export function calibrated(
     const told = Math.round(counts[at] - (given.sign * pose[name]) / scale.radPerCount);
     const zeroCounts = countWithin(scale, told);
     // The ends are counted from where 0 rad is, also where that is in the gap and has no number.
-    const zero = { ...given, zeroCounts: scale.turns ? zeroCounts : told };
-    const ends = [countsAt(zero, scale, action.low), countsAt(zero, scale, action.high)];
-    const [low, high] = [Math.min(...ends), Math.max(...ends)];
-    const fit = fitOf(scale, low, high, zeroCounts === zero.zeroCounts);
-    const off = nearWay(scale, scale.counts / 2 - Math.round((low + high) / 2));
-    const turn = fit === "turn" ? off * scale.radPerCount : 0;
+    const zero = scale.turns ? zeroCounts : told;
+    const [low, high] = endsOf(given, scale, action);
     const servo = { ...given, zeroCounts };
-    return { servo, low: Math.round(low), high: Math.round(high), fit, turn };
+    const range = { low: Math.round(zero + low), high: Math.round(zero + high) };
+    const hasZero = zeroCounts === zero;
+    if (hasZero && keepsClear(scale, zero + low, zero + high)) {
+      return { servo, ...range, fit: "fits", turn: 0 };
+    }
+    const mounted = zeroFor(scale, low, high);
+    if (mounted === null) return { servo, ...range, fit: "tooWide", turn: 0 };
+    const turn = nearWay(scale, mounted - zero) * scale.radPerCount;
+    return { servo, ...range, fit: "turn", turn };
   });
 }
 
-function fitOf(scale: ServoScale, low: number, high: number, hasZero: boolean): Fit {
-  if (hasZero && keepsClear(scale, low, high)) return "fits";
-  return high - low > clearCountsMax(scale) ? "tooWide" : "turn";
+/** The ends of the range of `action`, counts from the zero of `servo`, the lower one first. */
+function endsOf(
+  servo: Servo,
+  scale: ServoScale,
+  { low, high }: Pick<Channel, "low" | "high">,
+): readonly [low: number, high: number] {
+  const zeroCounts = 0;
+  const ends = [low, high].map((rad) => countsAt({ ...servo, zeroCounts }, scale, rad));
+  return [Math.min(...ends), Math.max(...ends)];
+}
+
+/**
+ * The zero with which a range from `low` to `high`, counts from there, keeps clear of both ends:
+ * the nearest to the one that centres it; null where there is none.
+ */
+function zeroFor(scale: ServoScale, low: number, high: number): number | null {
+  const { counts, marginCounts } = scale;
+  let least = Math.max(0, Math.floor(marginCounts - low));
+  let most = Math.min(counts - 1, Math.ceil(clearLast(scale) - high));
+  // By the very sums that judge it later: a difference may be rounded another way.
+  if (least + low < marginCounts) least++;
+  if (most + high > clearLast(scale)) most--;
+  if (least > most) return null;
+  return Math.min(most, Math.max(least, counts / 2 - Math.round((low + high) / 2)));
 }
 
 /** So many looks, of which none may be further from the first than what noise makes, rad. */
@@ -84,14 +111,13 @@ const answerUs = 200_000;
  * free again afterwards. Throws `SinewError("port")`, and as `standingAt`.
  */
 export async function readCounts(
-  family: ServoFamily,
-  choice: ServoLine,
+  link: ServosLink,
   clock: Pick<Clock, "now">,
 ): Promise<number[]> {
+  const { family, line: choice } = servosBehind(link);
   const { path, baud, servos } = choice;
   if (isPlain(choice)) {
-    const question = { what: "counts", series: family.series, servos } as const;
-    return (await askOverPlain(path, baud, question)) as number[];
+    return (await askOverPlain(path, baud, { what: "counts", link })) as number[];
   }
   const line = await lockSerialLine(path, baud, true);
   try {

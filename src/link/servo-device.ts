@@ -32,7 +32,7 @@ const forgot = "does not watch the line any more as it was told";
  * here: positions only, whose goal moves by a bounded step from the last one sent; torque only by
  * arming, at the place where the servos are; a stop holds that place, never limp. Servos that watch
  * the line are told to, and shown to, before they are armed. `read`, `arm` and `poll` wait for
- * answers, each for a bounded part of the period.
+ * answers, each for a bounded part of the period, or some ms more where a servo's delay is set.
  */
 export class ServoDevice extends DriverMode implements RobotDevice {
   readonly spec: Spec;

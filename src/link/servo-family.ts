@@ -104,6 +104,6 @@ export interface ServoFamily {
    * "reports". `orders` is what it told of them last.
    */
   illnessOf(code: number, orders: Uint8Array): string;
-  /** Has servo number `at` answer without a delay, for good. */
-  answerAtOnce(bus: ServoBus, at: number): void;
+  /** Has servo number `at` answer without a delay, for good; awaits each answer for `forUs`. */
+  answerAtOnce(bus: ServoBus, at: number, forUs: number): void;
 }

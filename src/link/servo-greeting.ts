@@ -5,6 +5,11 @@ import type { ServoOrders } from "./servo-orders.ts";
 
 /** What a servo keeps it may take a moment to write down. */
 const setAttemptsMax = 3;
+/**
+ * As it leaves the factory a servo answers 0.5 ms late, for which a short period has no room; and
+ * what comes late would be taken for the answer to what is written next. Nothing moves meanwhile.
+ */
+const setWithinUs = 5000;
 
 /**
  * Makes sure of every servo before anything may move: it is there, it is of its family, it is well,
@@ -58,7 +63,7 @@ export class ServoGreeting {
       this.refusal = `${this.servo} does not take a Return_Delay_Time of 0${advice}`;
       return;
     }
-    this.#family.answerAtOnce(this.#bus, this.#at);
+    this.#family.answerAtOnce(this.#bus, this.#at, setWithinUs);
   }
 
   /** Whether it holds something, and where. */

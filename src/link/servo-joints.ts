@@ -58,6 +58,14 @@ export interface ServoJoint {
   readonly velocityAt: number;
 }
 
+/** What a servo's goal moves by in a cycle at most. */
+export interface GoalStep {
+  /** 0 where its maxSpeed is less than one a cycle. */
+  readonly counts: number;
+  /** How fast it goes by that. */
+  readonly radPerS: number;
+}
+
 /** For messages. */
 export function nameOfServo({ id, joint }: Servo): string {
   return `servo ${id} (${joint})`;
@@ -70,6 +78,16 @@ export function countsAt(
   rad: number,
 ): number {
   return zeroCounts + (sign * rad) / radPerCount;
+}
+
+/** A goal moves by whole counts a cycle, of `periodUs`: at `maxSpeed`, rad/s, or slower. */
+export function goalStepOf(
+  { maxSpeed }: Pick<Servo, "maxSpeed">,
+  { radPerCount }: Pick<ServoScale, "radPerCount">,
+  periodUs: number,
+): GoalStep {
+  const counts = Math.floor((maxSpeed * periodUs) / 1e6 / radPerCount);
+  return { counts, radPerS: (counts * radPerCount * 1e6) / periodUs };
 }
 
 /**
@@ -112,7 +130,7 @@ function jointOf(spec: Spec, servo: Servo, scale: ServoScale): ServoJoint {
     const line = `[${action.low}, ${action.high}] rad is ${range} counts of servo ${servo.id}`;
     refuse("action", position, `${line}: stay within ${marginCounts} to ${clearLast(scale)}`);
   }
-  const stepCounts = Math.floor((maxSpeed * spec.periodUs) / 1e6 / radPerCount);
+  const stepCounts = goalStepOf(servo, scale, spec.periodUs).counts;
   if (stepCounts < 1) {
     const least = ((radPerCount * 1e6) / spec.periodUs).toFixed(3);
     const line = `maxSpeed ${maxSpeed} rad/s is less than one count a cycle`;

@@ -40,11 +40,6 @@ export function clearLast({ counts, marginCounts }: ServoScale): number {
   return counts - 1 - marginCounts;
 }
 
-/** What a range may be wide at most, counts. */
-export function clearCountsMax(scale: ServoScale): number {
-  return clearLast(scale) - scale.marginCounts;
-}
-
 /** Whether `low` to `high`, counts and not rounded, keeps clear of both ends. */
 export function keepsClear(scale: ServoScale, low: number, high: number): boolean {
   return low >= scale.marginCounts && high <= clearLast(scale);

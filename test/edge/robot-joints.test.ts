@@ -3,11 +3,17 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
 import type { Spec } from "../../src/core/spec.ts";
+import { makeStep, Verdict } from "../../src/core/step.ts";
 import { readYaml } from "../../src/core/yaml.ts";
 import { checkRobot, limitsOfRobot, parseRobot } from "../../src/edge/robot.ts";
 import { holdOfRobot } from "../../src/edge/robot-hold.ts";
 import { checkJointsGiven } from "../../src/edge/robot-joints.ts";
 import { checkWithPolicy } from "../../src/edge/robot-policy.ts";
+import { servosBehind } from "../../src/link/link.ts";
+import { countsAt } from "../../src/link/servo-joints.ts";
+import { Guard } from "../../src/safety/guard.ts";
+import { deskDynamixel, deskFeetech, deskScs } from "../link/desk-servo.ts";
+import { periodUs, ServoBench } from "../link/servo-bench.ts";
 
 const spec: Spec = {
   observation: [
@@ -153,22 +159,94 @@ link:
 const armSpec: Spec = { ...spec, action: [spec.action[0]] };
 const lift = joints.slice(0, joints.indexOf("  wheel"));
 
+type Series = "sts" | "scs" | "x";
+
+/** The arm with a servo of that series; an SCS's counts span `spanDegrees`. */
+function armOn(series: Series, maxSpeed: number, spanDegrees: number = 300): string {
+  const text = arm.replace("maxSpeed: 0.5", `maxSpeed: ${maxSpeed}`);
+  if (series === "sts") return text;
+  if (series === "x") return text.replace("feetech", "dynamixel");
+  const span = `    series: scs\n    spanDegrees: ${spanDegrees}\n`;
+  return text.replace("2048", "512").replace("    servos:", `${span}    servos:`);
+}
+
 test("robot: the gate moves a servo's goal as fast as the driver does, where it brakes it", () => {
   const rateOf = (source: string): number | undefined => {
     return limitsOfRobot(parseRobot(source, "robot.yaml"), armSpec).action[0].rateMax;
   };
   assert.equal(rateOf(arm), 200);
-  assert.equal(rateOf(arm + lift), 0.5);
+  // 4096 counts a turn and 50 cycles a second, so 6 counts a cycle: not 6.5.
+  const driven = (6 * 2 * Math.PI * 50) / 4096;
+  assert.ok(Math.abs(driven - 0.460194) < 1e-6);
+  assert.equal(rateOf(arm + lift), driven);
   const limits = (rateMax: number): string =>
     `limits: { lift_position: { rateMax: ${rateMax} } }\n`;
   assert.equal(rateOf(arm + lift + limits(0.2)), 0.2);
-  assert.equal(rateOf(arm + lift + limits(2)), 0.5);
+  assert.equal(rateOf(arm + lift + limits(2)), driven);
   const both = "limits: { lift_position: { high: 1, accelerationMax: 4 } }\n";
   const [made] = limitsOfRobot(parseRobot(arm + lift + both, "robot.yaml"), armSpec).action;
-  assert.deepEqual(made, { low: -1, high: 1, rateMax: 0.5, accelerationMax: 4 });
+  assert.deepEqual(made, { low: -1, high: 1, rateMax: driven, accelerationMax: 4 });
   // Nothing tells the gate where such a joint is: it would count its first change from 0.
   assert.equal(rateOf(`${arm}joints: { lift_position: { unlimited: true } }\n`), 200);
 });
+
+test("robot: the gate knows how many whole counts a cycle each driver makes of a speed", () => {
+  const golden: readonly [arm: string, rateHz: number, radPerS: number][] = [
+    [armOn("sts", 1), 50, 0.997088], // 13 of 13.04 counts
+    [armOn("sts", 0.5), 200, 0.306796], // 1 of 1.63, in each cycle of a loop that turns faster
+    [armOn("x", 0.5), 50, 0.460194], // 6 of 6.52
+    [armOn("scs", 0.5), 50, 0.255663], // 1 of 1.96
+    [armOn("scs", 1), 50, 0.76699], // 3 of 3.91
+    [armOn("scs", 0.5, 215), 50, 0.366451], // 2 of 2.73
+    // Less than one is refused by the driver, in its own words.
+    [armOn("sts", 0.05), 50, 0.05],
+    [armOn("scs", 0.2), 50, 0.2],
+  ];
+  for (const [text, rateHz, radPerS] of golden) {
+    const robot = parseRobot(`${text}${lift}control: { rateHz: ${rateHz} }\n`, "robot.yaml");
+    const [{ rateMax }] = limitsOfRobot(robot, armSpec).action;
+    assert.ok(Math.abs(rateMax - radPerS) < 1e-6, `${rateMax}, not ${radPerS}: ${text}`);
+  }
+});
+
+for (const [series, desk] of [
+  ["sts", deskFeetech],
+  ["scs", deskScs],
+  ["x", deskDynamixel],
+] as const) {
+  test(`robot: a servo's goal is where the gate has it, also after it turns: ${series}`, () => {
+    const robot = parseRobot(armOn(series, 0.5) + lift, "robot.yaml");
+    const { link } = robot;
+    assert.ok("feetech" in link || "dynamixel" in link);
+    const [servo] = servosBehind(link).line.servos;
+    const served: Spec = { ...armSpec, observation: spec.observation.slice(0, 2) };
+    const limits = limitsOfRobot(robot, served);
+    const bench = new ServoBench(desk, 1, servo, served);
+    bench.arm();
+    const guard = new Guard(served, limits);
+    const step = makeStep(served);
+    // Neither is reached, so the gate's rate is all that counts, to the cycle in which it turns.
+    for (const wanted of [0.9, -0.9, 0.9]) {
+      for (let cycle = 0; cycle < 40; cycle++) {
+        step.timeUs = step.decidedUs = bench.bus.nowUs;
+        step.ageUs = periodUs;
+        step.reasons = 0;
+        step.observation.set(bench.observation);
+        step.proposed.fill(wanted);
+        assert.equal(guard.filter(step), Verdict.limited);
+        bench.cycle([...step.action]);
+        const [goal] = bench.bus.goals.at(-1)!;
+        const off = goal - countsAt(servo, desk.family.scale, step.action[0]);
+        assert.ok(Math.abs(off) <= 1, `towards ${wanted} in cycle ${cycle}: ${off} counts off`);
+      }
+    }
+    // What the driver does by itself.
+    bench.cycles(3, -1);
+    const [[from], [to]] = bench.bus.goals.slice(-2);
+    const driven = (Math.abs(to - from) * bench.radPerCount * 1e6) / periodUs;
+    assert.ok(Math.abs(limits.action[0].rateMax - driven) < 1e-9, `${driven}`);
+  });
+}
 
 test("robot: a servo has a rate and an acceleration only where its place is known", () => {
   for (const key of ["rateMax", "accelerationMax"]) {

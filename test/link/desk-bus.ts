@@ -18,7 +18,7 @@ export class DeskBus implements Port {
   mangle: (answer: Uint8Array) => Uint8Array = (answer) => answer;
   /** Falsifies what a servo tells, under a sum that fits; `address` is that of the first byte. */
   falsify: (told: Uint8Array, address: number) => void = () => {};
-  /** What an answer takes to come, microseconds. */
+  /** What an answer takes to come, microseconds, beside what its servo waits before it. */
   answerUs = 200;
   /** The adapter hears what it sends. */
   echoes = false;
@@ -132,7 +132,8 @@ export class DeskBus implements Port {
     const out = new Uint8Array(this.#family.family.packets.packetBytesMax);
     const length = this.#family.encodeStatus(id, servo.error | refusal, told, out);
     // What was sent first comes first.
-    this.#lastDueUs = Math.max(this.#lastDueUs, this.nowUs + this.answerUs);
+    const dueUs = this.nowUs + servo.returnDelayUs + this.answerUs;
+    this.#lastDueUs = Math.max(this.#lastDueUs, dueUs);
     this.#coming.push({ dueUs: this.#lastDueUs, bytes: this.mangle(out.slice(0, length)) });
   }
 }

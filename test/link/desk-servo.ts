@@ -29,18 +29,31 @@ export abstract class DeskServo {
   error = 0;
   readonly family: ServoFamily;
   readonly #idAt: number;
+  readonly #delayAt: number;
 
-  constructor(family: ServoFamily, registers: number, idAt: number, id: number) {
+  constructor(
+    family: ServoFamily,
+    registers: number,
+    idAt: number,
+    delayAt: number,
+    id: number,
+  ) {
     this.family = family;
     this.position = family.scale.counts / 2;
     this.slewPerMs = (3.4 * wholeTurn.radPerCount) / family.scale.radPerCount;
     this.registers = new Uint8Array(registers);
     this.#idAt = idAt;
+    this.#delayAt = delayAt;
     this.registers[idAt] = id;
   }
 
   get id(): number {
     return this.registers[this.#idAt];
+  }
+
+  /** For so long it waits before it answers. */
+  get returnDelayUs(): number {
+    return 2 * this.registers[this.#delayAt];
   }
 
   get torque(): boolean {
@@ -94,7 +107,7 @@ class DeskFeetechServo extends DeskServo {
   readonly #series: Series;
 
   constructor(family: ServoFamily, series: Series, id: number) {
-    super(family, 71, Register.id, id);
+    super(family, 71, Register.id, Register.returnDelay, id);
     this.#series = series;
     putWord(this.registers, Register.model, series.model, series);
     this.registers[Register.returnDelay] = 250;
@@ -144,7 +157,7 @@ export class DeskX extends DeskServo {
   #stays = 0;
 
   constructor(id: number) {
-    super(dynamixel, 148, 7, id);
+    super(dynamixel, 148, 7, Table.returnDelay, id);
     putWord(this.registers, Table.model, 1200, sts);
     this.registers[Table.returnDelay] = 250;
     this.registers[Table.firmware] = 53;

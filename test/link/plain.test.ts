@@ -4,13 +4,14 @@ import { spawn } from "node:child_process";
 import { closeSync, readSync } from "node:fs";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { SinewError } from "../../src/core/errors.ts";
+import { messageOf, SinewError } from "../../src/core/errors.ts";
 import type { Board } from "../../src/hil/board.ts";
 import { startEmulated } from "../../src/hil/emulated-board.ts";
 import { openPty } from "../../src/hil/pty.ts";
 import { startBridge } from "../../src/link/bridge.ts";
 import { openEventLine } from "../../src/link/event-line.ts";
-import { feetech } from "../../src/link/feetech-family.ts";
+import { scsFamily } from "../../src/link/feetech-family.ts";
+import { Register, scs } from "../../src/link/feetech-registers.ts";
 import { openLink, openPort } from "../../src/link/link.ts";
 import { scanPort } from "../../src/link/scan.ts";
 import { portErrorOf } from "../../src/link/serial.ts";
@@ -19,6 +20,7 @@ import { readCounts } from "../../src/link/servo-calibration.ts";
 import { clock, Host } from "./host.ts";
 import { keepsTheContract } from "./link-contract.ts";
 import { brokerHere, closeAfter, refuses } from "./mqtt-stage.ts";
+import { ServoArm } from "./servo-arm.ts";
 import { armServos, names } from "./servo-bench.ts";
 
 const baud = 1_000_000;
@@ -135,10 +137,38 @@ test("plain: servos are calibrated", async () => {
   closeAfter(() => bus.close());
   const line = { path: bus.path, baud, servos: armServos(), plain };
   const middle = names.map(() => 2048);
-  assert.deepEqual(await readCounts(feetech, line, clock), middle);
-  const none = { ...line, servos: [{ ...line.servos[0], id: 77 }] };
-  await refuses(readCounts(feetech, none, clock), /servo 77 .*does not answer/, "handshake");
-  assert.deepEqual(await readCounts(feetech, { ...line, plain: false }, clock), middle);
+  assert.deepEqual(await readCounts({ feetech: line }, clock), middle);
+  const none = { feetech: { ...line, servos: [{ ...line.servos[0], id: 77 }] } };
+  await refuses(readCounts(none, clock), /servo 77 .*does not answer/, "handshake");
+  assert.deepEqual(await readCounts({ feetech: { ...line, plain: false } }, clock), middle);
+});
+
+test("plain: an SCS is judged by what its owner says that its counts span", async () => {
+  const arm = new ServoArm(scsFamily(300), "rp2040-scs-bus");
+  const board = await arm.board();
+  closeAfter(() => board.close());
+  await arm.ask(board, (bus) => {
+    for (let at = 0; at < names.length; at++) {
+      assert.ok(bus.writeOne(at, scs.lock, Uint8Array.of(0)));
+      // 25 to 998: 27 counts are 0.1 rad of 215 degrees, and 20 of 300.
+      assert.ok(bus.writeOne(at, Register.positionLimits, Uint8Array.of(0, 25, 0x03, 0xe6)));
+    }
+  });
+  const servos = armServos(names.length, scs);
+  const calibrated = (spanDegrees: number, plain: boolean): Promise<unknown> => {
+    const line = { path: board.path, baud, servos, plain };
+    const feetech = { ...line, series: "scs", spanDegrees } as const;
+    return readCounts({ feetech }, clock).catch(messageOf);
+  };
+  const narrow = /servo 1 \(pan\) keeps its goals within 25 to 998 counts: give it 20 to 1003/;
+  for (const [spanDegrees, told] of [
+    [215, /^512(,512){5}$/],
+    [300, narrow],
+  ] as const) {
+    const straight = await calibrated(spanDegrees, false);
+    assert.match(String(straight), told);
+    assert.deepEqual(await calibrated(spanDegrees, true), straight);
+  }
 });
 
 test("plain: ports of Windows are listed as its registry shows them", async () => {

@@ -90,7 +90,7 @@ export class ServoBench {
       through(this.bus, this.bus),
       this.bus,
       ids,
-      answerUsOf(family, count, periodUs),
+      answerUsOf(family, count, spec.periodUs),
     );
     const joints = servoJoints(spec, servos, family);
     this.device = new ServoDevice(spec, family, joints, this.link, this.bus, watchdogUs);
@@ -123,6 +123,7 @@ export class ServoBench {
   /** One control cycle; commands `action` to every joint where it is given. */
   cycle(action?: number | readonly number[]): void {
     const { bus, device, spec } = this;
+    const { periodUs } = spec;
     const startUs = bus.nowUs;
     this.ageUs = device.read(this.observation, startUs);
     if (action !== undefined) {

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SinewError } from "../../src/core/errors.ts";
+import { Rng } from "../../src/core/rng.ts";
+import type { Spec } from "../../src/core/spec.ts";
 import { Table } from "../../src/link/dynamixel-table.ts";
-import { feetech } from "../../src/link/feetech-family.ts";
+import { feetech, scsFamily } from "../../src/link/feetech-family.ts";
 import { Register } from "../../src/link/feetech-registers.ts";
 import type { ServoBus } from "../../src/link/servo-bus.ts";
 import { calibrated, standingAt } from "../../src/link/servo-calibration.ts";
-import { servoJoints } from "../../src/link/servo-joints.ts";
-import { wholeTurn } from "../../src/link/servo-scale.ts";
+import { countsAt, type Servo, servoJoints } from "../../src/link/servo-joints.ts";
+import { countWithin, keepsClear, type ServoScale, wholeTurn } from "../../src/link/servo-scale.ts";
 import type { DeskFamily, DeskServo } from "./desk-servo.ts";
 import { armServos, armSpec, servoTest, turnTest } from "./servo-bench.ts";
 
@@ -74,6 +76,76 @@ test("servo calibration: what fits is what the driver takes, to the last count",
     const [{ fit }] = calibrated(contract, servos, wholeTurn, [0, 2048], pose);
     assert.equal(fit, width < 0 ? "tooWide" : "turn", `${rad} rad`);
   }
+});
+
+/** One joint that goes from `low` to `high` rad. */
+function rangeSpec(low: number, high: number): Spec {
+  const one = armSpec(1);
+  return { ...one, action: [{ ...one.action[0], low, high }] };
+}
+
+test("servo calibration: a range that is far from 0 rad has its zero where there is a count", () => {
+  // 2 to 4 rad are 391.1 to 782.3 counts of 300 degrees, so the zero is at 0 to 220.
+  const { scale } = scsFamily(300);
+  const [servo] = armServos(1, scale);
+  const told = (counts: number) => {
+    return calibrated(rangeSpec(2, 4), [servo], scale, [counts], { pan_position: 0 })[0];
+  };
+  const { fit, turn } = told(512);
+  assert.deepEqual([fit, Math.round(turn / scale.radPerCount)], ["turn", -512]);
+  assert.deepEqual([told(0).fit, told(220).fit, told(221).fit], ["fits", "fits", "turn"]);
+  // In the middle it would have no zero.
+  const [centred] = calibrated(rangeSpec(2, 4), [servo], scale, [512], { pan_position: 3 });
+  assert.equal(centred.fit, "turn");
+  assert.equal(Math.round(centred.turn / scale.radPerCount), 587 - 512);
+  // 5.2 rad are 1017 counts, and none is nearer to the end than 20.
+  const [far] = calibrated(rangeSpec(5, 5.2), [servo], scale, [512], { pan_position: 5.1 });
+  assert.equal(far.fit, "tooWide");
+});
+
+/** All zeros with which the driver would take that range, as `servoJoints` judges. */
+function zerosFor(servo: Servo, scale: ServoScale, { low, high }: Spec["action"][number]): number[] {
+  return Array.from({ length: scale.counts }, (_, zeroCounts) => zeroCounts).filter((zeroCounts) => {
+    const ends = [low, high].map((rad) => countsAt({ ...servo, zeroCounts }, scale, rad));
+    return keepsClear(scale, Math.min(...ends), Math.max(...ends));
+  });
+}
+
+test("servo calibration: who turns the horn as is said fits, as near to the middle as can be", () => {
+  const fits = { fits: 0, turn: 0, tooWide: 0 };
+  for (let seed = 0; seed < 600; seed++) {
+    const rng = new Rng(seed);
+    const family = rng.below(3) === 0 ? feetech : scsFamily(rng.uniform(90, 360));
+    const { scale } = family;
+    const sign = rng.below(2) === 0 ? 1 : -1;
+    const servo: Servo = { ...armServos(1)[0], sign };
+    const low = rng.uniform(-5, 4);
+    const contract = rangeSpec(low, low + rng.uniform(0.05, rng.below(2) === 0 ? 1 : 5));
+    const [action] = contract.action;
+    // Somebody puts the arm to 0 rad, which may be out of its range, or to a home.
+    const rad = rng.below(2) === 0 ? 0 : rng.uniform(low, action.high);
+    const counts = rng.below(scale.counts);
+    const said = (at: number) =>
+      calibrated(contract, [servo], scale, [at], { pan_position: rad })[0];
+    const first = said(counts);
+    fits[first.fit]++;
+    const zeros = zerosFor(servo, scale, action);
+    assert.equal(first.fit === "tooWide", zeros.length === 0, `seed ${seed}`);
+    if (first.fit === "tooWide") continue;
+    const turned = counts + first.turn / scale.radPerCount;
+    assert.ok(Math.abs(turned - Math.round(turned)) < 1e-6, `seed ${seed}: ${turned}`);
+    const place = countWithin(scale, Math.round(turned));
+    assert.ok(scale.turns || place === Math.round(turned), `seed ${seed}: ${turned} is no count`);
+    const second = said(place);
+    assert.deepEqual([second.fit, second.turn], ["fits", 0], `seed ${seed}`);
+    servoJoints(contract, [second.servo], family);
+    if (first.fit === "fits") continue;
+    const middle = (sign * (low + action.high)) / 2 / scale.radPerCount;
+    const off = zeros.map((zero) => Math.abs(zero + middle - scale.counts / 2));
+    const own = Math.abs(second.servo.zeroCounts + middle - scale.counts / 2);
+    assert.ok(own <= Math.min(...off) + 1, `seed ${seed}: ${own} counts off`);
+  }
+  assert.ok(Object.values(fits).every((count) => count > 40), JSON.stringify(fits));
 });
 
 test("servo calibration: a joint that policy or pose lacks is named", () => {
