@@ -46,9 +46,7 @@ export type LinkChoice =
   | { readonly moteus: MoteusChoice };
 
 /** Servos straight on a line. */
-export type ServosLink =
-  | { readonly feetech: FeetechLine }
-  | { readonly dynamixel: DynamixelLine };
+export type ServosLink = { readonly feetech: FeetechLine } | { readonly dynamixel: DynamixelLine };
 
 /** A serial port, and what of other makes is behind it. */
 type SerialDoor =

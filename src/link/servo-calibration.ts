@@ -110,10 +110,7 @@ const answerUs = 200_000;
  * Where the encoders of all servos are, counts. Nothing is written to any servo, and the line is
  * free again afterwards. Throws `SinewError("port")`, and as `standingAt`.
  */
-export async function readCounts(
-  link: ServosLink,
-  clock: Pick<Clock, "now">,
-): Promise<number[]> {
+export async function readCounts(link: ServosLink, clock: Pick<Clock, "now">): Promise<number[]> {
   const { family, line: choice } = servosBehind(link);
   const { path, baud, servos } = choice;
   if (isPlain(choice)) {

@@ -91,8 +91,8 @@ function faultOf(row: DraftObservation): string | null {
   const { name, joint, previous, seen, ago, constant, offset } = row;
   // A joint names a channel, be it known how the joint is called or not.
   const channel = name === undefined ? { joint } : { name };
-  const kinds = Object.entries({ ...channel, previous, seen, constant }).flatMap(
-    ([kind, value]) => (value === undefined ? [] : [`${kind}: ${value}`]),
+  const kinds = Object.entries({ ...channel, previous, seen, constant }).flatMap(([kind, value]) =>
+    value === undefined ? [] : [`${kind}: ${value}`],
   );
   if (kinds.length > 1) return `is ${kinds.join(" and ")}`;
   const isPast = previous !== undefined || seen !== undefined;

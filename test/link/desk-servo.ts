@@ -31,13 +31,7 @@ export abstract class DeskServo {
   readonly #idAt: number;
   readonly #delayAt: number;
 
-  constructor(
-    family: ServoFamily,
-    registers: number,
-    idAt: number,
-    delayAt: number,
-    id: number,
-  ) {
+  constructor(family: ServoFamily, registers: number, idAt: number, delayAt: number, id: number) {
     this.family = family;
     this.position = family.scale.counts / 2;
     this.slewPerMs = (3.4 * wholeTurn.radPerCount) / family.scale.radPerCount;

@@ -84,7 +84,7 @@ function rangeSpec(low: number, high: number): Spec {
   return { ...one, action: [{ ...one.action[0], low, high }] };
 }
 
-test("servo calibration: a range that is far from 0 rad has its zero where there is a count", () => {
+test("servo calibration: a range far from 0 rad has its zero where there is a count", () => {
   // 2 to 4 rad are 391.1 to 782.3 counts of 300 degrees, so the zero is at 0 to 220.
   const { scale } = scsFamily(300);
   const [servo] = armServos(1, scale);
@@ -104,14 +104,20 @@ test("servo calibration: a range that is far from 0 rad has its zero where there
 });
 
 /** All zeros with which the driver would take that range, as `servoJoints` judges. */
-function zerosFor(servo: Servo, scale: ServoScale, { low, high }: Spec["action"][number]): number[] {
-  return Array.from({ length: scale.counts }, (_, zeroCounts) => zeroCounts).filter((zeroCounts) => {
-    const ends = [low, high].map((rad) => countsAt({ ...servo, zeroCounts }, scale, rad));
-    return keepsClear(scale, Math.min(...ends), Math.max(...ends));
-  });
+function zerosFor(
+  servo: Servo,
+  scale: ServoScale,
+  { low, high }: Spec["action"][number],
+): number[] {
+  return Array.from({ length: scale.counts }, (_, zeroCounts) => zeroCounts).filter(
+    (zeroCounts) => {
+      const ends = [low, high].map((rad) => countsAt({ ...servo, zeroCounts }, scale, rad));
+      return keepsClear(scale, Math.min(...ends), Math.max(...ends));
+    },
+  );
 }
 
-test("servo calibration: who turns the horn as is said fits, as near to the middle as can be", () => {
+test("servo calibration: who turns the horn as said fits, as near to the middle as can be", () => {
   const fits = { fits: 0, turn: 0, tooWide: 0 };
   for (let seed = 0; seed < 600; seed++) {
     const rng = new Rng(seed);
@@ -145,7 +151,10 @@ test("servo calibration: who turns the horn as is said fits, as near to the midd
     const own = Math.abs(second.servo.zeroCounts + middle - scale.counts / 2);
     assert.ok(own <= Math.min(...off) + 1, `seed ${seed}: ${own} counts off`);
   }
-  assert.ok(Object.values(fits).every((count) => count > 40), JSON.stringify(fits));
+  assert.ok(
+    Object.values(fits).every((count) => count > 40),
+    JSON.stringify(fits),
+  );
 });
 
 test("servo calibration: a joint that policy or pose lacks is named", () => {

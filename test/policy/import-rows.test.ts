@@ -145,7 +145,10 @@ test("a past in an unknown order is refused, until a spec gives all rows of it",
   const policy = deployed(loaded, loaded.contract);
   const network = await loadPolicy((await importPolicy(await networkOf(long))).file!);
   const [action, out] = [new Float32Array(2), new Float32Array(2)];
-  let [before, last] = [[0, 0], [0, 0]];
+  let [before, last] = [
+    [0, 0],
+    [0, 0],
+  ];
   for (let t = 0; t < 4; t++) {
     const sensed = Array.from({ length: 6 }, (_, at) => Math.sin(6 * t + at));
     const places = [0.1 * t - 0.4, 0.7 - 0.2 * t];
