@@ -12,7 +12,7 @@ import { hardwareOptions, optionsOf } from "./setting-option.ts";
 import { bar, Terminal, table } from "./terminal.ts";
 
 interface Options extends Partial<TrainSettings> {
-  readonly env: string;
+  readonly env?: string;
   readonly preset?: string;
   readonly config?: string;
   readonly folder?: string;
@@ -26,7 +26,10 @@ interface Options extends Partial<TrainSettings> {
 export function trainCommand(): Command {
   const command = new Command("train")
     .description("Train a policy in a simulator, keep the best by evaluation, export and prove it.")
-    .option("--env <name>", "task to train for, or a file such as ./my-env.js", "pendulum")
+    .option(
+      "--env <name>",
+      "task to train for, or a file such as ./my-env.js (default: pendulum; of --folder what it holds)",
+    )
     .addOption(
       new Option("--preset <name>", "settings to start from (default: ours)").choices(presetNames),
     )
@@ -62,13 +65,12 @@ export function trainCommand(): Command {
 }
 
 async function act(options: Options): Promise<void> {
-  const { openTask } = await import("../sim/tasks.ts");
   const { train } = await import("../learn/train.ts");
   const { holdsRun } = await import("../learn/run-folder.ts");
   const { commandOf } = await import("./train-command.ts");
   const { writeReport } = await import("./train-report.ts");
   const terminal = new Terminal(options);
-  const task = await openTask(options.env);
+  const task = await taskOf(options);
   const { settings, asked, mirrorLost } = await settingsFor(options, task.name);
   const folder = options.folder ?? join("runs", `${parse(task.name).name}-${settings.seed}`);
   if (!options.resume && !options.overwrite && holdsRun(folder)) {
@@ -110,6 +112,15 @@ async function act(options: Options): Promise<void> {
     alarms: result.alarms,
     policy: result.path,
   });
+}
+
+/** Who goes on with a run need not say what it is of. */
+async function taskOf({ env, resume, folder }: Options): Promise<Task> {
+  const { openTask } = await import("../sim/tasks.ts");
+  if (env !== undefined) return openTask(env);
+  if (!resume || folder === undefined) return openTask("pendulum");
+  const { taskOfCheckpoint } = await import("../learn/training.ts");
+  return openTask(taskOfCheckpoint(join(folder, "checkpoint")));
 }
 
 /** Tells a person how the run goes, and films it. */

@@ -98,6 +98,11 @@ export async function freshTraining(settings: TrainSettings, plain: Task): Promi
   };
 }
 
+/** Name of the task that a checkpoint is of. Throws `SinewError("checkpoint")`. */
+export function taskOfCheckpoint(path: string): string {
+  return readCheckpoint<Facts, Arrays>(path).facts.settings.task;
+}
+
 /**
  * A run as its checkpoint left it, which goes on bit for bit as if it had not been interrupted.
  * Throws `SinewError("checkpoint")` where the file is no checkpoint of this task, and of "usage"
@@ -110,7 +115,8 @@ export async function resumedTraining(
 ): Promise<Training> {
   const { facts, arrays } = readCheckpoint<Facts, Arrays>(path);
   if (facts.settings.task !== plain.name) {
-    throw new SinewError("checkpoint", `${path} is of the task ${facts.settings.task}`);
+    const { task } = facts.settings;
+    throw new SinewError("checkpoint", `${path} is of the task ${task}, not of ${plain.name}`);
   }
   const settings = settingsIn(path, facts);
   refuseOthers(path, settings, asked);

@@ -47,6 +47,14 @@ test("a folder that holds a run is refused, gone on with, or begun anew as one s
   assert.ok(existsSync(join(root, "kept", "checkpoint")));
 });
 
+test("who goes on with a run need not say of which task, and is told where it is another", () => {
+  assert.equal(train("arm", ...short, "--env", "servo-arm", "--no-mirror").status, 0);
+  refuses(train("arm", "--resume", "--env", "pendulum"), /of the task servo-arm, not of pendulum/);
+  const on = train("arm", "--resume", "--json");
+  assert.equal(on.status, 0, on.stderr);
+  assert.equal(reportOf("arm").task, "servo-arm");
+});
+
 test("what --overwrite begins leaves nothing of the old run; what is refused leaves all", () => {
   assert.equal(train("anew", ...short).status, 0);
   refuses(train("anew", "--overwrite", "--randomise", "weight=0.1"), /"weight"/);
