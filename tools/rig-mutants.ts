@@ -186,7 +186,7 @@ export const hostMutants: readonly Mutant[] = [
     name: "a watch that does not mind what the gate bounds",
     scenario: "swap-shaking",
     sees: /"shadow","swap","keep"/,
-    edits: [["edge/lineup.js", "this.#limited > limitedMax * watchCycles", "false"]],
+    edits: [["edge/lineup.js", "watched.limited > limitedMax * watchCycles", "false"]],
   },
   {
     name: "a candidate for another robot",

@@ -24,13 +24,21 @@ async function trial(scenario: string, sources: string, bench: Bench): Promise<T
   return runTrial(parsed, target, bench);
 }
 
+/** What a file below `folder` reads with an edit. */
+function editedFile(
+  { name }: Mutant,
+  folder: string,
+  [file, from, to]: Mutant["edits"][number],
+): string {
+  const parts = readFileSync(join(folder, file), "utf8").split(from);
+  if (parts.length !== 2) throw new Error(`${name}: ${file} has ${parts.length - 1} "${from}"`);
+  return parts.join(to);
+}
+
 /** Puts the mutant's edits into the files below `folder`. */
-function edit({ name, edits }: Mutant, folder: string): void {
-  for (const [file, from, to] of edits) {
-    const path = join(folder, file);
-    const parts = readFileSync(path, "utf8").split(from);
-    if (parts.length !== 2) throw new Error(`${name}: ${file} has ${parts.length - 1} "${from}"`);
-    writeFileSync(path, parts.join(to));
+function edit(mutant: Mutant, folder: string): void {
+  for (const one of mutant.edits) {
+    writeFileSync(join(folder, one[0]), editedFile(mutant, folder, one));
   }
 }
 
@@ -80,10 +88,15 @@ async function main(): Promise<void> {
     }
   };
   const part = process.argv[2] ?? "";
+  const chosen = [...firmwareMutants, ...hostMutants].filter(({ name }) => name.includes(part));
+  for (const mutant of chosen) {
+    const folder = firmwareMutants.includes(mutant) ? "firmware-bridge/core" : "dist/src";
+    // Not after minutes, that a place has changed since.
+    for (const one of mutant.edits) editedFile(mutant, folder, one);
+  }
   const scenarios = new Set<string>();
-  for (const mutant of [...firmwareMutants, ...hostMutants]) {
+  for (const mutant of chosen) {
     const { name, scenario, sees } = mutant;
-    if (!name.includes(part)) continue;
     scenarios.add(scenario);
     const { faults } = await inFolder((folder) =>
       firmwareMutants.includes(mutant)
