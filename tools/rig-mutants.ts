@@ -137,6 +137,12 @@ export const firmwareMutants: readonly Mutant[] = [
     edits: [["drive.c", "actions[i].stop == SINEW_STOP_CATEGORY_OFF || ", ""]],
   },
   {
+    name: "a heater that is let go and driven at nothing",
+    scenario: "off",
+    sees: /it drives 1 actuators/,
+    edits: [["drive.c", "driven = false;", "driven = drive->was_driven[i];"]],
+  },
+  {
     name: "commands of any length",
     scenario: "command-length",
     sees: /where the host said|was told|reason is host, not expired/,
@@ -161,6 +167,18 @@ export const firmwareMutants: readonly Mutant[] = [
 
 /** Of the host, by files below src/ as they are compiled. */
 export const hostMutants: readonly Mutant[] = [
+  {
+    name: "observations in another order",
+    scenario: "nominal",
+    sees: /pole_cos is \S+ \S+ s before the end/,
+    edits: [
+      [
+        "wire/device-state.js",
+        "this.observation[i] = frame",
+        "this.observation[this.observation.length - 1 - i] = frame",
+      ],
+    ],
+  },
   {
     name: "a policy that fails and is done as it last answered",
     scenario: "policy-throws",

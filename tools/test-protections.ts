@@ -122,7 +122,7 @@ class Copy {
     return { passed, failed, hung, code };
   }
 
-  /** Replaces the call, runs `body`, and puts the call back; null where what is left is no program. */
+  /** Replaces the call, runs `body`, and puts the call back; null: what is left is no program. */
   async without<T>(protection: Protection, body: () => Promise<T>): Promise<T | null> {
     const { file, call, becomes = "", image } = protection;
     const path = this.#compiled(file);

@@ -11,10 +11,15 @@ static bool same_text(const char *a, const char *b) {
   return *a == *b;
 }
 
+static bool beyond_zero(const struct sinew_channel *channel) {
+  return !(channel->low <= 0.0f && channel->high >= 0.0f);
+}
+
 bool sinew_drive_can_stop(const struct sinew_target *target) {
   const struct sinew_channel *actions = actions_of(target);
   for (uint32_t i = 0; i < target->action_count; i++) {
     if (actions[i].stop > SINEW_STOP_CATEGORY_OFF) return false;
+    if (actions[i].stop == SINEW_STOP_CATEGORY_RAMP_TO_ZERO && beyond_zero(&actions[i])) return false;
     if (actions[i].stop != SINEW_STOP_CATEGORY_RAMP_AND_HOLD) continue;
     if (actions[i].position >= target->observation_count) return false;
     if (!same_text(actions[i].unit, target->channels[actions[i].position].unit)) return false;

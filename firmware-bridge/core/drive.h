@@ -17,7 +17,8 @@ struct sinew_drive {
   float hold[SINEW_VALUES_MAX];
 };
 
-/* False where an actuator shall hold whose position the contract does not observe in its unit. */
+/* False where an actuator shall hold whose position the contract does not observe in its unit, or
+   shall ramp to a zero that is beyond its limits. */
 bool sinew_drive_can_stop(const struct sinew_target *target);
 
 /* Drives all actuators by `values`, raw float32 as they came, which have been judged. */

@@ -174,6 +174,27 @@ static void a_place_that_nothing_observes_is_not_held(void) {
   CHECK(sinew_contract_hash(&arm_rig) == hash);
 }
 
+static void a_zero_beyond_the_limits_is_not_ramped_to(void) {
+  const struct sinew_channel was = channels[4];
+  const float odd[][2] = {{0.001f, 1.0f}, {-1.0f, -0.001f}, {NAN, 1.0f}, {-1.0f, NAN}};
+  device_start(&arm_rig, 0);
+  for (int at = 0; at < 4; at++) {
+    channels[4].low = odd[at][0];
+    channels[4].high = odd[at][1];
+    channels[4].stop = SINEW_STOP_CATEGORY_RAMP_TO_ZERO;
+    CHECK(!starts());
+    channels[4].stop = SINEW_STOP_CATEGORY_OFF;
+    CHECK(starts());
+  }
+  channels[4] = was;
+  channels[4].low = 0.0f;
+  CHECK(starts());
+  channels[4] = was;
+  channels[4].high = 0.0f;
+  CHECK(starts());
+  channels[4] = was;
+}
+
 static void channels_tell_how_they_stop(void) {
   const uint8_t wanted[3][2] = {{SINEW_STOP_CATEGORY_RAMP_AND_HOLD, 1},
                                 {SINEW_STOP_CATEGORY_OFF, SINEW_NO_POSITION},
@@ -195,6 +216,7 @@ const struct test drive_tests[] = {
     {"a place is held within the limits", a_place_is_held_within_the_limits},
     {"where the sensor has failed the goal is held", a_sensor_that_failed_leaves_the_goal},
     {"a place that nothing observes cannot be held", a_place_that_nothing_observes_is_not_held},
+    {"a zero beyond the limits is not ramped to", a_zero_beyond_the_limits_is_not_ramped_to},
     {"CHANNEL tells how each actuator stops", channels_tell_how_they_stop},
     {0, 0},
 };

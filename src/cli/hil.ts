@@ -86,6 +86,8 @@ async function act(paths: readonly string[], options: Options): Promise<void> {
       tell(trial, terminal, options.json);
     }
   }
+  // Nothing that was tried has passed.
+  if (count === 0) throw new SinewError("usage", "no board of these can play any of it");
   await report(trials, bench.startedAt, terminal, options);
 }
 

@@ -28,7 +28,7 @@ export function trainCommand(): Command {
     .description("Train a policy in a simulator, keep the best by evaluation, export and prove it.")
     .option(
       "--env <name>",
-      "task to train for, or a file such as ./my-env.js (default: pendulum; of --folder what it holds)",
+      "task to train for, or a file such as ./my-env.js (default: pendulum, or the checkpoint's)",
     )
     .addOption(
       new Option("--preset <name>", "settings to start from (default: ours)").choices(presetNames),

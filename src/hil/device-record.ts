@@ -14,6 +14,8 @@ export interface Seen {
   /** Sequence of the newest command that it accepted. */
   readonly acknowledged: number;
   readonly observation: readonly number[];
+  /** How many of its actuators are driven; the rest are let go. */
+  readonly driven: number;
   /** What its actuators were told. */
   readonly applied: readonly number[];
 }
@@ -62,6 +64,7 @@ export class DeviceRecord {
       mode: frame.getUint8(at.mode),
       reason: frame.getUint8(at.reason),
       acknowledged: frame.getUint16(at.acknowledged, true),
+      driven: frame.getUint8(at.driven),
       observation: floats(at.observation, observations),
       applied: floats(at.applied + 4 * observations, frame.getUint8(at.actionCount)),
     });

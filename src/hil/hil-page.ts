@@ -30,7 +30,7 @@ svg{display:block}text{font-size:11px;fill:var(--soft)}
 
 /**
  * The trials as one page that needs nothing from outside: a table of scenario and target with the
- * times to a safe stop, and of each trial what the actuator was told.
+ * times to a safe stop, and of each trial what each actuator was told.
  */
 export function hilPage(trials: readonly Trial[], title: string): string {
   const targets = [...new Set(trials.map(({ target }) => target))];
@@ -60,8 +60,8 @@ export function hilPage(trials: readonly Trial[], title: string): string {
 <meta name="viewport" content="width=device-width"><style>${style}</style></head><body><main>
 <section><h1>Hardware in the loop: ${outcome}</h1>
 <p>${escapedXml(title)}. Milliseconds from the last expiry, or from the fault where the host stopped
-the device, to a stop that stayed; a dash where nothing was to stop. Below: what the actuator was
-told, N m, while armed (green), stopping (red) and stopped (orange); the red line is the fault.</p>
+the device, to a stop that stayed; a dash where nothing was to stop. Below: what each actuator was
+told while armed (green), stopping (red) and stopped (orange); the red line is the fault.</p>
 <table><thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table></section>
 ${sections.join("\n")}
 </main></body></html>
@@ -75,8 +75,8 @@ function cellOf(trial: Trial | undefined): string {
   return `<td class="ok">${timeToSafeMs === null ? "&ndash;" : timeToSafeMs.toFixed(1)}</td>`;
 }
 
-/** What the first actuator was told over time, on ground that shows the device's mode. */
-function figureOf({ target, verdict, record, armedUs, faultUs }: Trial): string {
+/** What the actuators were told over time, on ground that shows the device's mode. */
+function figureOf({ target, verdict, record, actions, armedUs, faultUs }: Trial): string {
   const { seen } = record;
   const said = verdict.ok ? verdict.reason : verdict.faults.join("; ");
   const caption = `${target}: ${escapedXml(said)}`;
@@ -84,25 +84,29 @@ function figureOf({ target, verdict, record, armedUs, faultUs }: Trial): string 
   const zeroUs = Number.isNaN(armedUs) ? seen[0].hostUs : armedUs;
   const firstUs = Math.max(seen[0].hostUs, zeroUs - 200_000);
   const spanUs = Math.max(1, seen.at(-1)!.hostUs - firstUs);
-  const finite = seen.filter(({ applied }) => Number.isFinite(applied[0]));
-  const most = finite.reduce((top, { applied }) => Math.max(top, Math.abs(applied[0])), 1e-9);
+  const shown = seen.filter(({ hostUs }) => hostUs >= firstUs);
+  const sizes = shown.flatMap(({ applied }) => applied.filter(Number.isFinite).map(Math.abs));
+  const most = sizes.reduce((top, size) => Math.max(top, size), 1e-9);
   const x = (us: number): string => (left + ((us - firstUs) / spanUs) * (width - left)).toFixed(1);
   const y = (value: number): string => (height / 2 - (value / most) * (height / 2 - 6)).toFixed(1);
-  const shown = seen.filter(({ hostUs }) => hostUs >= firstUs);
-  const drawn = finite.filter(({ hostUs }) => hostUs >= firstUs);
-  const every = Math.max(1, Math.floor(drawn.length / pointsMax));
-  const points = drawn
-    .filter((_, i) => i % every === 0)
-    .map(({ hostUs, applied }) => `${x(hostUs)},${y(applied[0])}`);
+  const every = Math.max(1, Math.floor(shown.length / pointsMax));
+  const drawn = shown.filter((_, i) => i % every === 0);
+  const curves = seen[0].applied.map((_, action) => {
+    const points = drawn
+      .filter(({ applied }) => Number.isFinite(applied[action]))
+      .map(({ hostUs, applied }) => `${x(hostUs)},${y(applied[action])}`);
+    return `<polyline points="${points.join(" ")}" fill="none" stroke="var(--line)"/>`;
+  });
   const fault = Number.isNaN(faultUs)
     ? ""
     : `<line x1="${x(faultUs)}" x2="${x(faultUs)}" y1="0" y2="${height}" stroke="var(--bad)"/>`;
   const end = most.toPrecision(2);
+  const units = escapedXml([...new Set(actions.map(({ unit }) => unit))].join(", "));
   const lastS = ((firstUs + spanUs - zeroUs) / 1e6).toFixed(1);
   return `<figure><svg width="${width}" height="${height + 14}" role="img">
 ${groundOf(shown, x)}${fault}
-<polyline points="${points.join(" ")}" fill="none" stroke="var(--line)"/>
-<text x="0" y="12">${end}</text><text x="0" y="${height}">-${end}</text>
+${curves.join("\n")}
+<text x="0" y="12">${end} ${units}</text><text x="0" y="${height}">-${end}</text>
 <text x="${x(zeroUs)}" y="${height + 12}">armed</text>
 <text x="${width}" y="${height + 12}" text-anchor="end">${lastS} s</text>
 </svg><figcaption>${caption}</figcaption></figure>`;

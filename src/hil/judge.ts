@@ -2,6 +2,7 @@ import type { Spec } from "../core/spec.ts";
 import type { StopRule } from "../wire/device-contract.ts";
 import { DeviceMode, DeviceReason, StopCategory } from "../wire/messages.ts";
 import type { DeviceRecord, Seen } from "./device-record.ts";
+import { drivenFaults } from "./driven-faults.ts";
 import type { HostWord } from "./host-process.ts";
 import type { Answered } from "./orders.ts";
 import type { Scenario } from "./scenario.ts";
@@ -54,7 +55,8 @@ export interface Verdict {
 /** Judges what the firmware itself reported, whatever the host says of it. */
 export function judge(scenario: Scenario, evidence: Evidence): Verdict {
   const { seen } = evidence.record;
-  const faults = [...outputFaults(seen, evidence), ...presenceFaults(evidence)];
+  const faults = [...outputFaults(seen, evidence), ...drivenFaults(seen, evidence)];
+  faults.push(...presenceFaults(evidence));
   const armedAt = seen.findIndex(({ mode }) => mode === DeviceMode.armed);
   const stopAt = seen.findIndex(({ mode }, i) => i > armedAt && isStop(mode));
   const stopped = armedAt >= 0 && stopAt >= 0;
@@ -79,6 +81,7 @@ export function judge(scenario: Scenario, evidence: Evidence): Verdict {
     } else {
       const droveS = (seen[stopAt].hostUs - seen[armedAt].hostUs) / 1e6;
       if (droveS < drivenShare * scenario.seconds) faults.push(`it drove for ${droveS} s only`);
+      faults.push(...settleFaults(scenario, evidence.spec, seen.slice(armedAt, stopAt)));
     }
   }
   faults.push(...wordFaults(scenario, evidence, reason), ...holdFaults(scenario, evidence));
@@ -163,6 +166,25 @@ function* stepFaults(
     yield `${name} jumped from ${before[jumped]} to ${one.applied[jumped]} at ${one.deviceUs} us`;
     return;
   }
+}
+
+/** What is driven for a purpose is where that says, at the end. */
+function* settleFaults(
+  { expect: { settles } }: Scenario,
+  { observation }: Spec,
+  driven: readonly Seen[],
+): Generator<string> {
+  if (settles === null) return;
+  const { channel, low, high, seconds } = settles;
+  const at = observation.findIndex(({ name }) => name === channel);
+  const endUs = driven.at(-1)!.hostUs;
+  // Written so that NaN, and a channel that there is not, fail.
+  const off = driven.find(({ hostUs, observation: values }) => {
+    return endUs - hostUs <= seconds * 1e6 && !(values[at] >= low && values[at] <= high);
+  });
+  if (off === undefined) return;
+  const leftS = (endUs - off.hostUs) / 1e6;
+  yield `${channel} is ${off.observation[at]} ${leftS} s before the end, not ${low} to ${high}`;
 }
 
 /** A device that has died moves nothing and says nothing: that is not what was asked. */

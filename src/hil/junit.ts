@@ -9,8 +9,10 @@ export function junitOf(trials: readonly Trial[]): string {
   const suites = targets.map((target) => {
     const own = trials.filter((trial) => trial.target === target);
     const failures = own.filter(({ verdict }) => !verdict.ok).length;
-    const cases = own.map(({ scenario, verdict }) => {
-      const head = `    <testcase classname="${target}" name="${escapedXml(scenario.name)}"`;
+    const cases = own.map(({ scenario, verdict, record }) => {
+      const name = escapedXml(scenario.name);
+      const time = secondsOf(record).toFixed(3);
+      const head = `    <testcase classname="${target}" name="${name}" time="${time}"`;
       if (verdict.ok) return `${head}/>`;
       const why = escapedXml(verdict.faults.join("; "));
       return `${head}>\n      <failure message="${why}"/>\n    </testcase>`;
@@ -20,6 +22,11 @@ export function junitOf(trials: readonly Trial[]): string {
   });
   const lines = ["<testsuites>", ...suites, "</testsuites>", ""];
   return `<?xml version="1.0" encoding="UTF-8"?>\n${lines.join("\n")}`;
+}
+
+/** For so long the device was heard. */
+function secondsOf({ seen }: Trial["record"]): number {
+  return seen.length === 0 ? 0 : (seen.at(-1)!.hostUs - seen[0].hostUs) / 1e6;
 }
 
 const signs: Readonly<Record<string, string>> = {

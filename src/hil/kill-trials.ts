@@ -6,6 +6,7 @@ import { pendulumSpec } from "../sim/pendulum.ts";
 import { rampingToZero } from "../wire/device-contract.ts";
 import { DeviceMode, DeviceReason } from "../wire/messages.ts";
 import type { Seen } from "./device-record.ts";
+import { drivenFaults } from "./driven-faults.ts";
 import { type HostPlace, startHost } from "./host.ts";
 import { outputFaults, stopFaults } from "./judge.ts";
 import { Rig } from "./rig.ts";
@@ -99,7 +100,11 @@ async function killOne(
     const seen = record.seen.slice(armed, end + 1);
     const { spec, stops: rules } = rampingToZero(pendulumSpec);
     const evidence = { spec, permitted: spec.action, rules, record };
-    const faults = [...outputFaults(seen, evidence), ...stopFaults(seen, at - armed, evidence)];
+    const faults = [
+      ...outputFaults(seen, evidence),
+      ...drivenFaults(seen, evidence),
+      ...stopFaults(seen, at - armed, evidence),
+    ];
     return { lateMs, faults };
   } catch (error) {
     return { lateMs, faults: [messageOf(error)] };

@@ -69,6 +69,16 @@ export interface Scenario {
      * was as that began. Null: nothing is asked of that.
      */
     readonly holds: { readonly times: number; readonly brings: string } | null;
+    /**
+     * For its last seconds the observation of this name is from low to high, in its unit, where it
+     * drives to the end. Null: nothing is asked of where it comes to.
+     */
+    readonly settles: {
+      readonly channel: string;
+      readonly low: number;
+      readonly high: number;
+      readonly seconds: number;
+    } | null;
     /** To the beginning of a stop; from the last expiry, or from the fault where the host does. */
     readonly withinMs: number;
     /**
@@ -187,6 +197,10 @@ const scenarioSchema = v.strictObject({
       ),
       null,
     ),
+    settles: v.optional(
+      v.nullable(v.strictObject({ channel: text, low: number, high: number, seconds: positive })),
+      null,
+    ),
     says: v.optional(v.nullable(pattern), null),
     withinMs: v.optional(positive, 100),
     stepMax: v.optional(v.nullable(positive), null),
@@ -249,6 +263,12 @@ function mistakeIn(scenario: Scenario): Mistake | null {
   }
   if (expect.end === "refused" && expect.says === null) {
     return { keys: ["expect"], why: "say what the host says when it is refused" };
+  }
+  if (expect.settles !== null && expect.end !== "drives") {
+    return {
+      keys: ["expect", "settles"],
+      why: "only who drives to the end settles: say end: drives",
+    };
   }
   const own = ownKeys.find((key) => key in robot);
   if (own !== undefined) return { keys: ["robot", own], why: `"robot.${own}" is the rig's own` };

@@ -34,6 +34,8 @@ export interface Trial {
   readonly target: string;
   readonly verdict: Verdict;
   readonly record: DeviceRecord;
+  /** Its actuators; none where it never came to that. */
+  readonly actions: Spec["action"];
   /** When the device was armed and when the fault began, us of the rig's clock, or NaN. */
   readonly armedUs: number;
   readonly faultUs: number;
@@ -76,7 +78,7 @@ export function suits(scenario: Scenario, target: Pick<Target, "stopLine" | "dri
 export function failedTrial(scenario: Scenario, target: string, why: string): Trial {
   const verdict = { ok: false, timeToSafeMs: null, reason: "none", faults: [why] };
   const times = { armedUs: Number.NaN, faultUs: Number.NaN };
-  return { scenario, target, verdict, record: new DeviceRecord(), ...times };
+  return { scenario, target, verdict, record: new DeviceRecord(), actions: [], ...times };
 }
 
 /** Leaves in `closers` what ends what it began, in the order in which it began. */
@@ -125,7 +127,8 @@ async function tried(
   const endUs = clock.now();
   const seen = { spec, permitted: permittedOf(scenario, spec), rules, record };
   const verdict = judge(scenario, { ...seen, faultUs, endUs, host: word, again, answers });
-  return { scenario, target: target.name, verdict, record, armedUs, faultUs };
+  const { action: actions } = spec;
+  return { scenario, target: target.name, verdict, record, actions, armedUs, faultUs };
 }
 
 /** The actions of `spec`, within what the host's gate is to permit. */

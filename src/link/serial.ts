@@ -19,8 +19,11 @@ import { holderOfPort } from "./port-holder.ts";
 /** A port as the package has it, which is imported nowhere else. */
 export type SerialStream = SerialPort;
 
-/** No port of Windows can be opened twice, so there it is the package's stream that carries. */
-export const alwaysPlain: boolean = process.platform === "win32";
+/**
+ * No port of Windows can be opened twice, and on no other system but Linux was that tried: there it
+ * is the package's stream that carries.
+ */
+export const alwaysPlain: boolean = process.platform !== "linux";
 
 /**
  * A serial port that is open, configured and locked, so that no second program can drive the robot.
@@ -45,7 +48,7 @@ export async function lockSerialLine(
   polled: boolean,
 ): Promise<SerialLine> {
   if (alwaysPlain) {
-    throw new SinewError("port", `cannot open ${path} twice: no port of Windows can be`);
+    throw new SinewError("port", `cannot open ${path} twice: that is for Linux`);
   }
   const line = await openStream(path, baud, polled ? { vmin: 0, vtime: 0 } : {});
   return { path, setBaud: (rate) => setBaud(line, rate), close: () => closeStream(line) };

@@ -13,8 +13,8 @@ export type StopChoice = "ramp_to_zero" | "off" | { readonly hold: string };
  * The rule of each action, in their order. One that is not named ramps to zero, as an effort
  * should; one that an observation reads in its own unit, such as an angle, has to be named, since
  * its zero is a place to go to. Throws `SinewError("robot-file")` where it is not, for a name that
- * is no action channel, and for a place to hold that the device does not observe in the action's
- * unit.
+ * is no action channel, for a place to hold that the device does not observe in the action's unit,
+ * and for a zero to ramp to that is beyond the action's limits.
  */
 export function stopRulesOf(
   spec: Spec,
@@ -30,6 +30,17 @@ export function stopRulesOf(
 }
 
 function ruleOf(spec: Spec, action: Channel, choice: StopChoice | undefined): StopRule {
+  const rule = chosenRule(spec, action, choice);
+  const { name, low, high, unit } = action;
+  if (rule !== rampToZero || (low <= 0 && high >= 0)) return rule;
+  throw new SinewError(
+    "robot-file",
+    `stops: "${name}" would ramp to 0 ${unit}, beyond its limits ${low} to ${high}: ` +
+      "say off, or { hold: <an observation in its unit> }",
+  );
+}
+
+function chosenRule(spec: Spec, action: Channel, choice: StopChoice | undefined): StopRule {
   if (choice === undefined) {
     // Bare numbers have their unit in common and nothing else.
     const like = spec.observation.find(({ unit }) => unit === action.unit && unit !== "1");

@@ -55,6 +55,14 @@ test("hil: what is not as a scenario expects is exit code 1, and says why", asyn
   assert.match(readFileSync(join(folder, "junit.xml"), "utf8"), /<failure message=/);
 });
 
+test("hil: where no board can play any of it nothing has passed", async () => {
+  const { code, out, err } = await hil(scenario("ramp-and-hold"), "--target", "atmega328p");
+  assert.equal(code, 2);
+  assert.match(out, /without ramp-and-hold on atmega328p: /);
+  assert.match(err, /no board of these can play any of it/);
+  assert.doesNotMatch(out, /0 passed/);
+});
+
 test("hil: an image of one's own is tried with one's own policy", async () => {
   copyFileSync("firmware-bridge/images/rp2040-pd-servo.bin", join(folder, "mine.bin"));
   writeFileSync(join(folder, "mine.onnx"), await hostPolicy("sound", "pd-servo", ""));

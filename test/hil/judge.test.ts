@@ -31,6 +31,8 @@ interface Told {
   /** Its first observation. */
   readonly place?: number;
   readonly sequence?: number;
+  /** How many actuators it drives; left out: as it must be. */
+  readonly driven?: number;
   /** How much later than by the device's clock it came, ms. */
   readonly lateMs?: number;
   /** How long after it was sampled it was said, ms. */
@@ -54,11 +56,14 @@ function recordOf(story: readonly Told[]): DeviceRecord {
   record.takeToDevice(frame, hostUsOf(80));
   for (const { ms, mode, reason = 0, torque = 0, sequence = 7, ...more } of story) {
     const { lateMs = 0, saidMs = 0.3, place = 0 } = more;
+    const drives = sequence === 7 && (mode === armed || mode === stopping);
+    const { driven = drives ? 1 : 0 } = more;
     const raw = (startRaw + ms * 1000) % 2 ** 32;
     frame.setUint8(0, MessageType.state);
     frame.setUint8(at.mode, mode);
     frame.setUint8(at.reason, reason);
     frame.setUint16(at.acknowledged, sequence, true);
+    frame.setUint8(at.driven, driven);
     frame.setUint8(at.observationCount, 3);
     frame.setUint8(at.actionCount, 1);
     frame.setUint32(at.sampleUs, raw, true);
@@ -253,7 +258,7 @@ function faultsOfStop(story: readonly Place[], choice: StopChoice): string {
   const spec = driven["pd-servo"];
   const seen = story.map(({ ms, mode, angle, target }) => ({
     ...{ hostUs: ms * 1000, deviceUs: ms * 1000, saidUs: ms * 1000, acknowledged: 7 },
-    ...{ mode, reason: byHost, observation: [angle, 0], applied: [target] },
+    ...{ mode, reason: byHost, observation: [angle, 0], applied: [target], driven: 1 },
   }));
   const record = new DeviceRecord();
   record.sentFor = () => [1];
@@ -331,6 +336,26 @@ test("judge: where the host stops it, time runs from the fault, or from the last
   assert.equal(timeToSafeMs, 1001.3);
   const counted = story.map((told, i) => ({ ...told, sequence: i < 2 ? 6 : 7 }));
   assert.equal(verdictOn(counted, gated, { faultUs: Number.NaN }).timeToSafeMs, 5.3);
+});
+
+test("judge: an actuator that is to be let go is let go, by the device's own count", () => {
+  const story = expiring.map((told, i) => (i === 5 ? { ...told, driven: 1 } : told));
+  assert.match(verdictOn(story, toStop).faults.join(), /^stopped, it drives 1 .* not 0 to 0$/);
+});
+
+test("judge: what is driven for a purpose is there in its last seconds", () => {
+  const driving = (...places: readonly number[]): string => {
+    const held: Told[] = places.map((place, i) => {
+      return { ms: 300 + 100 * i, mode: armed, torque: 2, place };
+    });
+    const stop = expiring.slice(3).map((told) => ({ ...told, reason: byHost }));
+    const settles = "settles: { channel: pole_cos, low: 0.9, high: 1.1, seconds: 0.25 }";
+    const expect = `seconds: 0.5\nexpect: { end: drives, reason: host, ${settles} }`;
+    return verdictOn([...expiring.slice(0, 2), ...held, ...stop], expect).faults.join("; ");
+  };
+  assert.doesNotMatch(driving(0, -1, 0.95, 1, 1), /pole_cos/);
+  assert.match(driving(0, 1, 1, 0.8, 1), /pole_cos is 0\.8\d* 0\.1 s before the end, not 0\.9/);
+  assert.match(driving(0, 1, 1, 1, Number.NaN), /pole_cos is NaN 0 s before the end/);
 });
 
 test("judge: who is held is brought back to its place, as often as is said, and goes on", () => {

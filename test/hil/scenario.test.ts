@@ -24,7 +24,7 @@ test("scenario: every file is one, and what is left out has a default", () => {
     "a.yaml",
   );
   assert.deepEqual(fault, { kind: "drop", on: "to_device", share: 1, ms: 150, from: 1, to: 1e6 });
-  const rest = { says: null, holds: null, withinMs: 100, stepMax: null };
+  const rest = { says: null, holds: null, settles: null, withinMs: 100, stepMax: null };
   assert.deepEqual(expect, { end: "stopped", reason: ["host"], ...rest });
   assert.deepEqual([seconds, link], [2.5, "serial"]);
 });
@@ -54,6 +54,15 @@ const wrong: readonly [string, RegExp][] = [
   [
     "about: a\ndrives: torque-motor\npolicy: slow\nexpect: { end: drives }\n",
     /:3:9: "slow" is a policy for the pendulum/,
+  ],
+  [
+    "about: a\nexpect:\n  end: refused\n  says: a\n" +
+      "  settles: { channel: a, low: 0, high: 1, seconds: 1 }\n",
+    /^a\.yaml:5:\d+: only who drives to the end settles/,
+  ],
+  [
+    "about: a\nexpect: { end: drives, settles: { channel: a, low: 0, high: 1, seconds: 0 } }\n",
+    /"expect\.settles\.seconds": give a number above 0/,
   ],
   [
     "about: a\nexpect: { end: drives, holds: { times: 0.5, brings: x } }\n",
@@ -149,6 +158,7 @@ function trialOf(name: string, faults: readonly string[]): Trial {
     target: "rp2040",
     verdict: { ok: faults.length === 0, timeToSafeMs: 1.25, reason: "expired", faults },
     record: new DeviceRecord(),
+    actions: driven["pendulum"].action,
     armedUs: Number.NaN,
     faultUs: Number.NaN,
   };
@@ -158,11 +168,28 @@ test("junit and page: failures say why, and nothing breaks out of its element", 
   const trials = [trialOf("good", []), trialOf("bad", ['told "<1>" & \u0007'])];
   const xml = junitOf(trials);
   assert.match(xml, /<testsuite name="rp2040" tests="2" failures="1">/);
-  assert.match(xml, /<testcase classname="rp2040" name="good"\/>/);
+  assert.match(xml, /<testcase classname="rp2040" name="good" time="0\.000"\/>/);
   assert.ok(xml.includes('<failure message="told &quot;&lt;1&gt;&quot; &amp; ?"/>'));
   const page = hilPage(trials, "a title");
   assert.match(page, /1 of 2 failed/);
   assert.match(page, /<td class="ok">1\.3<\/td>/);
   assert.ok(page.includes("&lt;odd&gt; &amp; &quot;quoted&quot;") && !page.includes("<odd>"));
   assert.ok(!/https?:|src=|@import|url\(/.test(page), "no request to anywhere");
+});
+
+test("junit and page: every actuator has its curve, in its unit, and a trial its time", () => {
+  const record = new DeviceRecord();
+  for (const at of [0, 1]) {
+    record.seen.push({
+      ...{ hostUs: 1e6 + at * 5e5, deviceUs: at, saidUs: at, mode: 1, reason: 0 },
+      acknowledged: 0,
+      ...{ observation: [], driven: 2, applied: [at, -3 * at] },
+    });
+  }
+  const actions = ["a", "b"].map((name) => ({ name, unit: "rad", low: -3, high: 3 }));
+  const trial = { ...trialOf("two", []), record, actions };
+  const page = hilPage([trial], "a title");
+  assert.equal(page.match(/<polyline points="\S+ \S+"/g)?.length, 2);
+  assert.ok(page.includes(">3.0 rad</text>"));
+  assert.match(junitOf([trial]), /name="two" time="0\.500"/);
 });

@@ -29,6 +29,24 @@ test("stop choice: an effort that is not named ramps to zero, a place is found b
   assert.ok(rampingAll.every(({ category }) => category === StopCategory.rampToZero));
 });
 
+test("stop choice: a zero beyond the limits is nowhere to ramp to", () => {
+  const limits = [
+    [0.1, 2],
+    [-2, -0.1],
+  ] as const;
+  for (const [low, high] of limits) {
+    const action = [{ name: "pump", unit: "N*m", low, high }];
+    const pump: Spec = { ...spec, action };
+    const line = new RegExp(`"pump" would ramp to 0 N\\*m, beyond its limits ${low} to ${high}: `);
+    for (const choices of [{}, { pump: "ramp_to_zero" }] as const) {
+      assert.throws(() => stopRulesOf(pump, choices), { code: "robot-file", message: line });
+    }
+    assert.equal(stopRulesOf(pump, { pump: "off" })[0].category, StopCategory.off);
+  }
+  const ends = { ...spec, action: [{ name: "pump", unit: "N*m", low: 0, high: 2 }] };
+  assert.equal(stopRulesOf(ends, {})[0].category, StopCategory.rampToZero);
+});
+
 const wrong: readonly [Record<string, StopChoice>, RegExp][] = [
   [{ tork: "off" }, /"tork" is no action channel: target, torque, fan/],
   [{ fan: "off" }, /"target" is told in rad, which "angle" reads.*\{ hold: angle \}/],
