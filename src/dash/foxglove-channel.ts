@@ -100,7 +100,7 @@ function cycleSchema({ observation, action, periodUs }: Spec): string {
       verdict: { type: "string" },
       reasons: words,
       observation: group(observation, "As the device told it."),
-      proposed: group(action, "What the policy asked for."),
+      proposed: group(action, "What was asked for, by the policy or in its place."),
       action: group(action, "What the gate permitted; sent while driving and not refused."),
     },
   });

@@ -55,6 +55,7 @@ export function describeStep(spec: Spec): Uint8Array {
 
 const scalars = 8;
 const bits = { ...Reason, betweenAnswers };
+const asked = "What the policy asked for, or what was put in its place before the gate.";
 
 function fieldsOf(spec: Spec): Field[] {
   const observation = wordsOfChannels(spec.observation);
@@ -73,7 +74,7 @@ function fieldsOf(spec: Spec): Field[] {
     { name: "verdict", type: fixed32, comment: wordsOfNumbers(Verdict) },
     { name: "reasons", type: fixed32, comment: `Bits: ${wordsOfNumbers(bits)}` },
     { name: "observation", type: float, comment: observation },
-    { name: "proposed", type: float, comment: `What the policy asked for. ${action}` },
+    { name: "proposed", type: float, comment: `${asked} ${action}` },
     { name: "action", type: float, comment: `What the gate permitted. ${action}` },
   ];
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { encodeModel, type Model, type ValueInfo } from "../../src/onnx/model.ts";
 import { describePolicy } from "../../src/policy/description.ts";
@@ -46,6 +47,22 @@ test("a loaded policy states its id, contract and error on this machine", async 
   assert.deepEqual(policy.spec, pendulumSpec);
   assert(policy.proofError >= 0 && policy.proofError <= 1e-6, String(policy.proofError));
   await policy.close();
+});
+
+test("ONNX Runtime is given one thread, this one", {
+  skip: process.platform !== "linux",
+}, async () => {
+  const threads = (): number => readdirSync("/proc/self/task").length;
+  const model = encodeModel(foreign);
+  // The runtime's own, and Node's, which the first one starts.
+  await (await createSession(model)).release();
+  const before = threads();
+  const session = await createSession(model);
+  assert.equal(threads(), before);
+  const parallel = await createSession(model, { threads: 3 });
+  assert.equal(threads(), before + 2, "that it can be seen");
+  await session.release();
+  await parallel.release();
 });
 
 test("an ONNX file without a contract is refused by that", async () => {

@@ -22,6 +22,11 @@ const lifeUs = 100_000;
 const napUs = 100;
 /** How far a firmware's clock may run from the host's. */
 const clockPpmMost = 1000;
+/** What is to be in time of all, in per cent; the netduinoplus2's line is slower than that. */
+const inTimeLeast: Readonly<Record<string, number>> = {
+  ...{ rp2040: 97, lm3s6965evb: 99, "mps2-an385": 99, "mps2-an386": 99 },
+  ...{ "mps2-an500": 99, microbit: 99 },
+};
 
 const joints = [1, 2, 3, 4, 5, 6];
 const channelsOf = (what: string, unit: string, size: number): Channel[] =>
@@ -83,7 +88,9 @@ async function* casesOf(
     peers: floors.length === 0 ? {} : { "echo image": floors.map(value) },
   });
   const inTime = both((trips) => trips.inTime);
-  yield { case: `${name}, in time`, unit: "%", ...inTime, higherIsBetter: true };
+  const bar = inTimeLeast[name];
+  const least = bar === undefined ? {} : { bar };
+  yield { case: `${name}, in time`, unit: "%", ...inTime, higherIsBetter: true, ...least };
   yield { case: `${name}, round trip`, unit: "us", ...both((trips) => trips.p50Us) };
   const ours = drives.map(({ clockPpm }) => clockPpm);
   // Either way: a clock that is slow is no better than a fast one.
