@@ -221,6 +221,19 @@ test("a device that starts anew must shake hands again before anything moves", (
   assert.equal(line.session.counts.restarts, 1);
 });
 
+test("a device that starts anew and tells nothing is known by what it says of its clock", () => {
+  const line = connected();
+  line.run(300_000);
+  line.device.statePeriodUs = 0;
+  line.device.stateDueUs = Number.POSITIVE_INFINITY;
+  line.run(100_000);
+  assert.equal(line.session.phase, "ready");
+  line.device.reboot(line.nowUs);
+  line.run(1_500_000);
+  assert.equal(line.session.counts.restarts, 1);
+  assert.equal(line.session.bootId, line.device.bootId);
+});
+
 test("a device that starts anew with another contract is refused", () => {
   const line = connected();
   line.device.spec = { ...spec, action: [{ ...torque, high: 9 }] };
