@@ -1,6 +1,6 @@
 // What one whole cycle allocates: a policy by our own perceptron, or by the runner that is named,
 // with a past action and a past observation among what it observes, at half of the loop's rate, in
-// the lineup of a run, and everything that a run has but for its link, which has its own tests.
+// the lineup of a run, and everything that a run has but for its link: test/link/device-bytes.ts.
 import assert from "node:assert/strict";
 import { monotonicClock } from "../../src/core/clock.ts";
 import { specWithHistory } from "../../src/core/history.ts";

@@ -7,6 +7,7 @@ import type { Port } from "../../src/link/port.ts";
 import { pendulumSpec } from "../../src/sim/pendulum.ts";
 import { DeviceMode, StopLine } from "../../src/wire/messages.ts";
 import { Session } from "../../src/wire/session.ts";
+import { bytesOf } from "../allocation.ts";
 import { DeskDevice } from "./desk-device.ts";
 
 /** A device and its far end on one simulated clock. */
@@ -60,6 +61,12 @@ test("device: no observation, no age; then the age that the device's clock gives
   desk.pass(100_000);
   assert.ok(Math.abs(desk.device.read(observation, desk.nowUs) - ageUs - 100_000) < 1);
   assert.equal(far.accepted, 0);
+});
+
+test("device: a cycle's reads and writes make no object", () => {
+  const bytes = bytesOf(new URL("./device-bytes.js", import.meta.url));
+  // As in a whole cycle, the engine boxes a number now and then.
+  assert.ok(bytes < 50, `${bytes} bytes for each cycle`);
 });
 
 test("device: a command is obeyed until it expires, then the device stops by itself", () => {
