@@ -109,14 +109,17 @@ class Herald {
 
   tellBirth(): void {
     this.#pipe.leaveWord({ alive: true, device: this.device });
-    if (this.device === null) this.#line.write(this.#question, this.#question.length);
+    if (this.device === null) this.#ask();
   }
 
   /** Looks at frames of the device, which are not changed. */
   look(run: Uint8Array): void {
-    const news = this.#watch.push(run);
-    const silent = this.device === null && ++this.#runs % askAgainRuns === 0;
-    if (news || silent) this.tellBirth();
+    if (this.#watch.push(run)) this.tellBirth();
+    else if (this.device === null && ++this.#runs % askAgainRuns === 0) this.#ask();
+  }
+
+  #ask(): void {
+    this.#line.write(this.#question, this.#question.length);
   }
 
   /** The first death counts. */
