@@ -76,7 +76,7 @@ uint8_t sinew_position_of(const struct sinew_channel *action);
 uint32_t sinew_session_now(const struct sinew_session *session);
 
 /* `boot_id` must differ after every start. False where one STATE cannot carry the target, or an
-   actuator shall hold a place that nothing observes. */
+   actuator shall hold a place that nothing observes, or ramp to a zero beyond its limits. */
 bool sinew_session_start(struct sinew_session *session, const struct sinew_hal *hal,
                          const struct sinew_target *target, uint32_t boot_id);
 

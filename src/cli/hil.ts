@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
@@ -9,6 +17,9 @@ import type { Target } from "../hil/target.ts";
 import type { Trial } from "../hil/trial.ts";
 import { wholeNumber } from "./option.ts";
 import { bar, Terminal, table } from "./terminal.ts";
+
+const pageName = "report.html";
+const junitName = "junit.xml";
 
 interface Options {
   readonly target?: readonly string[];
@@ -68,6 +79,8 @@ async function act(paths: readonly string[], options: Options): Promise<void> {
     policy: trained,
     seed: options.seed,
   };
+  // What another run found is not this one's.
+  for (const name of [pageName, junitName]) rmSync(join(options.out, name), { force: true });
   const trials: Trial[] = [];
   const count = targets.flatMap((one) => scenarios.filter((other) => suits(other, one))).length;
   for (const target of targets) {
@@ -109,13 +122,13 @@ async function report(
 ): Promise<void> {
   const { junitOf } = await import("../hil/junit.ts");
   const { hilPage } = await import("../hil/hil-page.ts");
-  const page = join(out, "report.html");
+  const page = join(out, pageName);
   writeFileSync(page, hilPage(trials, `${startedAt.slice(0, 10)}, ${trials.length} trials`));
-  writeFileSync(join(out, "junit.xml"), junitOf(trials));
+  writeFileSync(join(out, junitName), junitOf(trials));
   const failed = trials.filter(({ verdict }) => !verdict.ok).length;
   const rows = [
     ["report", page],
-    ["for CI", join(out, "junit.xml")],
+    ["for CI", join(out, junitName)],
   ];
   terminal.line();
   for (const line of table(rows)) terminal.line(line);

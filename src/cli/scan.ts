@@ -17,7 +17,7 @@ const baudMin = 300;
 const baudMax = 12_000_000;
 
 export const plainHelp =
-  "open the port once only, through the serialport package, as Windows always does";
+  "open the port once only, through the serialport package, as is always done but on Linux";
 
 /** What a person calls each of them. */
 export const familyNames: Readonly<Record<ScanFamily, string>> = {

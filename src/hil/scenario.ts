@@ -50,7 +50,7 @@ export interface Scenario {
   readonly link: "serial" | "mqtt";
   /** How long the host drives, unless something ends it. */
   readonly seconds: number;
-  /** Of its robot file, but for what is the rig's own: link, trust and log. */
+  /** Of its robot file, but for the keys that are the rig's own. */
   readonly robot: RobotKeys;
   readonly fault: Fault | null;
   /** By their times. */

@@ -134,8 +134,8 @@ export interface SerialCarrier extends RingCarrier, Pick<SerialLine, "setBaud"> 
 
 /**
  * Carries bytes between `rings` and the serial port at `path`, which it opens and locks, through
- * the package's own stream and the event loop of this thread: for where a port cannot be opened a
- * second time, as on Windows. Throws `SinewError("port")` as `lockSerialLine` does.
+ * the package's own stream and the event loop of this thread: for where a port is not opened a
+ * second time, as elsewhere than on Linux. Throws `SinewError("port")` as `lockSerialLine` does.
  */
 export async function carrySerial(
   path: string,

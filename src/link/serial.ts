@@ -19,11 +19,10 @@ import { holderOfPort } from "./port-holder.ts";
 /** A port as the package has it, which is imported nowhere else. */
 export type SerialStream = SerialPort;
 
-/**
- * No port of Windows can be opened twice, and on no other system but Linux was that tried: there it
- * is the package's stream that carries.
- */
+/** That a port of a robot is opened twice was tried on Linux alone: elsewhere it never is. */
 export const alwaysPlain: boolean = process.platform !== "linux";
+/** Where no port can be opened twice, and none is hung up. */
+const isWindows = process.platform === "win32";
 
 /**
  * A serial port that is open, configured and locked, so that no second program can drive the robot.
@@ -47,8 +46,8 @@ export async function lockSerialLine(
   baud: number,
   polled: boolean,
 ): Promise<SerialLine> {
-  if (alwaysPlain) {
-    throw new SinewError("port", `cannot open ${path} twice: that is for Linux`);
+  if (isWindows) {
+    throw new SinewError("port", `cannot open ${path} twice: no port of Windows can be`);
   }
   const line = await openStream(path, baud, polled ? { vmin: 0, vtime: 0 } : {});
   return { path, setBaud: (rate) => setBaud(line, rate), close: () => closeStream(line) };
@@ -300,7 +299,7 @@ const nothing = new Uint8Array(1);
  */
 export function isHungUp(stream: SerialStream): boolean {
   const fd = stream.port?.fd ?? null;
-  if (alwaysPlain || fd === null) return false;
+  if (isWindows || fd === null) return false;
   try {
     writeSync(fd, nothing, 0, 0);
     return false;

@@ -1,4 +1,4 @@
-import { type Finding, type FindingCode, finding } from "./import-finding.ts";
+import { type Finding, type FindingCode, finding, unreadRows } from "./import-finding.ts";
 
 /** What a joint's channel tells; it names the channel too: `knee_position`. */
 export type Quantity = "position" | "velocity" | "torque";
@@ -100,7 +100,9 @@ export function mergeDrafts(
   source: Pick<Source, "draft" | "rounded" | "gaps">,
   spec: Draft,
 ): { readonly draft: Draft; readonly findings: readonly Finding[] } {
-  const findings = source.gaps.flatMap(({ rows, why }) => (spec[rows] === undefined ? [why] : []));
+  const findings = source.gaps.map(({ rows, why }) =>
+    spec[rows] === undefined ? why : unreadRows(rows),
+  );
   const merge = <T extends object>(label: string, group: string, base: T, over: T): T => {
     const merged = { ...base } as Record<string, unknown>;
     for (const [key, value] of Object.entries(over)) {

@@ -54,6 +54,7 @@ export const findingSeverity = {
   "action-kind": "error",
   "rest-beyond-limits": "error",
   "previous-action-limited": "warning",
+  "columns-unread": "warning",
   "gains-elsewhere": "warning",
   "duration-elsewhere": "warning",
   "key-unread": "warning",
@@ -89,6 +90,16 @@ export function history(terms: readonly string[]): Finding {
     "observation-history",
     `the policy observes the past of ${listOf(terms)}, in an order that is not read`,
     "give all rows of observation in a spec, offsets and scales too, or train without a history",
+  );
+}
+
+/** That a spec's rows stand for those that a file's could not become. */
+export function unreadRows(rows: "observation" | "action"): Finding {
+  const message = `the file's ${rows} is not read: its offsets, scales and clips are not applied`;
+  return finding(
+    "columns-unread",
+    message,
+    `see that each row of ${rows} in the spec says its own`,
   );
 }
 

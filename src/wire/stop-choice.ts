@@ -32,7 +32,7 @@ export function stopRulesOf(
 function ruleOf(spec: Spec, action: Channel, choice: StopChoice | undefined): StopRule {
   const rule = chosenRule(spec, action, choice);
   const { name, low, high, unit } = action;
-  if (rule !== rampToZero || (low <= 0 && high >= 0)) return rule;
+  if (rule !== rampToZero || hasZero(action)) return rule;
   throw new SinewError(
     "robot-file",
     `stops: "${name}" would ramp to 0 ${unit}, beyond its limits ${low} to ${high}: ` +
@@ -40,15 +40,20 @@ function ruleOf(spec: Spec, action: Channel, choice: StopChoice | undefined): St
   );
 }
 
+function hasZero({ low, high }: Channel): boolean {
+  return low <= 0 && high >= 0;
+}
+
 function chosenRule(spec: Spec, action: Channel, choice: StopChoice | undefined): StopRule {
   if (choice === undefined) {
     // Bare numbers have their unit in common and nothing else.
     const like = spec.observation.find(({ unit }) => unit === action.unit && unit !== "1");
     if (like === undefined) return rampToZero;
+    const ways = `${hasZero(action) ? "ramp_to_zero, " : ""}off or { hold: ${like.name} }`;
     throw new SinewError(
       "robot-file",
       `stops: "${action.name}" is told in ${action.unit}, which "${like.name}" reads: say how it ` +
-        `stops: ramp_to_zero, off or { hold: ${like.name} }`,
+        `stops: ${ways}`,
     );
   }
   if (choice === "ramp_to_zero") return rampToZero;

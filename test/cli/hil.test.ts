@@ -1,7 +1,15 @@
 // The verb from its files to its reports, on a board of its own.
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -61,6 +69,7 @@ test("hil: where no board can play any of it nothing has passed", async () => {
   assert.match(out, /without ramp-and-hold on atmega328p: /);
   assert.match(err, /no board of these can play any of it/);
   assert.doesNotMatch(out, /0 passed/);
+  assert.ok(!existsSync(join(folder, "junit.xml")), "nor is there what an older run found");
 });
 
 test("hil: an image of one's own is tried with one's own policy", async () => {

@@ -206,6 +206,7 @@ const flaws: Readonly<Record<FindingCode, Flaw>> = {
     flawed: withSpec(short, /$/, threeActions("low: 0, high: 2")),
   },
   "previous-action-limited": spec(ppo, past, "{ previous: 0, ago: 1 }"),
+  "columns-unread": { sound: long, flawed: withSpec(long, /$/, allRows(18)) },
   "gains-elsewhere": { sound: deploy(short, withGains, ""), flawed: short },
   "duration-elsewhere": {
     sound: manifest(duck, /"duration_s": 4\.0,/, ""),

@@ -133,6 +133,11 @@ test("a past in an unknown order is refused, until a spec gives all rows of it",
   assert.match(alone[0], /the past of joint_pos, in an order that is not read$/);
   const { file, findings } = await importPolicy(withSpec(long, /$/, rows));
   assert.ok(file !== null, JSON.stringify(findings));
+  const [unread] = findings.filter(({ code }) => code === "columns-unread");
+  assert.match(
+    unread.message,
+    /^the file's observation is not read: its offsets, scales and clips/,
+  );
   const loaded = await loadPolicy(file);
   const { observationHistory, actionHistory, actionRest } = loaded.contract;
   assert.deepEqual([observationHistory, actionHistory], [1, 1]);

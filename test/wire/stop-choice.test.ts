@@ -43,6 +43,9 @@ test("stop choice: a zero beyond the limits is nowhere to ramp to", () => {
     }
     assert.equal(stopRulesOf(pump, { pump: "off" })[0].category, StopCategory.off);
   }
+  const arm: Spec = { ...spec, action: [{ name: "arm", unit: "rad", low: 0.1, high: 2 }] };
+  const message = /say how it stops: off or \{ hold: angle \}$/;
+  assert.throws(() => stopRulesOf(arm, {}), { code: "robot-file", message });
   const ends = { ...spec, action: [{ name: "pump", unit: "N*m", low: 0, high: 2 }] };
   assert.equal(stopRulesOf(ends, {})[0].category, StopCategory.rampToZero);
 });
