@@ -111,10 +111,11 @@ export async function chooseEngine(
     return { kind: "kernel", threads: count, reason: `${why}; ${of}` };
   };
   if (kind === "kernel") return native("asked for");
-  if (kind !== "auto") return { kind, threads: 1, reason: "asked for" };
+  const alone = threads > 1 ? "; it has one thread" : "";
+  if (kind !== "auto") return { kind, threads: 1, reason: `asked for${alone}` };
   if (!provedPlatforms.includes(host.platform)) {
     const reason = `auto: WebAssembly, the native kernel is not proved on ${host.platform}`;
-    return { kind: "kernel-wasm", threads: 1, reason };
+    return { kind: "kernel-wasm", threads: 1, reason: `${reason}${alone}` };
   }
   const problem = await host.nativeProblem();
   if (problem === null) return native("auto: the native kernel works here");
@@ -123,7 +124,7 @@ export async function chooseEngine(
       ? (["kernel-wasm", `up to ${wasmUpTo}`] as const)
       : (["onnx", `over ${wasmUpTo}`] as const);
   const reason = `auto: ${size} wide without the native kernel (${problem})`;
-  return { kind: other, threads: 1, reason };
+  return { kind: other, threads: 1, reason: `${reason}${alone}` };
 }
 
 /** The native kernel's threads, and why so many. */

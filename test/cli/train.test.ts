@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { progressLine } from "../../src/cli/train.ts";
 import { commandOf } from "../../src/cli/train-command.ts";
 import { settingsOf } from "../../src/learn/presets.ts";
 
@@ -73,6 +74,24 @@ test("a preset's mirror gives way to worlds side by side, one that was asked for
   refuses(train("asked", "--lanes", "4", "--mirror"), /mirror, hindsight and parameter noise/);
   const off = train("off", ...short, "--lanes", "4", "--no-mirror");
   assert.doesNotMatch(off.stdout, /^mirror/m);
+});
+
+test("a run that depends on timing says so, and another does not", () => {
+  const said = /^async {7}this run depends on timing: its seed will not give it again$/m;
+  const timed = train("timed", ...short, "--async", "--workers", "1", "--no-mirror");
+  assert.equal(timed.status, 0, timed.stderr);
+  assert.match(timed.stdout, said);
+  assert.doesNotMatch(train("untimed", ...short).stdout, said);
+});
+
+test("the line that a person watches says how far it is, what it earns, how long it takes", () => {
+  const at = { step: 300, steps: 1200, episode: 2, seconds: 3 };
+  const progress = { ...at, stepsPerSecond: 90, recentReturn: -512.34 };
+  const line = progressLine({ ...progress, bestReturn: Number.NEGATIVE_INFINITY });
+  const bar = `[${"#".repeat(6)}${".".repeat(18)}]`;
+  assert.equal(line, `${bar} 300/1200  return -512.3  best -  90 steps/s  10 s left`);
+  const later = progressLine({ ...progress, step: 1200, bestReturn: -150 });
+  assert.match(later, /1200\/1200 {2}return -512\.3 {2}best -150\.0 {2}90 steps\/s {2}0 s left$/);
 });
 
 test("each setting that is on or off has a flag for off", () => {

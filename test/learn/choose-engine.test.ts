@@ -70,7 +70,8 @@ for (const platform of ["darwin-arm64", "darwin-x64", "win32-x64", "win32-arm64"
     for (const kind of ["kernel-wasm", "onnx", "tfjs"] as const) {
       const { reason, ...choice } = await chooseEngine(kind, 2, shapeOf(64), host);
       assert.deepEqual(choice, { kind, threads: 1 });
-      assert.equal(reason, "asked for");
+      assert.equal(reason, "asked for; it has one thread");
+      assert.equal((await chooseEngine(kind, 1, shapeOf(64), host)).reason, "asked for");
     }
   });
 }
