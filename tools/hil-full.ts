@@ -1,7 +1,8 @@
 // The whole matrix: every scenario on every board that can be booted here, then hosts killed with
 // SIGKILL while they drive, and writes both into docs/hil.md.
 //   npm run hil:full -- [--kills 1000] [--target rp2040 ...] [--into docs/hil.md]
-// Takes about an hour, in which nothing else may run. Ends with "N passed, N failed"; exit 1 on a failure.
+// Takes about an hour, in which nothing else may run. Ends with "N passed, N failed"; exit 1 on a
+// failure.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
