@@ -6,8 +6,8 @@ import { exportPolicy } from "../../src/policy/export.ts";
 import { deployed, deviceSpecOf, HistoryPolicy } from "../../src/policy/history-policy.ts";
 import { loadPolicy, type Policy } from "../../src/policy/policy.ts";
 import { ideal } from "../../src/sim/hardware.ts";
-import { withHardware } from "../../src/sim/hardware-task.ts";
-import { pendulumSpec, pendulumTask } from "../../src/sim/pendulum.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { drivesAsInItsWorld } from "./deployed-trial.ts";
 import { randomPolicy, unevenSpec } from "./random-policy.ts";
 
 /** Answers with what it is told to, and keeps what it saw. */
@@ -78,32 +78,7 @@ test("rest forgets; recall mends the newest; what failed was not asked for", asy
 
 test("the robot is driven as the simulator was, bit for bit, at the first step too", async () => {
   const hardware = { ...ideal, actionLatency: 1, observationNoise: 0.01 };
-  const trained = withHardware(pendulumTask, { ...hardware, actionHistory: 3 });
-  const parts = randomPolicy(6, trained.spec, [16], 3);
-  const bytes = await exportPolicy({
-    ...parts,
-    contract: { ...parts.contract, actionHistory: 3 },
-  });
-  const policy = await loadPolicy(bytes);
-  const driving = deployed(policy, policy.contract);
-  assert.deepEqual(driving.spec, pendulumSpec);
-  assert.deepEqual(deviceSpecOf(policy.contract), pendulumSpec);
-  const [sim, robot] = [trained.makeEnv(), withHardware(pendulumTask, hardware).makeEnv()];
-  const [seen, read] = [new Float32Array(6), new Float32Array(3)];
-  const [asked, driven] = [new Float32Array(1), new Float32Array(1)];
-  for (let seed = 0; seed < 3; seed++) {
-    sim.reset(seed, seen);
-    robot.reset(seed, read);
-    driving.rest!();
-    for (let t = 0; t < 60; t++) {
-      await policy.act(seen, asked);
-      await driving.act(read, driven);
-      assert.equal(driven[0], asked[0], `seed ${seed}, step ${t}`);
-      sim.step(asked, seen);
-      robot.step(driven, read);
-    }
-  }
-  await policy.close();
+  await drivesAsInItsWorld(hardware, { actionHistory: 3 });
 });
 
 test("a policy without history is deployed as it is", async () => {

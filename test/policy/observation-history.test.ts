@@ -4,16 +4,15 @@ import { test } from "node:test";
 import { restOf, specWithHistory } from "../../src/core/history.ts";
 import { Rng } from "../../src/core/rng.ts";
 import type { Spec } from "../../src/core/spec.ts";
-import { exportPolicy } from "../../src/policy/export.ts";
-import { deployed, deviceSpecOf, HistoryPolicy } from "../../src/policy/history-policy.ts";
-import { loadPolicy, type Policy } from "../../src/policy/policy.ts";
+import { HistoryPolicy } from "../../src/policy/history-policy.ts";
+import type { Policy } from "../../src/policy/policy.ts";
 import { appendActionHistory } from "../../src/sim/action-history.ts";
 import type { Env, Outcome } from "../../src/sim/env.ts";
 import { ideal } from "../../src/sim/hardware.ts";
-import { withHardware } from "../../src/sim/hardware-task.ts";
 import { appendObservationHistory } from "../../src/sim/observation-history.ts";
-import { pendulumSpec, pendulumTask } from "../../src/sim/pendulum.ts";
-import { randomPolicy, unevenSpec } from "./random-policy.ts";
+import { pendulumSpec } from "../../src/sim/pendulum.ts";
+import { drivesAsInItsWorld } from "./deployed-trial.ts";
+import { unevenSpec } from "./random-policy.ts";
 
 /** Keeps what it is shown, and answers with what it is given. */
 class Watching implements Policy {
@@ -206,28 +205,5 @@ test("past observations: robot and simulator show the same in every episode, gap
 
 test("past observations: a file drives as in its world, bit for bit, from the start", async () => {
   const hardware = { ...ideal, observationLatency: 1, observationNoise: 0.01 };
-  const past = { observationHistory: 2, actionHistory: 1 };
-  const trained = withHardware(pendulumTask, { ...hardware, ...past });
-  const parts = randomPolicy(6, trained.spec, [16], 3);
-  const bytes = await exportPolicy({ ...parts, contract: { ...parts.contract, ...past } });
-  const policy = await loadPolicy(bytes);
-  const driving = deployed(policy, policy.contract);
-  assert.deepEqual(driving.spec, pendulumSpec);
-  assert.deepEqual(deviceSpecOf(policy.contract), pendulumSpec);
-  const [sim, robot] = [trained.makeEnv(), withHardware(pendulumTask, hardware).makeEnv()];
-  const [seen, read] = [new Float32Array(10), new Float32Array(3)];
-  const [asked, driven] = [new Float32Array(1), new Float32Array(1)];
-  for (let seed = 0; seed < 3; seed++) {
-    sim.reset(seed, seen);
-    robot.reset(seed, read);
-    driving.rest!();
-    for (let t = 0; t < 60; t++) {
-      await policy.act(seen, asked);
-      await driving.act(read, driven);
-      assert.equal(driven[0], asked[0], `seed ${seed}, step ${t}`);
-      sim.step(asked, seen);
-      robot.step(driven, read);
-    }
-  }
-  await policy.close();
+  await drivesAsInItsWorld(hardware, { observationHistory: 2, actionHistory: 1 });
 });
